@@ -71,6 +71,12 @@ class MappedImages:
     def images(self, indices):
         return self.pixels[indices]
 
+    def rows(self, indices):
+        return self.table.iloc[indices]
+
+    def batch(self, indices):
+        return self.images(indices), self.rows(indices)
+
     def split(self, name):
         rows = {"train": self.n_images, "val": 0, "all": self.n_images}[name]
         return np.arange(rows, dtype=np.int64)
@@ -80,15 +86,15 @@ def resident(spec: TrainSpec, dataset: MappedImages, seconds: float) -> np.ndarr
     """Images a second (see `rate`) of the bare step."""
     device = open_device(spec.device)
     rows = dataset.split("train")
-    objective = fit_objective(spec.objective, dataset.latents, dataset.table, rows)
+    objective = fit_objective(spec.objective, dataset.latents, dataset.rows(rows))
     with repeatable(device, spec.threads):
         model, optimizer = new_model(spec, objective.n_outputs, device)
         model.train()
         preprocess = Preprocessing(spec.input_size, spec.channels_last, device)
         inputs = preprocess(torch.from_numpy(dataset.images(rows[: spec.batch_size])))
         targets = {
-            name: target[: spec.batch_size].to(device)
-            for name, target in objective.targets(dataset.table).items()
+            name: target.to(device)
+            for name, target in objective.targets(dataset.rows(rows[: spec.batch_size])).items()
         }
 
         def step() -> None:

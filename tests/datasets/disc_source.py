@@ -23,6 +23,8 @@ class DiscSource(BaseModel):
     kind: Literal["discs"] = "discs"
     version: int = 1
     image_size: int = 8
+    encoding: Literal["raw"] = "raw"
+    capacity: None = None
     delay: float = 0.0  # seconds an image, so that a test can interrupt
 
     @property

@@ -59,7 +59,7 @@ def test_unknown_task_offers_close_names(dataset):
 
 
 def fitted(objective, dataset):
-    return fit_objective(objective, dataset.latents, dataset.table, dataset.split("train"))
+    return fit_objective(objective, dataset.latents, dataset.rows(dataset.split("train")))
 
 
 def test_standardisation_is_over_the_training_rows_with_ddof_1(dataset):
@@ -125,15 +125,16 @@ def test_baselines_by_hand():
     table = pd.DataFrame({"z": [0.0, 2.0, 1.0, 1.0, 3.0], "kind": ["a", "a", "a", "b", "a"]})
     table.loc[5] = [1.0, "b"]
     table.loc[6] = [1.0, "c"]
-    fit = fit_objective("kind+z", latents, table, np.arange(4))
-    train, held_out = torch.arange(4), torch.tensor([4, 5])
-    targets = fit.targets(table)
-    found = baselines(fit, targets, train, held_out)
+    fit = fit_objective("kind+z", latents, table.iloc[:4])
+    train, held_out, rare = (
+        fit.targets(table.iloc[rows]) for rows in (slice(0, 4), slice(4, 6), slice(6, 7))
+    )
+    found = baselines(fit, train, held_out)
     sd = table["z"].iloc[:4].std(ddof=1)
     assert found["z", "loss"] == pytest.approx(((2.0 / sd) ** 2 + 0.0) / 2, rel=1e-6)
     assert found["kind", "loss"] == pytest.approx(-(math.log(0.75) + math.log(0.25)) / 2)
     assert found["kind", "accuracy"] == 0.5
-    unseen = baselines(fit, targets, train, torch.tensor([6]))
+    unseen = baselines(fit, train, rare)
     assert unseen["kind", "loss"] == pytest.approx(-math.log(0.5 / 4))
 
 

@@ -174,7 +174,8 @@ def test_evaluation_equals_a_direct_pass_over_the_held_out_images(dataset, tmp_p
 
     train(spec_of(), dataset, tmp_path)
     model, info = load_model(tmp_path)
-    fit = fit_objective("distance+category", dataset.latents, dataset.table, dataset.split("train"))
+    train_rows = dataset.rows(dataset.split("train"))
+    fit = fit_objective("distance+category", dataset.latents, train_rows)
     rows = dataset.split("val")
     inputs = Preprocessing(None, False, torch.device("cpu"))(torch.from_numpy(dataset.images(rows)))
     targets = {name: target[rows] for name, target in fit.targets(dataset.table).items()}

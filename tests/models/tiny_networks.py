@@ -46,6 +46,12 @@ class MemoryDataset:
     def images(self, indices):
         return self.pixels[indices]
 
+    def rows(self, indices):
+        return self.table.iloc[indices]
+
+    def batch(self, indices):
+        return self.images(indices), self.rows(indices)
+
     def split(self, name):
         cut = self.n_images - self.n_val
         parts = {"train": (0, cut), "val": (cut, self.n_images), "all": (0, self.n_images)}

@@ -20,6 +20,7 @@ from hyp.datasets.manifest import (
     read_manifest,
     shard_name,
 )
+from hyp.datasets.shards import RawShard, open_shard
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
 
@@ -82,16 +83,19 @@ def _shape_problem(folder: Path, spec: DatasetSpec, name: str) -> str | None:
     rows = spec.shard_rows(int(Path(name).stem))
     expected = (len(rows), *spec.image_shape)
     try:
-        images = np.load(folder / name, mmap_mode="r")
+        shard = open_shard(folder / name, spec.source.encoding, spec.source.image_size)
     except ValueError as error:
         return f"{folder / name} cannot be read: {error}"
-    if images.shape != expected or images.dtype != np.uint8:
-        return f"{folder / name} holds {images.dtype} {images.shape} instead of uint8 {expected}"
+    if isinstance(shard, RawShard) and shard.layout != ("uint8", expected):
+        dtype, shape = shard.layout
+        return f"{folder / name} holds {dtype} {shape} instead of uint8 {expected}"
+    if len(shard) != len(rows):
+        return f"{folder / name} holds {len(shard)} images instead of {len(rows)}"
     return None
 
 
 def _unexpected_files(folder: Path, manifest: Manifest) -> list[str]:
-    known = {shard_name(shard) for shard in range(manifest.spec.n_shards)}
+    known = {shard_name(manifest.spec, shard) for shard in range(manifest.spec.n_shards)}
     found = {f"images/{path.name}" for path in (folder / "images").glob("*")}
     return [f"{folder / name} is no part of the dataset" for name in sorted(found - known)]
 
@@ -102,8 +106,8 @@ def _table_problems(dataset: Dataset) -> list[str]:
         table = dataset.table
     except (OSError, ValueError) as error:
         return [f"{path} cannot be read: {error}"]
-    if len(table) != dataset.n_images:
-        return [f"{path} has {len(table)} rows for {dataset.n_images} images"]
+    if len(table) != dataset.spec.n_stored:
+        return [f"{path} has {len(table)} rows for {dataset.spec.n_stored} images"]
     problems = []
     for latent in dataset.latents:
         if latent.name not in table:
@@ -158,6 +162,8 @@ def _bounds(spec: DatasetSpec, latent: Latent) -> tuple[float, float]:
 
 
 def _split_problems(dataset: Dataset) -> list[str]:
+    if dataset.spec.online:
+        return []
     train, val = dataset.split("train"), dataset.split("val")
     parted = np.sort(np.concatenate([train, val]))
     if len(val) != dataset.spec.n_val or not np.array_equal(parted, dataset.split("all")):
@@ -167,12 +173,16 @@ def _split_problems(dataset: Dataset) -> list[str]:
 
 def _render_problems(dataset: Dataset, n: int, seed: int, device: str) -> list[str]:
     rng = np.random.default_rng(seed)
-    n = min(n, dataset.n_images)
-    indices = np.sort(rng.choice(dataset.n_images, n, replace=False)).astype(np.int64)
     spec = dataset.spec
+    n = min(n, spec.n_stored)
+    indices = np.sort(rng.choice(spec.n_stored, n, replace=False)).astype(np.int64)
     images, columns = spec.source.render(spec.design, spec.seed, indices, device=device)
     table = dataset.table.iloc[indices]
-    differs = {"pixels": (images != dataset.images(indices)).any(axis=(1, 2, 3))}
+    if isinstance(images, list):
+        stored = dataset.files(indices)
+        differs = {"bytes": np.array([a != b for a, b in zip(images, stored, strict=True)])}
+    else:
+        differs = {"pixels": (images != dataset.images(indices)).any(axis=(1, 2, 3))}
     differs |= {name: table[name].to_numpy() != columns[name] for name in table.columns}
     made, here = dataset.manifest.versions, library_versions()
     reason = "" if made == here else f" (made with {_words(made)}; here {_words(here)})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +19,10 @@ from hyp.datasets.manifest import (
     remake,
     shard_name,
 )
+from hyp.datasets.rows import Columns
+from hyp.datasets.shards import JpegShard, Shard, open_shard
 from hyp.datasets.specs import DatasetSpec
-from hyp.datasets.splits import SplitName, split_indices
+from hyp.datasets.splits import Indices, SplitName, split_indices
 from hyp.errors import HypError
 
 if TYPE_CHECKING:
@@ -45,7 +48,7 @@ class Dataset:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
         self.manifest = manifest
-        self._shard = lru_cache(maxsize=OPEN_SHARDS)(self._map_shard)
+        self._shard = lru_cache(maxsize=OPEN_SHARDS)(self._open_shard)
 
     @classmethod
     def open(cls, folder: Path | str) -> Dataset:
@@ -86,7 +89,7 @@ class Dataset:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row an image, one column a latent, and the source's extra columns."""
+        """One row a stored image, one column a latent, and the source's extra columns."""
         import pandas as pd
 
         return pd.read_parquet(self.folder / TABLE)
@@ -109,20 +112,83 @@ class Dataset:
         IndexError
             If an index is negative or not below `n_images`, or not a whole number.
         """
+        wanted = self._checked(indices)
+        images = np.empty((len(wanted), *self.image_shape), dtype=np.uint8)
+        stored = wanted < self.spec.n_stored
+        for shard, positions, rows in self._by_shard(wanted, np.flatnonzero(stored)):
+            shard.fill(images, positions, rows)
+        if not stored.all():
+            images[~stored] = self._render(wanted[~stored])[0]
+        return images
+
+    def files(self, indices: ArrayLike) -> list[bytes]:
+        """Return the JPEG files of images, for a dataset that keeps them.
+
+        Raises
+        ------
+        HypError
+            If it holds raw pixels.
+        IndexError
+            As `images`.
+        """
+        wanted = self._checked(indices)
+        files = [b""] * len(wanted)
+        for shard, positions, rows in self._by_shard(wanted, np.arange(len(wanted))):
+            if not isinstance(shard, JpegShard):
+                raise HypError(f"{self.folder} holds raw pixels, not JPEG files.")
+            for position, row in zip(positions, rows, strict=True):
+                files[position] = shard.file(row)
+        return files
+
+    def rows(self, indices: ArrayLike) -> pd.DataFrame:
+        """Return the latents of images, one row each; unstored ones are drawn again."""
+        import pandas as pd
+
+        wanted = self._checked(indices)
+        names = [latent.name for latent in self.latents]
+        if (wanted < self.spec.n_stored).all():
+            return self.table.iloc[wanted][names]
+        drawn = self.spec.source.sample(self.spec.design, self.spec.seed, wanted)
+        return pd.DataFrame({name: drawn[name] for name in names}, index=wanted)
+
+    def batch(self, indices: ArrayLike) -> tuple[NDArray[np.uint8], pd.DataFrame]:
+        """Return `images` and `rows`; unstored images are rendered once for both."""
+        import pandas as pd
+
+        wanted = self._checked(indices)
+        if (wanted < self.spec.n_stored).any():
+            return self.images(wanted), self.rows(wanted)
+        images, columns = self._render(wanted)
+        names = [latent.name for latent in self.latents]
+        return images, pd.DataFrame({name: columns[name] for name in names}, index=wanted)
+
+    def _render(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.uint8], Columns]:
+        images, columns = self.spec.source.render(
+            self.spec.design, self.spec.seed, indices, device=self.manifest.device
+        )
+        return np.asarray(images), columns
+
+    def _checked(self, indices: ArrayLike) -> NDArray[np.int64]:
         wanted = np.asarray(indices)
         if wanted.size == 0:
-            return np.empty((0, *self.image_shape), dtype=np.uint8)
+            return np.empty(0, dtype=np.int64)
         if wanted.ndim != 1 or wanted.dtype.kind not in "iu":
             raise IndexError("image indices must be a one-dimensional array of whole numbers")
         if wanted.min() < 0 or wanted.max() >= self.n_images:
             raise IndexError(f"image indices must lie between 0 and {self.n_images - 1}")
-        images = np.empty((len(wanted), *self.image_shape), dtype=np.uint8)
-        size = self.spec.shard_size
-        for position, index in enumerate(wanted.tolist()):
-            images[position] = self._shard(index // size)[index % size]
-        return images
+        return wanted.astype(np.int64, copy=False)
 
-    def split(self, name: SplitName) -> NDArray[np.int64]:
+    def _by_shard(
+        self, wanted: NDArray[np.int64], positions: NDArray[np.int64]
+    ) -> Iterator[tuple[Shard, list[int], list[int]]]:
+        """Yield each image file with the positions it serves and its rows."""
+        size = self.spec.shard_size
+        shards = wanted[positions] // size
+        for shard in np.unique(shards).tolist():
+            here = positions[shards == shard]
+            yield self._shard(shard), here.tolist(), (wanted[here] - shard * size).tolist()
+
+    def split(self, name: SplitName) -> Indices:
         """Return the image indices of ``train``, ``val`` (held out) or ``all``, ascending.
 
         Raises
@@ -132,9 +198,9 @@ class Dataset:
         """
         return split_indices(self.spec, name)
 
-    def _map_shard(self, shard: int) -> NDArray[np.uint8]:
-        mapped = np.load(self.folder / shard_name(shard), mmap_mode="r")
-        return np.asarray(mapped)
+    def _open_shard(self, shard: int) -> Shard:
+        path = self.folder / shard_name(self.spec, shard)
+        return open_shard(path, self.spec.source.encoding, self.spec.source.image_size)
 
     def __len__(self) -> int:
         return self.n_images

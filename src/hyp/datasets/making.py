@@ -36,13 +36,17 @@ from hyp.datasets.manifest import (
     library_versions,
     shard_name,
 )
-from hyp.datasets.specs import Columns, DatasetSpec
+from hyp.datasets.rows import Columns, Images
+from hyp.datasets.shards import check_images, write_shard
+from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
 from hyp.store.artifacts import readable_disk_errors
 
 CHUNK_BYTES = 2**24
 _SPEC = "spec.json"
 _TEMPORARY = ".tmp"
+_JPEG_RATIO = 20
+"""Pixels a byte of JPEG, at most; for the check of free space before the first image."""
 
 Progress = Callable[[int, int], None]
 
@@ -89,7 +93,7 @@ def make_dataset(
         raise HypError(f"the number of workers must be at least 1, not {workers}.")
     if is_finished(spec, folder):
         _tidy(folder)
-        progress(spec.n_images, spec.n_images)
+        progress(spec.n_stored, spec.n_stored)
         return
     with readable_disk_errors(folder), _only_maker(folder):
         if not is_finished(spec, folder):
@@ -150,16 +154,16 @@ def _make(spec: DatasetSpec, folder: Path, device: str, workers: int, progress: 
     _claim(spec, folder)
     shards = range(spec.n_shards)
     key = _key(spec, device)
-    finished = [shard for shard in shards if _is_made(folder, shard, key)]
+    finished = [shard for shard in shards if _is_made(spec, folder, shard, key)]
     missing = [shard for shard in shards if shard not in set(finished)]
     _check_space(spec, folder, missing)
     done = sum(len(spec.shard_rows(shard)) for shard in finished)
-    progress(done, spec.n_images)
+    progress(done, spec.n_stored)
 
     def made(n_images: int) -> None:
         nonlocal done
         done += n_images
-        progress(done, spec.n_images)
+        progress(done, spec.n_stored)
 
     try:
         if min(workers, len(missing)) > 1:
@@ -194,6 +198,8 @@ def _claim(spec: DatasetSpec, folder: Path) -> None:
 def _check_space(spec: DatasetSpec, folder: Path, missing: Sequence[int]) -> None:
     n_images = sum(len(spec.shard_rows(shard)) for shard in missing)
     needed = n_images * int(np.prod(spec.image_shape))
+    if spec.source.encoding == "jpeg":
+        needed //= _JPEG_RATIO
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise HypError(
@@ -225,9 +231,9 @@ def _read_part(folder: Path, shard: int) -> dict[str, str]:
     return {name.decode(): value.decode() for name, value in metadata.items()}
 
 
-def _is_made(folder: Path, shard: int, key: str) -> bool:
+def _is_made(spec: DatasetSpec, folder: Path, shard: int, key: str) -> bool:
     part = _read_part(folder, shard)
-    path = folder / shard_name(shard)
+    path = folder / shard_name(spec, shard)
     return (
         part.get("key") == key
         and path.is_file()
@@ -242,30 +248,27 @@ def _record(part: dict[str, str]) -> FileRecord:
 def _make_shard(
     spec: DatasetSpec, folder: Path, shard: int, device: str, made: Callable[[int], None]
 ) -> None:
-    path = folder / shard_name(shard)
+    path = folder / shard_name(spec, shard)
     rows = spec.shard_rows(shard)
     shape = (len(rows), *spec.image_shape)
     chunk = max(1, CHUNK_BYTES // int(np.prod(spec.image_shape)))
     tables: list[pa.Table] = []
-    with _replacing(path) as stream:
-        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(stream, header)
+
+    def chunks() -> Iterator[Images]:
         for start in range(rows.start, rows.stop, chunk):
             indices = np.arange(start, min(start + chunk, rows.stop), dtype=np.int64)
             images, columns = spec.source.render(spec.design, spec.seed, indices, device=device)
-            _check_images(images, (len(indices), *spec.image_shape))
-            stream.write(np.ascontiguousarray(images).data)
+            check_images(images, spec.source.encoding, (len(indices), *spec.image_shape))
+            yield images
             tables.append(_table(spec, columns))
             made(len(indices))
+
+    with _replacing(path) as stream:
+        write_shard(stream, spec.source.encoding, shape, chunks())
     record = FileRecord.of(path)
     part = {"key": _key(spec, device), "size": str(record.size), "sha256": record.sha256}
     with _replacing(_part_path(folder, shard)) as stream:
         pq.write_table(pa.concat_tables(tables).replace_schema_metadata(part), stream)
-
-
-def _check_images(images: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
-    if images.dtype != np.uint8 or images.shape != shape:
-        raise ValueError(f"the source gave {images.dtype} {images.shape}, not uint8 {shape}")
 
 
 def _table(spec: DatasetSpec, columns: Columns) -> pa.Table:
@@ -359,7 +362,7 @@ def _join_parts(spec: DatasetSpec, folder: Path) -> None:
 def _write_manifest(spec: DatasetSpec, folder: Path, device: str) -> None:
     files = {TABLE: FileRecord.of(folder / TABLE)}
     for shard in range(spec.n_shards):
-        files[shard_name(shard)] = _record(_read_part(folder, shard))
+        files[shard_name(spec, shard)] = _record(_read_part(folder, shard))
     manifest = Manifest(
         spec=spec,
         device=_device_kind(device),

@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from hyp.datasets.latents import Latent
+from hyp.datasets.shards import SUFFIX
 from hyp.datasets.specs import DatasetSpec
-from hyp.datasets.splits import SPLIT_RULE
+from hyp.datasets.splits import split_rule
 from hyp.errors import HypError
 from hyp.store.artifacts import installed_versions
 
@@ -69,7 +70,7 @@ class Manifest:
             "format": FORMAT,
             "spec": self.spec.model_dump(mode="json"),
             "image_shape": self.spec.image_shape,
-            "split": SPLIT_RULE,
+            "split": split_rule(self.spec),
             "device": self.device,
             "versions": dict(self.versions),
             "latents": [
@@ -80,14 +81,14 @@ class Manifest:
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def shard_name(shard: int) -> str:
+def shard_name(spec: DatasetSpec, shard: int) -> str:
     """Return the path of an image file inside the dataset's folder."""
-    return f"images/{shard:05d}.npy"
+    return f"images/{shard:05d}{SUFFIX[spec.source.encoding]}"
 
 
 def file_names(spec: DatasetSpec) -> list[str]:
     """Return the paths of all files of a dataset but its manifest."""
-    return [TABLE, *(shard_name(shard) for shard in range(spec.n_shards))]
+    return [TABLE, *(shard_name(spec, shard) for shard in range(spec.n_shards))]
 
 
 def library_versions() -> dict[str, str]:

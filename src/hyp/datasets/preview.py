@@ -50,10 +50,10 @@ def contact_sheet(dataset: Dataset, *, n: int = 12, seed: int = 0, columns: int 
     """
     if n < 1 or columns < 1:
         raise HypError("a preview needs at least 1 image and 1 column.")
-    n = min(n, dataset.n_images)
+    n = min(n, dataset.spec.n_stored)
     columns = min(columns, n)
     rng = np.random.default_rng(seed)
-    indices = np.sort(rng.choice(dataset.n_images, n, replace=False))
+    indices = np.sort(rng.choice(dataset.spec.n_stored, n, replace=False))
     images = dataset.images(indices)
     captions = [_caption(dataset.latents, dataset.table.iloc[i], int(i)) for i in indices]
     height = TILE + LINE_HEIGHT * max(len(lines) for lines in captions) + GAP

@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Protocol, Self
+from typing import Annotated, Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    model_validator,
+)
 
 from hyp.datasets.designs import Design
-from hyp.datasets.engine import EngineSource
-from hyp.datasets.latents import Latent
+from hyp.datasets.rows import RowsSource
+from hyp.datasets.sources import Source, read_source
 from hyp.errors import HypError
 
 MAX_SEED = 2**63 - 1
-
-Columns = dict[str, NDArray[Any]]
-"""Column name to one value an image."""
-
-
-class Source(Protocol):
-    """Where images come from: something that renders, or reads, image `i` of a seed.
-
-    An implementation is a frozen pydantic model whose fields are all that its images
-    depend on. An image depends on (design, seed, index) alone, never on the batch.
-    """
-
-    @property
-    def kind(self) -> str:
-        """Name of the source, which tells the sources apart in a spec."""
-
-    @property
-    def version(self) -> int:
-        """Number kept by hand, raised whenever the same spec gives other images."""
-
-    @property
-    def image_size(self) -> int:
-        """Height and width in pixels."""
-
-    @property
-    def latents(self) -> tuple[Latent, ...]:
-        """The latents of every image."""
-
-    def sample(self, design: Design, seed: int, indices: NDArray[np.int64]) -> Columns:
-        """Draw the latents of images, shape (n,) each."""
-
-    def render(
-        self, design: Design, seed: int, indices: NDArray[np.int64], device: str = "cpu"
-    ) -> tuple[NDArray[np.uint8], Columns]:
-        """Return images, shape (n, H, W, 3), and their latents with any extra columns."""
 
 
 def _read_design(value: Any) -> Any:
@@ -62,13 +33,19 @@ DesignText = Annotated[Design, BeforeValidator(_read_design), PlainSerializer(st
 """A design that is written, and may be given, in its one-line form."""
 
 
+SourceFields = Annotated[
+    Source, PlainValidator(read_source), PlainSerializer(lambda s: s.model_dump(mode="json"))
+]
+"""A source that is written, and may be given, as its fields."""
+
+
 class DatasetSpec(BaseModel):
     """All that the images of a dataset, their order and their split depend on.
 
     Attributes
     ----------
-    source : EngineSource
-        What makes the images; see `Source`.
+    source : Source
+        What makes the images.
     design : Design
         Which latents vary; given as a `Design` or as text such as
         ``"categories=4+centered"``, written as text.
@@ -80,6 +57,9 @@ class DatasetSpec(BaseModel):
         Number of held-out images.
     shard_size : int
         Images a file. It changes the files, never the images.
+    online : bool
+        Only the held-out images are stored, which are then the first `n_val`; training
+        images are rendered whenever they are asked for.
 
     Raises
     ------
@@ -89,12 +69,13 @@ class DatasetSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    source: EngineSource
+    source: SourceFields
     design: DesignText
     seed: int
     n_images: int
     n_val: int
     shard_size: int = 4096
+    online: bool = Field(default=False, exclude_if=lambda online: not online)
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -110,6 +91,15 @@ class DatasetSpec(BaseModel):
         if self.shard_size < 1:
             raise HypError(f"a shard needs at least 1 image, not {self.shard_size}.")
         self.design.check(self.source.latents)
+        if self.online and self.source.capacity is not None:
+            raise HypError(
+                f"online=true is for sources that render; {self.source.kind} reads images that "
+                "exist, so store them."
+            )
+        if self.online and not self.n_val:
+            raise HypError("online=true needs held-out images, which are stored; raise n_val.")
+        if isinstance(self.source, RowsSource) and self.source.path is not None:
+            self.source.check_size(self.design, self.n_images)
         return self
 
     @property
@@ -118,11 +108,16 @@ class DatasetSpec(BaseModel):
         return (self.source.image_size, self.source.image_size, 3)
 
     @property
+    def n_stored(self) -> int:
+        """Number of images that are kept in files."""
+        return self.n_val if self.online else self.n_images
+
+    @property
     def n_shards(self) -> int:
         """Number of image files."""
-        return -(-self.n_images // self.shard_size)
+        return -(-self.n_stored // self.shard_size)
 
     def shard_rows(self, shard: int) -> range:
         """Return the image indices that shard number `shard` holds."""
         start = shard * self.shard_size
-        return range(start, min(start + self.shard_size, self.n_images))
+        return range(start, min(start + self.shard_size, self.n_stored))

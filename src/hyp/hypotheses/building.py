@@ -48,7 +48,10 @@ def _build_dataset(step: Step, folder: Path, _: Inputs, progress: Progress) -> N
     from hyp.datasets.making import make_dataset
     from hyp.datasets.specs import DatasetSpec
 
-    make_dataset(DatasetSpec.model_validate(step.spec), folder, progress=progress)
+    source = {**step.spec["source"], **step.places}
+    make_dataset(
+        DatasetSpec.model_validate({**step.spec, "source": source}), folder, progress=progress
+    )
 
 
 def _build_model(step: Step, folder: Path, inputs: Inputs, progress: Progress) -> None:

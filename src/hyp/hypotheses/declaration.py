@@ -75,11 +75,16 @@ class Profile(_Declared):
     ----------
     summary : str
         One line for ``hyp show``.
+    source : str
+        Where the images come from: ``engine``, or a line such as
+        ``dsprites:/data/dsprites.npz``, see `hyp.datasets.sources.open_source`.
     image_size, supersample : int
-        Pixels a side, and samples a pixel a side, of the embedded engine.
+        Pixels a side, and samples a pixel a side of the embedded engine.
     n_images, n_val, n_stimuli : int
         Images of each training dataset, how many of them are held out, and the
         number of test stimuli that every model sees.
+    online : bool
+        Training images are rendered while networks train and never stored.
     world : str
         A design that every dataset of this size stays within, stimuli included, such as
         ``identities=1``; ``full`` for all that the source has.
@@ -112,11 +117,13 @@ class Profile(_Declared):
     """
 
     summary: str
+    source: str = Field("engine", exclude_if=lambda source: source == "engine")
     image_size: int = Field(64, ge=16, le=1024)
     supersample: int = Field(2, ge=1, le=4)
     n_images: int = Field(ge=2)
     n_val: int = Field(ge=1)
     n_stimuli: int = Field(ge=20)
+    online: bool = Field(False, exclude_if=lambda online: not online)
     world: str = "full"
     data_seed: int = Field(0, ge=0)
     objectives: tuple[str, ...] = Field(min_length=1)

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from hyp.datasets.designs import Design
-from hyp.datasets.engine import EngineSource
+from hyp.datasets.sources import ENGINE, Source, open_source, part_of, places
 from hyp.datasets.specs import DatasetSpec
 from hyp.hypotheses.declaration import FULL_CONDITION, Hypothesis, Part, Profile
 from hyp.models.hardware import best_precision
@@ -135,10 +135,10 @@ class _Graph:
     profile: Profile
 
     @cached_property
-    def source(self) -> EngineSource:
-        return EngineSource(
-            image_size=self.profile.image_size, supersample=self.profile.supersample
-        )
+    def source(self) -> Source:
+        text = self.profile.source
+        own = {"supersample": self.profile.supersample} if text.partition(":")[0] == ENGINE else {}
+        return open_source(text, image_size=self.profile.image_size, **own)
 
     @cached_property
     def world(self) -> Design:
@@ -198,11 +198,12 @@ class _Graph:
         declared = self.hypothesis.condition(condition)
         return self._dataset(
             DatasetSpec(
-                source=self.source,
+                source=part_of(self.source, "train"),
                 design=Design.parse(declared.design).within(self.world),
                 seed=self.profile.data_seed,
                 n_images=self.profile.n_images,
                 n_val=self.profile.n_val,
+                online=self.profile.online,
             ),
             declared.name,
         )
@@ -210,7 +211,7 @@ class _Graph:
     @cached_property
     def stimuli(self) -> Step:
         spec = DatasetSpec(
-            source=self.source,
+            source=part_of(self.source, "stimuli"),
             design=self.world,
             seed=self.profile.data_seed + 1,
             n_images=self.profile.n_stimuli,
@@ -220,7 +221,13 @@ class _Graph:
 
     def _dataset(self, spec: DatasetSpec, label: str) -> Step:
         spec.design.check(spec.source.latents)
-        return _step("datasets", spec.model_dump(mode="json"), {}, label)
+        return Step(
+            "datasets",
+            spec.model_dump(mode="json"),
+            version=VERSIONS["datasets"],
+            label=label,
+            places=places(spec.source),
+        )
 
     def model(self, objective: str, condition: str, seed: int) -> Step:
         spec = TrainSpec(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyp.datasets.latents import Latent
+from hyp.datasets.splits import Indices
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,26 +35,33 @@ class LabelledImages(Protocol):
     def latents(self) -> tuple[Latent, ...]:
         """Every latent; categorical ones list all possible values."""
 
-    @property
-    def table(self) -> pd.DataFrame:
-        """Row i holds the latents of image i."""
-
-    def images(self, indices: NDArray[np.int64], /) -> NDArray[np.uint8]:
+    def images(self, indices: Indices, /) -> NDArray[np.uint8]:
         """Return images, shape (len(indices), H, W, 3)."""
 
-    def split(self, name: Literal["train", "val", "all"], /) -> NDArray[np.int64]:
-        """Return the image indices of a split."""
+    def rows(self, indices: Indices, /) -> pd.DataFrame:
+        """Return the latents of images, one row each."""
+
+    def batch(self, indices: Indices, /) -> tuple[NDArray[np.uint8], pd.DataFrame]:
+        """Return `images` and `rows` of the same images."""
+
+    def split(self, name: Literal["train", "val", "all"], /) -> Indices:
+        """Return the image indices of a split; a range where they need no shuffling."""
 
 
-def epoch_order(rows: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
-    """Return the rows in the order of one epoch, which depends on (seed, epoch) alone."""
+def epoch_order(rows: Indices, seed: int, epoch: int) -> Indices:
+    """Return the rows in the order of one epoch, which depends on (seed, epoch) alone.
+
+    A range, as of images that are rendered one after the other, keeps its order.
+    """
+    if isinstance(rows, range):
+        return rows
     words = np.random.Philox(np.random.SeedSequence([seed, epoch])).random_raw(len(rows))
     return rows[np.argsort(words, kind="stable")]
 
 
 def training_batches(
-    rows: NDArray[np.int64], seed: int, batch_size: int, first: int, last: int
-) -> Generator[NDArray[np.int64]]:
+    rows: Indices, seed: int, batch_size: int, first: int, last: int
+) -> Generator[Indices]:
     """Yield the image indices of training batches `first` to `last` (excluded).
 
     Epochs are shuffled one by one and their incomplete last batch is dropped. Batch b is
@@ -61,7 +69,7 @@ def training_batches(
     """
     per_epoch = len(rows) // batch_size
     epoch = -1
-    order = rows
+    order: Indices = rows
     for batch in range(first, last):
         wanted, position = divmod(batch, per_epoch)
         if wanted != epoch:
@@ -69,7 +77,7 @@ def training_batches(
         yield order[position * batch_size : (position + 1) * batch_size]
 
 
-def slices(rows: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+def slices(rows: Indices, size: int) -> list[Indices]:
     """Cut rows into consecutive pieces of at most `size`."""
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 

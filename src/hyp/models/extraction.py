@@ -251,8 +251,9 @@ def _task_names(info: ModelInfo) -> dict[str, NDArray[Any]]:
 
 def _stimuli(dataset: LabelledImages) -> xr.Dataset:
     coords: dict[str, Any] = {"stimulus": np.arange(dataset.n_images)}
+    table = dataset.rows(dataset.split("all"))
     for latent in dataset.latents:
-        column = dataset.table[latent.name]
+        column = table[latent.name]
         if latent.kind == "categorical":
             values: NDArray[Any] = column.astype(str).to_numpy(dtype=object)
         else:

@@ -182,10 +182,18 @@ def task_loss(task: Task, outputs: Tensor, target: Tensor) -> Tensor:
 def fit_objective(
     objective: str,
     latents: tuple[Latent, ...],
-    table: pd.DataFrame,
-    train_rows: NDArray[np.int64],
+    train: pd.DataFrame,
 ) -> Objective:
-    """Fit an objective to the training images of a dataset.
+    """Fit an objective to training images of a dataset.
+
+    Parameters
+    ----------
+    objective : str
+        Task names joined by ``+``.
+    latents : tuple of Latent
+        The dataset's.
+    train : DataFrame
+        The latents of training images, one row each.
 
     Raises
     ------
@@ -196,7 +204,6 @@ def fit_objective(
     head = head_layout(latents, objective)
     by_name = {task.name: task for task in head}
     tasks = tuple(by_name[name] for name in objective_tasks(objective))
-    train = table.iloc[train_rows]
     for task in tasks:
         for latent in task.latents:
             if train[latent.name].nunique() < 2:
@@ -214,17 +221,16 @@ def fit_objective(
 
 
 def baselines(
-    objective: Objective, targets: Mapping[str, Tensor], train: Tensor, held_out: Tensor
+    objective: Objective, train: Mapping[str, Tensor], held_out: Mapping[str, Tensor]
 ) -> dict[tuple[str, str], float]:
     """Return what the best constant prediction, made from the training images, reaches.
 
     Parameters
     ----------
     objective : Objective
-    targets : mapping of str to Tensor
-        As from `Objective.targets`.
-    train, held_out : Tensor of int64
-        Rows the constant is taken from, and rows it is judged on.
+    train, held_out : mapping of str to Tensor
+        Targets as from `Objective.targets`: of the images the constant is taken from, and
+        of those it is judged on.
 
     Returns
     -------
@@ -235,16 +241,16 @@ def baselines(
     """
     found = {}
     for task in objective.tasks:
-        target = targets[task.name]
+        target = held_out[task.name]
         if task.kind == "classes":
-            counts = torch.bincount(target[train], minlength=task.stop - task.start).double()
+            counts = torch.bincount(train[task.name], minlength=task.stop - task.start).double()
             frequencies = counts.clamp(min=0.5) / counts.sum()
-            loss = -frequencies.log()[target[held_out]].mean()
-            accuracy = (target[held_out] == counts.argmax()).double().mean()
+            loss = -frequencies.log()[target].mean()
+            accuracy = (target == counts.argmax()).double().mean()
             found[task.name, "accuracy"] = float(accuracy)
         else:
-            mean = target[train].double().mean(dim=0)
-            loss = (target[held_out].double() - mean).square().mean()
+            mean = train[task.name].double().mean(dim=0)
+            loss = (target.double() - mean).square().mean()
         found[task.name, "loss"] = float(loss)
     return found
 

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from hyp.datasets.splits import Indices
 from hyp.errors import HypError
 from hyp.models import checkpoints
 from hyp.models.backbones import build_backbone
@@ -26,6 +27,8 @@ from hyp.models.specs import TrainSpec
 
 TORCH_SEED_OFFSET = 2**31 - 1
 LOG_EVERY = 10
+FIT_IMAGES = 100_000
+"""Training images that standardisation and baselines are taken from, as in the paper's code."""
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) in batches."""
@@ -78,7 +81,8 @@ def train(
             f"the dataset has {len(rows)} training images, fewer than a batch of "
             f"{spec.batch_size}; make more images or choose a smaller batch_size."
         )
-    objective = fit_objective(spec.objective, dataset.latents, dataset.table, rows)
+    fitted = dataset.rows(rows[:FIT_IMAGES])
+    objective = fit_objective(spec.objective, dataset.latents, fitted)
     device = open_device(spec.device)
     with repeatable(device, spec.threads):
         run = _Run(spec, dataset, objective, device, folder)
@@ -122,16 +126,10 @@ def evaluate(
     model: nn.Module,
     objective: Objective,
     dataset: LabelledImages,
-    rows: NDArray[np.int64],
-    targets: Mapping[str, Tensor],
+    rows: Indices,
     device: torch.device,
 ) -> dict[tuple[str, str], float]:
     """Return the loss of every task, and the accuracy of classes, over the given images.
-
-    Parameters
-    ----------
-    targets : mapping of str to Tensor
-        For every image of the dataset, as from `Objective.targets`, on `device`.
 
     Returns
     -------
@@ -143,13 +141,13 @@ def evaluate(
     classes = [task for task in objective.tasks if task.kind == "classes"]
     sums = torch.zeros(len(objective.tasks), dtype=torch.float64, device=device)
     right = torch.zeros(len(classes), dtype=torch.float64, device=device)
-    batches = slices(rows, spec.batch_size)
-    with closing(read_ahead(lambda b: preprocess.stage(dataset.images(b)), batches)) as images:
-        for batch, staged in zip(batches, images, strict=True):
-            wanted = _rows_of(targets, torch.from_numpy(batch).to(device))
+    load = _loader(dataset, objective, preprocess)
+    with closing(read_ahead(load, slices(rows, spec.batch_size))) as batches:
+        for staged, targets in batches:
+            wanted = _on(device, targets)
             with autocast(device, spec.precision):
                 outputs = model(preprocess(staged))
-            sums += objective.losses(outputs, wanted).double() * len(batch)
+            sums += objective.losses(outputs, wanted).double() * len(staged)
             for position, task in enumerate(classes):
                 guess = outputs[:, task.start : task.stop].argmax(dim=1)
                 right[position] += (guess == wanted[task.name]).sum()
@@ -176,25 +174,14 @@ class _Run:
         """Make the network; put it in the state an interrupted run left, if there is one."""
         self.info = checkpoints.make_info(self.spec, self.objective, self.dataset.image_shape)
         self.rows = {name: self.dataset.split(name) for name in ("train", "val")}
-        targets = self.objective.targets(self.dataset.table)
-        self.baselines = (
-            baselines(
-                self.objective,
-                targets,
-                torch.from_numpy(self.rows["train"]),
-                torch.from_numpy(self.rows["val"]),
-            )
-            if len(self.rows["val"])
-            else {}
-        )
-        self.targets = {name: target.to(self.device) for name, target in targets.items()}
+        self.baselines = self._baselines()
         self.model, self.optimizer = new_model(self.spec, self.objective.n_outputs, self.device)
         self.batch = 0
         self.log = _LossLog([task.name for task in self.objective.tasks])
         self.evaluations: list[dict[str, Any]] = []
         self.fingerprint = hashlib.sha256(
             f"{self.info.model_dump_json()} {self.dataset.n_images} {torch.__version__}".encode()
-            + self.rows["train"].tobytes()
+            + _text(self.rows["train"])
         ).hexdigest()
         state = checkpoints.load_resume(self.folder, self.fingerprint)
         if state is not None and self._kept_all_before(state["batch"]):
@@ -207,18 +194,15 @@ class _Run:
         spec = self.spec
         preprocess = Preprocessing(spec.input_size, spec.channels_last, self.device)
 
-        def load(indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-            images = preprocess.stage(self.dataset.images(indices))
-            return images, torch.from_numpy(indices)
-
+        load = _loader(self.dataset, self.objective, preprocess)
         saved = time.monotonic()
         self.model.train()
         order = training_batches(
             self.rows["train"], spec.seed, spec.batch_size, self.batch, spec.n_batches
         )
         with closing(read_ahead(load, order)) as batches:
-            for images, indices in batches:
-                wanted = _rows_of(self.targets, indices.to(self.device, non_blocking=True))
+            for images, targets in batches:
+                wanted = _on(self.device, targets)
                 self.log.add(
                     train_step(
                         spec, self.model, self.optimizer, self.objective, preprocess(images), wanted
@@ -244,6 +228,16 @@ class _Run:
         checkpoints.write_json(self.folder / checkpoints.MODEL, self.info.model_dump(mode="json"))
         checkpoints.remove_resume(self.folder)
 
+    def _baselines(self) -> dict[tuple[str, str], float]:
+        train, val = self.rows["train"][:FIT_IMAGES], self.rows["val"]
+        if not len(val):
+            return {}
+        return baselines(
+            self.objective,
+            self.objective.targets(self.dataset.rows(train)),
+            self.objective.targets(self.dataset.rows(val)),
+        )
+
     def _keep_if_due(self) -> None:
         every = self.spec.evaluate_every
         last = self.batch == self.spec.n_batches
@@ -258,9 +252,7 @@ class _Run:
         rows = self.rows["val"]
         if not len(rows):
             return
-        found = evaluate(
-            self.spec, self.model, self.objective, self.dataset, rows, self.targets, self.device
-        )
+        found = evaluate(self.spec, self.model, self.objective, self.dataset, rows, self.device)
         self.model.train()
         self.evaluations += [
             {
@@ -342,5 +334,21 @@ class _LossLog:
         self._window.clear()
 
 
-def _rows_of(targets: Mapping[str, Tensor], indices: Tensor) -> dict[str, Tensor]:
-    return {name: target[indices] for name, target in targets.items()}
+def _loader(
+    dataset: LabelledImages, objective: Objective, preprocess: Preprocessing
+) -> Callable[[Indices], tuple[Tensor, dict[str, Tensor]]]:
+    """Return what reads the images and targets of a batch."""
+
+    def load(indices: Indices) -> tuple[Tensor, dict[str, Tensor]]:
+        images, rows = dataset.batch(indices)
+        return preprocess.stage(images), objective.targets(rows)
+
+    return load
+
+
+def _on(device: torch.device, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: target.to(device, non_blocking=True) for name, target in targets.items()}
+
+
+def _text(rows: Indices) -> bytes:
+    return repr(rows).encode() if isinstance(rows, range) else rows.tobytes()

@@ -44,6 +44,9 @@ class Step:
         Counted up by hand when the code of this kind of step changes its result.
     label : str
         For people; not part of the key.
+    places : mapping
+        Where on this machine the step finds what lies outside the store; not part of the
+        key either.
     """
 
     kind: str
@@ -51,6 +54,7 @@ class Step:
     inputs: Mapping[str, Step] = field(default_factory=dict)
     version: int = 1
     label: str = field(default="", compare=False)
+    places: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @cached_property
     def key(self) -> str:

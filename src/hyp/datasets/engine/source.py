@@ -45,6 +45,16 @@ class EngineSource(BaseModel):
     min_visible: float = Field(default=0.01, ge=0.0, lt=0.5)
 
     @property
+    def encoding(self) -> Literal["raw"]:
+        """Pixels are stored as they are."""
+        return "raw"
+
+    @property
+    def capacity(self) -> None:
+        """Images never end."""
+        return None
+
+    @property
     def latents(self) -> tuple[Latent, ...]:
         """What generated an image: position, rotation, category, identity, scene and light."""
         from hyp.datasets.engine.rules import latents

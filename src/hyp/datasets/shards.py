@@ -1,0 +1,176 @@
+"""Image files of a dataset: raw pixels as ``.npy``, JPEG files as one Arrow column.
+
+Both are memory-mapped. An Arrow file holds the column ``image`` of binary values, in
+record batches, uncompressed: any Arrow library reads it.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from hyp.datasets.rows import Encoding, Images
+from hyp.errors import HypError
+
+SUFFIX: dict[Encoding, str] = {"raw": ".npy", "jpeg": ".arrow"}
+_COLUMN = "image"
+_SCHEMA = pa.schema([(_COLUMN, pa.large_binary())])
+_DECODERS = 4
+
+
+class Shard(Protocol):
+    """An opened image file."""
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+
+    def fill(
+        self, images: NDArray[np.uint8], positions: Sequence[int], rows: Sequence[int]
+    ) -> None:
+        """Copy row ``rows[k]`` to ``images[positions[k]]``."""
+
+
+class RawShard:
+    """Pixels of equal-sized images."""
+
+    def __init__(self, path: Path) -> None:
+        self._images = np.asarray(np.load(path, mmap_mode="r"))
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def fill(
+        self, images: NDArray[np.uint8], positions: Sequence[int], rows: Sequence[int]
+    ) -> None:
+        """Copy row ``rows[k]`` to ``images[positions[k]]``."""
+        for position, row in zip(positions, rows, strict=True):
+            images[position] = self._images[row]
+
+    @property
+    def layout(self) -> tuple[str, tuple[int, ...]]:
+        """Data type and shape."""
+        return str(self._images.dtype), self._images.shape
+
+
+class JpegShard:
+    """JPEG files, decoded when they are asked for."""
+
+    def __init__(self, path: Path, image_size: int) -> None:
+        self._size = image_size
+        try:
+            self._files = pa.ipc.open_file(pa.memory_map(str(path))).read_all().column(_COLUMN)
+        except (pa.ArrowInvalid, KeyError) as error:
+            raise ValueError(f"not an Arrow file of images: {error}") from error
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def fill(
+        self, images: NDArray[np.uint8], positions: Sequence[int], rows: Sequence[int]
+    ) -> None:
+        """Decode row ``rows[k]`` to ``images[positions[k]]``."""
+
+        def decode(position: int, row: int) -> None:
+            images[position] = decode_jpeg(self._files[row].as_buffer(), self._size)
+
+        if len(rows) == 1:
+            decode(positions[0], rows[0])
+        else:
+            list(_decoders().map(decode, positions, rows))
+
+    def file(self, row: int) -> bytes:
+        """Return the bytes of a JPEG file."""
+        content: bytes = self._files[row].as_py()
+        return content
+
+
+def open_shard(path: Path, encoding: Encoding, image_size: int) -> Shard:
+    """Open an image file; it is read where it is looked at.
+
+    Raises
+    ------
+    ValueError
+        If it is no such file.
+    """
+    return JpegShard(path, image_size) if encoding == "jpeg" else RawShard(path)
+
+
+def write_shard(
+    stream: BinaryIO, encoding: Encoding, shape: tuple[int, ...], chunks: Iterable[Images]
+) -> None:
+    """Write images chunk by chunk; equal chunks give equal bytes.
+
+    Parameters
+    ----------
+    stream : file
+    encoding : {"raw", "jpeg"}
+    shape : tuple of int
+        Number of images, H, W, 3.
+    chunks : iterable
+        Arrays of shape (n, H, W, 3), or lists of JPEG files.
+    """
+    if encoding == "raw":
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(stream, header)
+        for images in chunks:
+            stream.write(np.ascontiguousarray(images).data)
+        return
+    with pa.ipc.new_file(stream, _SCHEMA) as writer:
+        for images in chunks:
+            writer.write_batch(
+                pa.record_batch([pa.array(list(images), pa.large_binary())], schema=_SCHEMA)
+            )
+
+
+def check_images(images: Images, encoding: Encoding, shape: tuple[int, ...]) -> None:
+    """Check what a source gave.
+
+    Raises
+    ------
+    ValueError
+        If it is not what it promised.
+    """
+    if encoding == "jpeg":
+        if len(images) != shape[0] or not all(isinstance(file, bytes) for file in images):
+            raise ValueError(f"the source gave something other than {shape[0]} JPEG files")
+        return
+    found = np.asarray(images)
+    if found.dtype != np.uint8 or found.shape != shape:
+        raise ValueError(f"the source gave {found.dtype} {found.shape}, not uint8 {shape}")
+
+
+def decode_jpeg(content: bytes | pa.Buffer, image_size: int) -> NDArray[np.uint8]:
+    """Decode a JPEG file to RGB pixels, shape (image_size, image_size, 3).
+
+    A file of another size is resized as torchvision's evaluation transform does: the
+    shorter side to `image_size` (bilinear, antialiased), then the centre.
+
+    Raises
+    ------
+    HypError
+        If it cannot be decoded.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(io.BytesIO(content)) as file:
+            picture = file if file.mode == "RGB" else file.convert("RGB")
+            if picture.size != (image_size, image_size):
+                picture = ImageOps.fit(picture, (image_size, image_size), Image.Resampling.BILINEAR)
+            return np.asarray(picture)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise HypError(f"a JPEG image of the dataset cannot be decoded: {error}.") from error
+
+
+@cache
+def _decoders() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(min(_DECODERS, os.cpu_count() or 1), "hyp-decode")

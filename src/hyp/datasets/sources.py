@@ -1,0 +1,142 @@
+"""The sources there are, by kind, and the one-line form that names one."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from hyp.datasets.designs import Design
+from hyp.datasets.latents import Latent
+from hyp.datasets.rows import Columns, Encoding, Images, Rows, RowsSource
+from hyp.errors import HypError
+
+SOURCES: dict[str, str] = {
+    "engine": "hyp.datasets.engine.source:EngineSource",
+}
+"""Kind to where the source's class is; a class is imported when it is needed."""
+
+ENGINE = "engine"
+
+
+class Source(Protocol):
+    """Where images come from: something that renders, or reads, image `i` of a seed.
+
+    An implementation is a frozen pydantic model whose fields are all that its images
+    depend on. An image depends on (design, seed, index) alone, never on the batch.
+    """
+
+    @property
+    def kind(self) -> str:
+        """Name of the source, which tells the sources apart in a spec."""
+
+    @property
+    def version(self) -> int:
+        """Number kept by hand, raised whenever the same spec gives other images."""
+
+    @property
+    def image_size(self) -> int:
+        """Height and width in pixels."""
+
+    @property
+    def encoding(self) -> Encoding:
+        """``raw`` for pixels, ``jpeg`` where the source gives, and a dataset keeps, JPEG bytes."""
+
+    @property
+    def latents(self) -> tuple[Latent, ...]:
+        """The latents of every image."""
+
+    @property
+    def capacity(self) -> int | None:
+        """Number of images that there are; None where they never end."""
+
+    def sample(self, design: Design, seed: int, indices: Rows) -> Columns:
+        """Draw the latents of images, shape (n,) each."""
+
+    def render(
+        self, design: Design, seed: int, indices: Rows, device: str = "cpu"
+    ) -> tuple[Images, Columns]:
+        """Return images and their latents with any extra columns.
+
+        The images are an array of shape (n, H, W, 3), or n JPEG files.
+        """
+
+    def model_dump(
+        self, *, mode: str = "python", exclude: set[str] | None = None
+    ) -> dict[str, Any]:
+        """Return the fields that images depend on."""
+
+
+def source_class(kind: str) -> type[Any]:
+    """Return the class of a kind of source.
+
+    Raises
+    ------
+    HypError
+        If there is none.
+    """
+    if kind not in SOURCES:
+        raise HypError(f"unknown source {kind!r}; choose from: {', '.join(SOURCES)}.")
+    module, _, name = SOURCES[kind].partition(":")
+    return cast(type[Any], getattr(import_module(module), name))
+
+
+def read_source(value: Any) -> Source:
+    """Return a source from its fields, as a spec holds them; a source is returned as it is."""
+    if not isinstance(value, dict):
+        return cast(Source, value)
+    return cast(Source, source_class(str(value.get("kind"))).model_validate(value))
+
+
+def open_source(text: str, **settings: Any) -> Source:
+    """Return the source of a line such as ``engine`` or ``dsprites:/data/dsprites.npz``.
+
+    Parameters
+    ----------
+    text : str
+        ``KIND``, or ``KIND:WHERE`` with the path or address that this kind reads.
+    **settings
+        Fields of the source, such as ``image_size``; None leaves a field to the source.
+
+    Raises
+    ------
+    HypError
+        For an unknown kind, a missing path, or files that are not what they should be.
+
+    Examples
+    --------
+    >>> open_source("engine", image_size=32).image_size
+    32
+    """
+    kind, colon, where = text.strip().partition(":")
+    cls = source_class(kind)
+    given = {name: value for name, value in settings.items() if value is not None}
+    if issubclass(cls, RowsSource):
+        if not where:
+            raise HypError(f"source {kind!r} needs its files; write {kind}:/path/to/files.")
+        path = Path(where).expanduser().absolute()
+        if not path.exists():
+            raise HypError(f"there is no {path} for the source {kind!r}; check the path.")
+        return cast(Source, cls.open(path, **given))
+    if hasattr(cls, "open"):
+        return cast(Source, cls.open(where, **given))
+    if colon:
+        raise HypError(f"source {kind!r} takes nothing after a colon; write {kind}.")
+    return cast(Source, cls(**given))
+
+
+def places(source: Source) -> dict[str, Any]:
+    """Return where the source's files or builds are, which no key depends on."""
+    fields = type(source).model_fields  # type: ignore[attr-defined]
+    return {
+        name: str(value) if isinstance(value, Path) else value
+        for name, field in fields.items()
+        if field.exclude and (value := getattr(source, name)) is not None
+    }
+
+
+def part_of(source: Source, part: str) -> Source:
+    """Return the ``train`` or ``stimuli`` share of a source; an endless one has no parts."""
+    if isinstance(source, RowsSource):
+        return cast(Source, source.model_copy(update={"part": part}))
+    return source
