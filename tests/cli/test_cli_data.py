@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from hyp.cli.data import data_app
 from hyp.errors import HypError
 
-SMALL = ["--n", "6", "--n-val", "2", "--image-size", "16", "--supersample", "1"]
+SMALL = ["--n", "6", "--n-val", "2", "--image-size", "16", "--set", "supersample=1"]
 
 
 def run(*arguments):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import time
 from typing import Annotated, Any, Literal
 
 import numpy as np
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from hyp.datasets.designs import Design
@@ -23,7 +25,7 @@ class DiscSource(BaseModel):
     kind: Literal["discs"] = "discs"
     version: int = 1
     image_size: int = 8
-    encoding: Literal["raw"] = "raw"
+    encoding: Literal["raw", "jpeg"] = "raw"
     capacity: None = None
     delay: float = 0.0  # seconds an image, so that a test can interrupt
 
@@ -64,7 +66,16 @@ class DiscSource(BaseModel):
         images = inside[..., None] * colours[:, None, None, :]
         images[:, 0, 0, 0] = indices % 256  # so that no two images are alike
         images[:, 0, 0, 1] = indices // 256
-        return images, {**columns, "visible": inside.mean(axis=(1, 2))}
+        columns["visible"] = inside.mean(axis=(1, 2))
+        if self.encoding == "jpeg":
+            return [jpeg_file(image) for image in images], columns
+        return images, columns
+
+
+def jpeg_file(image: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "JPEG", quality=95, subsampling=0)
+    return stream.getvalue()
 
 
 class DiscSpec(DatasetSpec):

@@ -250,3 +250,36 @@ def test_making_does_not_load_pandas(tmp_path):
     here = Path(__file__).parent
     found = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["False"]
+
+
+def test_dask_workers_give_the_same_bytes(tmp_path):
+    from distributed import LocalCluster
+
+    make_dataset(disc_spec(), tmp_path / "here")
+    done = []
+    options = {"protocol": "tcp", "processes": False, "dashboard_address": None}
+    with LocalCluster(n_workers=2, threads_per_worker=1, **options) as cluster:
+        make_dataset(
+            disc_spec(),
+            tmp_path / "there",
+            scheduler=cluster.scheduler_address,
+            progress=lambda n, total: done.append(n),
+        )
+    assert contents(tmp_path / "there") == contents(tmp_path / "here")
+    assert done[0] == 0
+    assert done[-1] == 50
+
+
+def test_an_error_on_a_dask_worker_is_told_here(tmp_path, monkeypatch):
+    from distributed import LocalCluster
+
+    def broken(*arguments, **options):
+        raise HypError("the view is blocked.")
+
+    monkeypatch.setattr(DiscSource, "render", broken)
+    options = {"protocol": "tcp", "processes": False, "dashboard_address": None}
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, **options) as cluster,
+        pytest.raises(HypError, match="the view is blocked"),
+    ):
+        make_dataset(disc_spec(), tmp_path / "d", scheduler=cluster.scheduler_address)

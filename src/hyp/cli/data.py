@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from hyp.cli.options import read_settings
 
 if TYPE_CHECKING:
     from hyp.datasets.specs import DatasetSpec
@@ -32,11 +34,25 @@ def make(
     n: Annotated[int, typer.Option("--n", help="Number of images, held-out ones included.")] = 1000,
     n_val: Annotated[int, typer.Option("--n-val", help="Number of held-out images.")] = 100,
     seed: Annotated[int, typer.Option(help="Same seed, same images.")] = 0,
-    source: Annotated[str, typer.Option(help="What makes the images: engine.")] = "engine",
-    image_size: Annotated[int, typer.Option(help="Height and width in pixels.")] = 64,
-    supersample: Annotated[int, typer.Option(help="Samples a pixel, along each side.")] = 2,
+    source: Annotated[
+        str,
+        typer.Option(help="Where images come from: engine, or KIND:PATH; see hyp data sources."),
+    ] = "engine",
+    image_size: Annotated[
+        int | None, typer.Option(help="Height and width in pixels; default: the source's.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a field of the source."),
+    ] = None,
     shard_size: Annotated[int, typer.Option(help="Images a file.")] = 4096,
+    online: Annotated[
+        bool, typer.Option(help="Store held-out images only; render others when asked for.")
+    ] = False,
     workers: Annotated[int, typer.Option(help="Processes that render.")] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(help="A running Dask scheduler, tcp://HOST:PORT.")
+    ] = None,
     device: Device = "cpu",
 ) -> None:
     """Make a dataset; interrupted, the same command goes on where it stopped."""
@@ -45,15 +61,15 @@ def make(
     from hyp.cli.terminal import console
     from hyp.datasets.making import is_finished, make_dataset
 
-    settings = {"image_size": image_size, "supersample": supersample}
     fields = {
         "design": design,
         "seed": seed,
         "n_images": n,
         "n_val": n_val,
         "shard_size": shard_size,
+        "online": online,
     }
-    spec = _spec(source, settings, fields)
+    spec = _spec(source, {"image_size": image_size, **read_settings(settings)}, fields)
     screen = console()
     if is_finished(spec, out):
         screen.print(f"{out} already holds this dataset.", soft_wrap=True)
@@ -61,12 +77,13 @@ def make(
     columns = ("images", BarColumn(bar_width=None), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         with Progress(*columns, console=screen) as bars:
-            task = bars.add_task("images", total=spec.n_images)
+            task = bars.add_task("images", total=spec.n_stored)
             make_dataset(
                 spec,
                 out,
                 device=device,
                 workers=workers,
+                scheduler=scheduler,
                 progress=lambda done, total: bars.update(task, completed=done, total=total),
             )
     except KeyboardInterrupt:
@@ -121,18 +138,24 @@ def preview(
     typer.echo(f"preview: {out}")
 
 
-def _spec(kind: str, settings: dict[str, int], fields: dict[str, object]) -> DatasetSpec:
+@data_app.command()
+def sources() -> None:
+    """List where images can come from."""
+    from hyp.cli.sources_page import sources_table
+    from hyp.cli.terminal import console
+
+    console().print(sources_table())
+
+
+def _spec(source: str, settings: dict[str, Any], fields: dict[str, Any]) -> DatasetSpec:
     from pydantic import ValidationError
 
-    from hyp.datasets.engine import EngineSource
+    from hyp.datasets.sources import open_source
     from hyp.datasets.specs import DatasetSpec
     from hyp.errors import HypError
 
-    if kind != "engine":
-        raise HypError(f"unknown source {kind!r}; there is one: engine.")
     try:
-        source = EngineSource.model_validate(settings)
-        return DatasetSpec.model_validate({"source": source, **fields})
+        return DatasetSpec.model_validate({"source": open_source(source, **settings), **fields})
     except ValidationError as error:
         first = error.errors()[0]
         name = "-".join(str(part) for part in first["loc"]).replace("_", "-")

@@ -11,7 +11,7 @@ from hyp.errors import HypError
 if TYPE_CHECKING:
     from hyp.hypotheses.planning import Plan
 
-Name = Annotated[str, typer.Argument(help="A hypothesis; 'hyp list' shows them.")]
+Name = Annotated[str, typer.Argument(help="A hypothesis (see 'hyp list') or a .toml file.")]
 ProfileName = Annotated[str, typer.Option("--profile", "-p", help="Size of the run.")]
 Settings = Annotated[
     list[str] | None,
@@ -30,12 +30,19 @@ def named_plan(name: str, profile: str, settings: list[str] | None) -> Plan:
     from hyp.hypotheses.planning import make_plan
     from hyp.hypotheses.registry import find_hypothesis
 
-    return make_plan(find_hypothesis(name), profile, _read_settings(settings or []))
+    return make_plan(find_hypothesis(name), profile, read_settings(settings))
 
 
-def _read_settings(settings: list[str]) -> dict[str, str]:
+def read_settings(settings: list[str] | None) -> dict[str, str]:
+    """Read ``KEY=VALUE`` options.
+
+    Raises
+    ------
+    HypError
+        If one is something else.
+    """
     values: dict[str, str] = {}
-    for setting in settings:
+    for setting in settings or []:
         key, equals, value = setting.partition("=")
         if not equals:
             raise HypError(f"--set {setting!r} is not KEY=VALUE.")

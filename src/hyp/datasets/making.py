@@ -14,8 +14,10 @@ import os
 import shutil
 import signal
 import traceback
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -26,6 +28,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from hyp.clusters import remote_client, require_shared
 from hyp.datasets.dataset import Dataset
 from hyp.datasets.manifest import (
     MANIFEST,
@@ -61,6 +64,7 @@ def make_dataset(
     *,
     device: str = "cpu",
     workers: int = 1,
+    scheduler: str | None = None,
     progress: Progress = _silent,
 ) -> None:
     """Fill a folder with the dataset of a spec, or finish an interrupted attempt.
@@ -79,6 +83,9 @@ def make_dataset(
         Where to render: ``cpu``, ``cuda`` or ``cuda:N``.
     workers : int
         Processes that render; 1 renders in this one.
+    scheduler : str, optional
+        Address of a running Dask scheduler whose workers make the shards instead; they
+        must see the folder under the same path.
     progress : callable
         Called with the number of finished images and of all images.
 
@@ -97,7 +104,7 @@ def make_dataset(
         return
     with readable_disk_errors(folder), _only_maker(folder):
         if not is_finished(spec, folder):
-            _make(spec, folder, device, workers, progress)
+            _make(spec, folder, device, workers, scheduler, progress)
         _tidy(folder)
 
 
@@ -150,7 +157,14 @@ def _tidy(folder: Path) -> None:
         shutil.rmtree(folder / PARTS)
 
 
-def _make(spec: DatasetSpec, folder: Path, device: str, workers: int, progress: Progress) -> None:
+def _make(
+    spec: DatasetSpec,
+    folder: Path,
+    device: str,
+    workers: int,
+    scheduler: str | None,
+    progress: Progress,
+) -> None:
     _claim(spec, folder)
     shards = range(spec.n_shards)
     key = _key(spec, device)
@@ -166,7 +180,9 @@ def _make(spec: DatasetSpec, folder: Path, device: str, workers: int, progress: 
         progress(done, spec.n_stored)
 
     try:
-        if min(workers, len(missing)) > 1:
+        if scheduler is not None:
+            _make_on_cluster(spec, folder, missing, device, scheduler, made)
+        elif min(workers, len(missing)) > 1:
             _make_in_processes(spec, folder, missing, device, min(workers, len(missing)), made)
         else:
             for shard in missing:
@@ -292,6 +308,40 @@ def _column(values: NDArray[Any]) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), len(values), buffers)
 
 
+def _make_on_cluster(
+    spec: DatasetSpec,
+    folder: Path,
+    shards: Sequence[int],
+    device: str,
+    scheduler: str,
+    made: Callable[[int], None],
+) -> None:
+    """Deal the shards out to Dask workers; a failed or interrupted one is made again later."""
+    from distributed import as_completed
+    from distributed.scheduler import KilledWorker
+
+    with remote_client(scheduler) as client:
+        require_shared(client, folder / PARTS / _SPEC, f"the folder {folder}")
+        make = partial(_make_shard_remotely, spec, folder, device)
+        futures = client.map(make, shards, pure=False)
+        try:
+            for future in as_completed(futures):
+                made(future.result())
+        except KilledWorker as error:
+            raise HypError(
+                "a Dask worker died again and again (out of memory?); start new workers and run "
+                "the same command: it goes on where it stopped."
+            ) from error
+        finally:
+            client.cancel(futures)
+
+
+def _make_shard_remotely(spec: DatasetSpec, folder: Path, device: str, shard: int) -> int:
+    with readable_disk_errors(folder):
+        _make_shard(spec, folder, shard, device, lambda _: None)
+    return len(spec.shard_rows(shard))
+
+
 def _make_in_processes(
     spec: DatasetSpec,
     folder: Path,
@@ -377,7 +427,7 @@ def _write_manifest(spec: DatasetSpec, folder: Path, device: str) -> None:
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
     """Write a file beside its place and rename it when it is whole and on the disk."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}{_TEMPORARY}")
+    beside = path.with_name(f"{path.name}.{uuid.uuid4().hex}{_TEMPORARY}")
     try:
         with beside.open("wb") as stream:
             yield stream

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 
 from hyp.datasets.rows import Encoding, Images
 from hyp.errors import HypError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 SUFFIX: dict[Encoding, str] = {"raw": ".npy", "jpeg": ".arrow"}
 _COLUMN = "image"
@@ -159,16 +162,30 @@ def decode_jpeg(content: bytes | pa.Buffer, image_size: int) -> NDArray[np.uint8
     HypError
         If it cannot be decoded.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image as Pillow
 
     try:
-        with Image.open(io.BytesIO(content)) as file:
+        with Pillow.open(io.BytesIO(content)) as file:
             picture = file if file.mode == "RGB" else file.convert("RGB")
             if picture.size != (image_size, image_size):
-                picture = ImageOps.fit(picture, (image_size, image_size), Image.Resampling.BILINEAR)
+                picture = fitted(picture, image_size)
             return np.asarray(picture)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError) as error:
         raise HypError(f"a JPEG image of the dataset cannot be decoded: {error}.") from error
+
+
+def fitted(picture: Image, size: int) -> Image:
+    """Resize a Pillow image's shorter side to `size` (bilinear, antialiased); take the centre.
+
+    As ``torchvision.transforms.Resize`` and ``CenterCrop`` do.
+    """
+    from PIL.Image import Resampling
+
+    shorter = min(picture.size)
+    width, height = (int(size * side / shorter) for side in picture.size)
+    left, top = (round((side - size) / 2.0) for side in (width, height))
+    resized = picture.resize((width, height), Resampling.BILINEAR)
+    return resized.crop((left, top, left + size, top + size))
 
 
 @cache

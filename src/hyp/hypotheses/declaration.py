@@ -174,7 +174,7 @@ class Profile(_Declared):
         HypError
             For an unknown key or a value that does not fit it.
         """
-        values: dict[str, Any] = self.model_dump()
+        values = {name: getattr(self, name) for name in type(self).model_fields}
         for key, text in settings.items():
             if key not in type(self).model_fields or key == "summary":
                 raise HypError(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from hyp.clusters import local_client, remote_client, require_shared
 from hyp.errors import HypError
 from hyp.hypotheses.building import build, check_networks
 from hyp.hypotheses.planning import Plan
 from hyp.store import Step, Store
 
 TOPIC = "hyp-progress"
-_CONNECT_SECONDS = 10
 
 StepState = Literal["running", "waiting", "done"]
 
@@ -163,70 +160,13 @@ def _log_to_scheduler(event: StepEvent) -> None:
 @contextmanager
 def _client(workers: int, scheduler: str | None, store: Store) -> Iterator[Any]:
     if scheduler is not None:
-        with _remote_client(scheduler) as client:
+        with remote_client(scheduler) as client:
             _check_store_is_shared(client, store)
             yield client
     else:
-        with _local_client(workers) as client:
+        with local_client(workers) as client:
             yield client
-
-
-@contextmanager
-def _remote_client(address: str) -> Iterator[Any]:
-    from distributed import Client
-
-    try:
-        client = Client(address, timeout=_CONNECT_SECONDS)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise HypError(
-            f"no Dask scheduler answers at {address}; start one with 'dask scheduler', "
-            "or leave --scheduler away."
-        ) from error
-    with client:
-        if not client.scheduler_info()["workers"]:
-            raise HypError(
-                f"the scheduler at {address} has no workers; start some with 'dask worker'."
-            )
-        yield client
 
 
 def _check_store_is_shared(client: Any, store: Store) -> None:
-    seen = client.run(partial(os.path.exists, str(store.root / "store.json")))
-    blind = [worker for worker, sees in seen.items() if not sees]
-    if blind:
-        raise HypError(
-            f"worker {blind[0]} does not see the store at {store.root}; "
-            "use a folder that all workers share."
-        )
-
-
-@contextmanager
-def _local_client(workers: int) -> Iterator[Any]:
-    import logging
-
-    import dask
-    from distributed import Client, LocalCluster
-
-    # Dask's own setting makes glibc return memory after every batch: a quarter of the time.
-    environment = {"distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1}}
-    with (
-        tempfile.TemporaryDirectory(prefix="hyp-dask-") as scratch,
-        dask.config.set(environment),
-    ):
-        cluster = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=0,
-            dashboard_address=None,
-            local_directory=scratch,
-            silence_logs=logging.CRITICAL,
-            preload=[__name__],
-        )
-        with cluster, Client(cluster) as client:
-            yield client
-
-
-def dask_setup(worker: Any) -> None:
-    """Dask preload hook: leave Ctrl-C to the process that started the workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    require_shared(client, store.root / "store.json", f"the store at {store.root}")

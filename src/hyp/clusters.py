@@ -1,0 +1,91 @@
+"""Dask clusters: the workers of this machine, or a scheduler that runs already."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hyp.errors import HypError
+
+_CONNECT_SECONDS = 10
+
+
+@contextmanager
+def remote_client(address: str) -> Iterator[Any]:
+    """Connect to a running Dask scheduler, such as ``tcp://host:8786``.
+
+    Raises
+    ------
+    HypError
+        If none answers, or it has no workers.
+    """
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout=_CONNECT_SECONDS)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise HypError(
+            f"no Dask scheduler answers at {address}; start one with 'dask scheduler', "
+            "or leave --scheduler away."
+        ) from error
+    with client:
+        if not client.scheduler_info()["workers"]:
+            raise HypError(
+                f"the scheduler at {address} has no workers; start some with 'dask worker'."
+            )
+        yield client
+
+
+def require_shared(client: Any, path: Path, what: str) -> None:
+    """Check that every worker sees a path of this machine.
+
+    Raises
+    ------
+    HypError
+        Naming a worker that does not.
+    """
+    seen = client.run(partial(os.path.exists, str(path)))
+    blind = [worker for worker, sees in seen.items() if not sees]
+    if blind:
+        raise HypError(
+            f"worker {blind[0]} does not see {what}; use a folder that all workers share."
+        )
+
+
+@contextmanager
+def local_client(workers: int) -> Iterator[Any]:
+    """Start worker processes on this machine, with one thread each."""
+    import logging
+
+    import dask
+    from distributed import Client, LocalCluster
+
+    # Dask's own setting makes glibc return memory after every batch: a quarter of the time.
+    environment = {"distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1}}
+    with (
+        tempfile.TemporaryDirectory(prefix="hyp-dask-") as scratch,
+        dask.config.set(environment),
+    ):
+        cluster = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=0,
+            dashboard_address=None,
+            local_directory=scratch,
+            silence_logs=logging.CRITICAL,
+            preload=[__name__],
+        )
+        with cluster, Client(cluster) as client:
+            yield client
+
+
+def dask_setup(worker: Any) -> None:
+    """Dask preload hook: leave Ctrl-C to the process that started the workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
