@@ -1,8 +1,9 @@
 import pytest
-from disc_source import DiscSpec
+
+from hyp.datasets.sources import SOURCES
 
 
 @pytest.fixture
 def discs(monkeypatch):
     """Let manifests name the test source."""
-    monkeypatch.setattr("hyp.datasets.manifest.DatasetSpec", DiscSpec)
+    monkeypatch.setitem(SOURCES, "discs", "disc_source:DiscSource")

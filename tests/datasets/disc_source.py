@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import time
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from hyp.datasets.designs import Design
-from hyp.datasets.engine import EngineSource
 from hyp.datasets.latents import Latent
 from hyp.datasets.specs import DatasetSpec
 
@@ -78,12 +77,6 @@ def jpeg_file(image: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-class DiscSpec(DatasetSpec):
-    """A spec whose source is a union, as it will be once there are more sources."""
-
-    source: Annotated[EngineSource | DiscSource, Field(discriminator="kind")]
-
-
-def disc_spec(**changes: Any) -> DiscSpec:
+def disc_spec(**changes: Any) -> DatasetSpec:
     fields = {"source": DiscSource(), "design": "full", "seed": 3, "n_images": 50, "n_val": 10}
-    return DiscSpec(**{**fields, "shard_size": 16, **changes})
+    return DatasetSpec(**{**fields, "shard_size": 16, **changes})

@@ -2,11 +2,14 @@ import subprocess
 import sys
 
 import pytest
-from disc_source import DiscSource, DiscSpec, disc_spec
+from disc_source import DiscSource, disc_spec
 from pydantic import ValidationError
 
 from hyp.datasets.designs import Design
+from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
+
+pytestmark = pytest.mark.usefixtures("discs")
 
 
 def test_text_and_design_give_the_same_spec():
@@ -17,13 +20,13 @@ def test_text_and_design_give_the_same_spec():
 
 def test_survives_json():
     spec = disc_spec(design="rel_pos_z=1.5..3+category=red|blue", seed=2**40)
-    assert DiscSpec.model_validate_json(spec.model_dump_json()) == spec
+    assert DatasetSpec.model_validate_json(spec.model_dump_json()) == spec
 
 
 @pytest.mark.parametrize("read", [str, Design.parse])
 def test_a_number_with_more_digits_than_its_text_survives_json(read):
     spec = disc_spec(design=read("rel_pos_z=1.23456789012345678"))
-    assert DiscSpec.model_validate_json(spec.model_dump_json()) == spec
+    assert DatasetSpec.model_validate_json(spec.model_dump_json()) == spec
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ data_app = typer.Typer(
 INTERRUPTED = 130
 
 Folder = Annotated[Path, typer.Argument(help="Folder of a finished dataset.")]
+Place = Annotated[str, typer.Argument(help="Folder or address (s3://...) of a dataset.")]
 Device = Annotated[str, typer.Option(help="Where to render: cpu or cuda.")]
 
 
@@ -93,13 +94,13 @@ def make(
 
 
 @data_app.command()
-def info(folder: Folder) -> None:
+def info(place: Place) -> None:
     """Describe a dataset: what it was made from and how its latents are distributed."""
     from hyp.cli.dataset_page import dataset_page
     from hyp.cli.terminal import console
-    from hyp.datasets.dataset import Dataset
+    from hyp.datasets.remote import open_dataset
 
-    console().print(dataset_page(Dataset.open(folder)))
+    console().print(dataset_page(open_dataset(place)))
 
 
 @data_app.command()
@@ -125,17 +126,39 @@ def check(
 
 @data_app.command()
 def preview(
-    folder: Folder,
+    place: Place,
     out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("preview.png"),
     n: Annotated[int, typer.Option("--n", help="Number of images.")] = 12,
     seed: Annotated[int, typer.Option(min=0, help="Draws the images.")] = 0,
 ) -> None:
     """Write a contact sheet of random images with their latents and poses."""
-    from hyp.datasets.dataset import Dataset
     from hyp.datasets.preview import contact_sheet, write_sheet
+    from hyp.datasets.remote import open_dataset
 
-    write_sheet(contact_sheet(Dataset.open(folder), n=n, seed=seed), out)
+    write_sheet(contact_sheet(open_dataset(place), n=n, seed=seed), out)
     typer.echo(f"preview: {out}")
+
+
+@data_app.command()
+def copy(
+    source: Place,
+    target: Annotated[str, typer.Argument(help="Folder or address to copy it to.")],
+) -> None:
+    """Copy a dataset between folders and addresses; interrupted, the same command goes on."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress
+
+    from hyp.cli.terminal import console
+    from hyp.datasets.remote import copy_dataset
+
+    screen = console()
+    with Progress("files", BarColumn(bar_width=None), MofNCompleteColumn(), console=screen) as bars:
+        task = bars.add_task("files", total=None)
+        copy_dataset(
+            source,
+            target,
+            progress=lambda done, total: bars.update(task, completed=done, total=total),
+        )
+    screen.print(f"{target} holds the dataset of {source}.", soft_wrap=True)
 
 
 @data_app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -92,7 +92,7 @@ class Dataset:
         """One row a stored image, one column a latent, and the source's extra columns."""
         import pandas as pd
 
-        return pd.read_parquet(self.folder / TABLE)
+        return pd.read_parquet(self.file(TABLE))
 
     def images(self, indices: ArrayLike) -> NDArray[np.uint8]:
         """Gather images.
@@ -188,6 +188,10 @@ class Dataset:
             here = positions[shards == shard]
             yield self._shard(shard), here.tolist(), (wanted[here] - shard * size).tolist()
 
+    def file(self, name: str) -> Path:
+        """Return the path of one of the files that the manifest names."""
+        return self.folder / name
+
     def split(self, name: SplitName) -> Indices:
         """Return the image indices of ``train``, ``val`` (held out) or ``all``, ascending.
 
@@ -199,7 +203,7 @@ class Dataset:
         return split_indices(self.spec, name)
 
     def _open_shard(self, shard: int) -> Shard:
-        path = self.folder / shard_name(self.spec, shard)
+        path = self.file(shard_name(self.spec, shard))
         return open_shard(path, self.spec.source.encoding, self.spec.source.image_size)
 
     def __len__(self) -> int:
@@ -208,7 +212,7 @@ class Dataset:
     def __repr__(self) -> str:
         return f"<Dataset {self.folder}: {self.n_images} images, design {self.spec.design}>"
 
-    def __reduce__(self) -> tuple[type[Dataset], tuple[Path, Manifest]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return (Dataset, (self.folder, self.manifest))
 
 

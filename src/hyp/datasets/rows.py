@@ -78,6 +78,9 @@ class RowsSource(BaseModel):
     factors: ClassVar[tuple[str, ...] | None] = None
     """Latents in row-major order where rows are a full grid of them; None elsewhere."""
 
+    remote: ClassVar[bool] = False
+    """Whether `open` takes addresses such as ``s3://bucket/set`` too."""
+
     kind: str
     version: int = 1
     image_size: int = Field(ge=1)

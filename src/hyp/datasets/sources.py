@@ -13,6 +13,7 @@ from hyp.errors import HypError
 
 SOURCES: dict[str, str] = {
     "engine": "hyp.datasets.engine.source:EngineSource",
+    "dataset": "hyp.datasets.existing:DatasetSource",
 }
 """Kind to where the source's class is; a class is imported when it is needed."""
 
@@ -114,6 +115,8 @@ def open_source(text: str, **settings: Any) -> Source:
     if issubclass(cls, RowsSource):
         if not where:
             raise HypError(f"source {kind!r} needs its files; write {kind}:/path/to/files.")
+        if "://" in where and cls.remote:
+            return cast(Source, cast(Any, cls).open(where, **given))
         path = Path(where).expanduser().absolute()
         if not path.exists():
             raise HypError(f"there is no {path} for the source {kind!r}; check the path.")

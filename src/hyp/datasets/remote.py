@@ -1,0 +1,159 @@
+"""Datasets at any address that fsspec knows: read piece by piece, copied to and fro."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hyp.datasets.dataset import Dataset
+from hyp.datasets.manifest import MANIFEST, FileRecord, Manifest, file_names, read_manifest
+from hyp.errors import HypError
+from hyp.store.artifacts import readable_disk_errors
+from hyp.store.caches import cache_folder
+from hyp.store.steps import content_hash
+
+Progress = Callable[[int, int], None]
+
+
+def is_address(text: str) -> bool:
+    """Tell an address such as ``s3://bucket/set`` from a path."""
+    return "://" in text
+
+
+def open_dataset(place: str) -> Dataset:
+    """Open a finished dataset in a folder or at an address.
+
+    Of one at an address only the manifest is read; every other file is fetched when it is
+    first needed, checked against its checksum and kept in the cache folder.
+
+    Raises
+    ------
+    HypError
+        If there is no finished dataset, or the address cannot be reached.
+    """
+    if not is_address(place):
+        return Dataset.open(place)
+    with _readable(place):
+        filesystem, root = _filesystem(place)
+        content = filesystem.cat_file(f"{root}/{MANIFEST}")
+    folder = cache_folder("datasets", content_hash([place, content.decode()])[:20])
+    (folder / MANIFEST).write_bytes(content)
+    return RemoteDataset(folder, read_manifest(folder), place)
+
+
+class RemoteDataset(Dataset):
+    """A dataset at an address, whose files come to a local folder as they are needed."""
+
+    def __init__(self, folder: Path, manifest: Manifest, address: str) -> None:
+        super().__init__(folder, manifest)
+        self.address = address
+
+    def file(self, name: str) -> Path:
+        """Return the local path of one of its files, having fetched it if necessary."""
+        path = self.folder / name
+        if not path.exists():
+            with _readable(self.address):
+                filesystem, root = _filesystem(self.address)
+                _receive(filesystem, f"{root}/{name}", path, self.manifest.files[name])
+        return path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (RemoteDataset, (self.folder, self.manifest, self.address))
+
+
+def copy_dataset(
+    source: str, target: str, *, progress: Progress = lambda done, total: None
+) -> None:
+    """Copy a finished dataset between folders and addresses.
+
+    Files that are there already, whole by their size, are not copied again; the manifest
+    comes last, so that an interrupted copy is no dataset and the same call goes on.
+
+    Parameters
+    ----------
+    source, target : str
+        Paths, or addresses such as ``s3://bucket/set``.
+    progress : callable
+        Called with the number of files copied and of all files.
+
+    Raises
+    ------
+    HypError
+        If the source is no dataset, a file of it is damaged, the target holds another
+        dataset, or one of them cannot be reached.
+    """
+    dataset = open_dataset(source)
+    names = file_names(dataset.spec)
+    text = (dataset.folder / MANIFEST).read_bytes()
+    with _readable(target), readable_disk_errors(Path(target)):
+        filesystem, root = _filesystem(target)
+        manifest = f"{root}/{MANIFEST}"
+        if filesystem.exists(manifest) and filesystem.cat_file(manifest) != text:
+            raise HypError(f"{target} already holds another dataset; choose another place.")
+        for done, name in enumerate(names):
+            progress(done, len(names) + 1)
+            record = dataset.manifest.files[name]
+            where = f"{root}/{name}"
+            if filesystem.exists(where) and filesystem.size(where) == record.size:
+                continue
+            path = dataset.file(name)
+            if FileRecord.of(path) != record:
+                raise HypError(f"{path} was changed: its SHA-256 is not the recorded one.")
+            _send(filesystem, path, where)
+        _send(filesystem, dataset.folder / MANIFEST, manifest)
+    progress(len(names) + 1, len(names) + 1)
+
+
+def _send(filesystem: Any, path: Path, where: str) -> None:
+    """Upload a file beside its place and move it there: stores that put whole files need not."""
+    filesystem.makedirs(where.rpartition("/")[0], exist_ok=True)
+    beside = f"{where}.{uuid.uuid4().hex}.tmp"
+    try:
+        filesystem.put_file(str(path), beside)
+        filesystem.mv(beside, where)
+    except BaseException:
+        if filesystem.exists(beside):
+            filesystem.rm_file(beside)
+        raise
+
+
+def _receive(filesystem: Any, where: str, path: Path, record: FileRecord) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with filesystem.open(where, "rb") as stream, beside.open("wb") as file:
+            shutil.copyfileobj(stream, file, 2**20)
+        if FileRecord.of(beside) != record:
+            raise HypError(f"{where} is damaged: it is not the file of its manifest.")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _filesystem(address: str) -> tuple[Any, str]:
+    from fsspec.core import url_to_fs
+
+    filesystem, root = url_to_fs(address)
+    return filesystem, root.rstrip("/")
+
+
+@contextmanager
+def _readable(address: str) -> Iterator[None]:
+    """Turn the errors of file systems into one sentence."""
+    try:
+        yield
+    except HypError:
+        raise
+    except FileNotFoundError as error:
+        raise HypError(f"there is no finished dataset at {address}; check the address.") from error
+    except ImportError as error:
+        raise HypError(f"{address} needs another package: {error}.") from error
+    except (OSError, ValueError) as error:
+        raise HypError(
+            f"{address} cannot be reached ({str(error) or type(error).__name__}); check the "
+            "address, the network and your credentials."
+        ) from error
