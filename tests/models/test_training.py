@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_networks import MemoryDataset
 
 from hyp.errors import HypError
 from hyp.models.checkpoints import RESUME, load_model
@@ -247,3 +248,41 @@ def test_load_model_explains_what_is_missing(dataset, tmp_path):
     (tmp_path / "weights-00000004.pt").write_bytes(b"nonsense")
     with pytest.raises(HypError, match="cannot be read"):
         load_model(tmp_path)
+
+
+class StreamedDataset(MemoryDataset):
+    """Its training images come one after the other, as rendered ones do."""
+
+    asked: list[int]
+
+    def split(self, name):
+        rows = super().split(name)
+        return range(int(rows[0]), int(rows[-1]) + 1)
+
+    def batch(self, indices):
+        self.asked += list(indices)
+        return super().batch(np.asarray(indices))
+
+    def rows(self, indices):
+        return super().rows(np.asarray(indices))
+
+
+def test_streamed_images_are_seen_in_their_order(tmp_path):
+    dataset = StreamedDataset()
+    dataset.asked = []
+    train(spec_of(n_batches=6), dataset, tmp_path)
+    epoch = list(range(32))  # 36 training images: the incomplete fifth batch is dropped
+    held_out = list(range(36, 48))
+    assert dataset.asked == [*epoch, *epoch[:16], *held_out]
+
+
+def test_a_streamed_run_goes_on_where_it_stopped(tmp_path):
+    dataset = StreamedDataset()
+    dataset.asked = []
+    train(spec_of(), dataset, tmp_path / "whole")
+    with pytest.raises(StoppedError):
+        train(spec_of(), dataset, tmp_path / "parts", progress=stop_at(11), resume_every=0)
+    dataset.asked = []
+    train(spec_of(), dataset, tmp_path / "parts", resume_every=0)
+    assert dataset.asked[0] == 80 % 32
+    assert_same(result(tmp_path / "whole"), result(tmp_path / "parts"))
