@@ -153,3 +153,15 @@ def test_damaged_record_names_its_folder(store):
     (path / "artifact.json").write_text("{")
     with pytest.raises(HypError, match=STEP.key):
         store.record(STEP)
+
+
+def test_a_stored_key_gives_back_its_step(store):
+    child = Step("others", {"m": 1}, {"thing": STEP}, version=2)
+    store.make(STEP, write("a"))
+    store.make(child, write("b"))
+    found = store.step(child.key)
+    assert found == child
+    assert found.key == child.key
+    assert found.inputs["thing"].label == "a thing"
+    with pytest.raises(HypError, match="no artifact 0000"):
+        store.step("0000")

@@ -127,6 +127,21 @@ class Store:
         """Read the record of a published artifact."""
         return read_record(self.path(step))
 
+    def step(self, key: str) -> Step:
+        """Return the step that made a published artifact, with its inputs' steps.
+
+        Raises
+        ------
+        HypError
+            If there is no such artifact, or one of its inputs is gone.
+        """
+        found = [path.parent for path in self.root.glob(f"*/{key}/{RECORD}")]
+        if not found:
+            raise HypError(f"the store at {self.root} has no artifact {key}; 'hyp status' helps.")
+        record = read_record(found[0])
+        inputs = {role: self.step(parent) for role, parent in record.inputs.items()}
+        return Step(record.kind, record.spec, inputs, record.version, record.label)
+
     def check(self, step: Step) -> Path:
         """Return the artifact's folder after checking that its files are whole.
 
