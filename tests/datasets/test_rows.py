@@ -150,3 +150,14 @@ def test_the_path_is_no_part_of_the_identity(tmp_path):
 def test_a_source_without_a_path_says_what_to_do():
     with pytest.raises(HypError, match="grid:/path/to/files"):
         Grid().require_path()
+
+
+def test_a_category_that_looks_like_a_number_can_be_named():
+    latent = Latent(name="shade", kind="categorical", values=("1", "2", "3.5"))
+    for text, value in (("shade=2", "2"), ("shade=3.5", "3.5")):
+        design = Design.parse(text)
+        design.check((latent,))
+        assert design.allowed(latent) == (value,)
+    for text in ("shade=4", "shade=1..2"):
+        with pytest.raises(HypError, match="categorical"):
+            Design.parse(text).check((latent,))

@@ -143,7 +143,7 @@ class Design(BaseModel):
         if constraint is None:
             return latent.values
         if constraint.count is None:
-            return constraint.values
+            return _named(constraint, latent)
         taken: Counter[str] = Counter()
         allowed = []
         for value, group in zip(latent.values, latent.groups or repeat(""), strict=False):
@@ -217,8 +217,20 @@ def _is_numeric(value: str) -> bool:
         return False
 
 
+def _named(constraint: Constraint, latent: Latent) -> tuple[str, ...]:
+    """Return the values a constraint names; one that looks like a number was read as a pin."""
+    if (
+        constraint.low is not None
+        and constraint.pinned
+        and _number(constraint.low) in latent.values
+    ):
+        return (_number(constraint.low),)
+    return constraint.values
+
+
 def _check_values(constraint: Constraint, latent: Latent) -> None:
-    if constraint.low is not None:
+    named = _named(constraint, latent)
+    if constraint.low is not None and not named:
         raise HypError(f"{latent.name} is categorical; a numeric range cannot restrict it.")
     most = max(Counter(latent.groups).values(), default=len(latent.values))
     if constraint.count is not None and not 1 <= constraint.count <= most:
@@ -227,7 +239,7 @@ def _check_values(constraint: Constraint, latent: Latent) -> None:
             f"{constraint}: choose between 1 and {most}, the number of values that "
             f"{latent.name} {where}."
         )
-    unknown = [value for value in constraint.values if value not in latent.values]
+    unknown = [value for value in named if value not in latent.values]
     if unknown:
         raise HypError(
             f"{latent.name} has no value {unknown[0]!r}; choose from: {', '.join(latent.values)}."

@@ -14,6 +14,13 @@ from hyp.errors import HypError
 SOURCES: dict[str, str] = {
     "engine": "hyp.datasets.engine.source:EngineSource",
     "dataset": "hyp.datasets.existing:DatasetSource",
+    "dsprites": "hyp.datasets.public.dsprites:DSpritesSource",
+    "shapes3d": "hyp.datasets.public.shapes3d:Shapes3DSource",
+    "smallnorb": "hyp.datasets.public.smallnorb:SmallNORBSource",
+    "mpi3d": "hyp.datasets.public.mpi3d:MPI3DSource",
+    "folder": "hyp.datasets.folders.folder:FolderSource",
+    "classes": "hyp.datasets.folders.classes:ClassFolderSource",
+    "imagenet": "hyp.datasets.folders.imagenet:ImageNetSource",
 }
 """Kind to where the source's class is; a class is imported when it is needed."""
 

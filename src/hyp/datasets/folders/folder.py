@@ -1,0 +1,290 @@
+"""A folder of one's own images with a table of their latents."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import unicodedata
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from hyp.datasets.folders.pictures import FORMATS, SUFFIXES, Fit, decode, examples
+from hyp.datasets.folders.table import FILE, Settings, Table, read_settings, read_table
+from hyp.datasets.public.files import Pixels, file_digest
+from hyp.datasets.rows import Columns, Rows, RowsSource
+from hyp.errors import HypError
+from hyp.store.artifacts import write_atomically
+from hyp.store.caches import cache_folder
+from hyp.store.steps import content_hash
+
+_TABLES = (".csv", ".parquet")
+_TABLE = "latents"
+_SIZE = 224
+
+
+class FolderSource(RowsSource):
+    """Reads any folder of images with a table of their latents.
+
+    The table is ``latents.csv`` or ``latents.parquet`` in the folder, or the only table
+    there; its column ``file``, or else its first one, names each row's image by its path
+    in the folder. A short TOML beside it, of the same name (``latents.toml``), may say
+    more; all of it is optional::
+
+        file = "image"            # the column that names the images
+        image_size = 96
+        fit = "squeeze"           # or "crop", the default
+        ignore = ["photographer"] # columns that are no latents
+
+        [latents.rel_pos_z]
+        kind = "continuous"       # or "angle", "categorical"
+        unit = "m"
+        frame = "camera"          # or "world", "object"
+
+        [latents.model]
+        within = "category"       # nested, as identity is in category
+
+    What it leaves out is inferred; see `hyp.datasets.folders.table`. A path to a table
+    reads the images that it lists and lets others lie about; a path to a folder wants a
+    row for every image.
+
+    Images are turned as their EXIF orientation says and become RGB (transparency is
+    dropped). ``crop`` resizes the shorter side to `image_size` and takes the centre, as
+    torchvision's evaluation transforms do; ``squeeze`` resizes both sides; bilinear and
+    antialiased. Without a size, images that are squares of one size keep it, others become
+    224 pixels. The extra column ``file`` is the image's path in the folder.
+
+    The digest is of the table, the TOML, and all images' names and contents; it is kept
+    in the cache folder until a file's name, size or time of change differs.
+
+    Attributes
+    ----------
+    fit : {"crop", "squeeze"}
+        How images become square.
+    """
+
+    kind: Literal["folder"] = "folder"
+    fit: Fit = "crop"
+
+    @classmethod
+    def open(cls, path: Path, *, image_size: int | None = None, fit: Fit | None = None) -> Self:
+        """Describe and check a folder of images, or a table of them.
+
+        Raises
+        ------
+        HypError
+            For a table or TOML that cannot be read or does not fit the images, a path
+            that leaves the folder, or a file that is empty, no image, or too large.
+        """
+        content = _content(path)
+        return cls(
+            image_size=image_size or content.settings.image_size or content.side or _SIZE,
+            fit=fit or content.settings.fit,
+            latents=content.table.latents,
+            n_rows=len(content.files),
+            digest=content.digest,
+            path=path,
+        )
+
+    def columns(self) -> Columns:
+        """Return the latents and the file of all images, shape (n_rows,) each."""
+        content = _same(self.require_path(), self.digest)
+        return {**content.table.columns, FILE: np.array(content.files, dtype=object)}
+
+    def read(self, rows: Rows) -> Pixels:
+        """Return images, shape (n, H, W, 3).
+
+        Raises
+        ------
+        HypError
+            If an image cannot be decoded.
+        """
+        content = _same(self.require_path(), self.digest)
+        images = np.empty((len(rows), self.image_size, self.image_size, 3), dtype=np.uint8)
+        for image, row in zip(images, rows.tolist(), strict=True):
+            path = content.root / content.files[row]
+            image[...] = decode(path, self.image_size, fit=self.fit, upright=True)
+        return images
+
+
+@dataclass(frozen=True)
+class _Content:
+    """A checked folder: its table, the files of the rows, their common side if any."""
+
+    root: Path
+    settings: Settings
+    table: Table
+    files: list[str]
+    side: int | None
+    digest: str
+
+
+@lru_cache(maxsize=2)
+def _same(path: Path, digest: str) -> _Content:
+    content = _content(path)
+    if content.digest != digest:
+        raise HypError(f"{path} is not what it was when it was first used; name it anew.")
+    return content
+
+
+def _content(path: Path) -> _Content:
+    place = _table_of(path) if path.is_dir() else path
+    if place.suffix.lower() not in _TABLES or not place.is_file():
+        raise HypError(f"{path} is no folder and no table; name a folder, .csv or .parquet file.")
+    root = place.parent
+    toml = place.with_suffix(".toml")
+    settings = read_settings(toml)
+    table = read_table(place, settings)
+    files = _match(place, root, table.files, is_whole=path.is_dir())
+    digest, side = _look(place, root, files)
+    said = file_digest(toml) if toml.is_file() else ""
+    whole = content_hash([file_digest(place), said, digest])
+    return _Content(root, settings, table, files, side, whole)
+
+
+def _table_of(folder: Path) -> Path:
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in _TABLES)
+    named = [path for path in found if path.stem == _TABLE]
+    if len(named or found) != 1:
+        names = ", ".join(path.name for path in named or found) or "no table"
+        raise HypError(
+            f"{folder} needs one table of latents, latents.csv or latents.parquet; it has {names}."
+        )
+    return (named or found)[0]
+
+
+def _match(table: Path, root: Path, files: Sequence[str], *, is_whole: bool) -> list[str]:
+    """Return the path in the folder of each row's image.
+
+    Names are compared in Unicode's composed form (NFC): some systems store the accents of
+    file names apart.
+    """
+    wild = [name for name in files if _leaves(name)]
+    if wild:
+        raise HypError(
+            f"{table}: {len(wild):,} of {len(files):,} paths lead out of the folder "
+            f"({examples(wild)}); name images by their path inside it."
+        )
+    there = {_composed(name): name for name in _files_below(root)}
+    wanted = [_composed(PurePosixPath(name).as_posix()) for name in files]
+    absent = [name for name in wanted if name not in there]
+    if absent:
+        raise HypError(
+            f"{table}: {len(absent):,} of {len(files):,} rows have no file in {root} "
+            f"({examples(absent)}); add the files or leave the rows out."
+        )
+    repeated = [name for name, count in Counter(wanted).items() if count > 1]
+    if repeated:
+        raise HypError(
+            f"{table} has more than one row for {len(repeated):,} files ({examples(repeated)}); "
+            "keep one of each."
+        )
+    if is_whole:
+        images = {name for name in there if name.lower().endswith(SUFFIXES)}
+        spare = sorted(images - set(wanted))
+        if spare:
+            raise HypError(
+                f"{len(spare):,} of {len(images):,} images in {root} have no row in {table.name} "
+                f"({examples(spare)}); add rows, or name the table instead of the folder."
+            )
+    found = [there[name] for name in wanted]
+    inside = root.resolve()
+    linked = [
+        name
+        for name in found
+        if (root / name).is_symlink() and not (root / name).resolve().is_relative_to(inside)
+    ]
+    if linked:
+        raise HypError(
+            f"{len(linked):,} images in {root} are links that lead out of it "
+            f"({examples(linked)}); copy the images there."
+        )
+    return found
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _leaves(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.is_absolute() or ".." in path.parts or PureWindowsPath(name).is_absolute()
+
+
+def _files_below(root: Path) -> list[str]:
+    """Return the paths of all files in a folder and its folders, hidden ones left out.
+
+    Folders that are links are not followed.
+    """
+    found = []
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        inner = Path(folder).relative_to(root)
+        found += [(inner / name).as_posix() for name in files if not name.startswith(".")]
+    return found
+
+
+def _look(table: Path, root: Path, files: Sequence[str]) -> tuple[str, int | None]:
+    """Check that all files are images; return their digest and their common side."""
+    stats = [(root / name).stat() for name in files]
+    empty = [name for name, stat in zip(files, stats, strict=True) if not stat.st_size]
+    if empty:
+        raise HypError(
+            f"{table}: {len(empty):,} of {len(files):,} images are empty files "
+            f"({examples(empty)}); replace them or leave their rows out."
+        )
+    states = [[name, s.st_size, s.st_mtime_ns] for name, s in zip(files, stats, strict=True)]
+    note = content_hash([str(root.resolve()), states])
+    with suppress(OSError, ValueError):
+        known = json.loads((cache_folder("folders") / note).read_text(encoding="utf-8"))
+        return str(known["digest"]), known["side"]
+    digest, sides = _read_all(table, root, files)
+    side = sides.pop()[0] if len(sides) == 1 and len(set(next(iter(sides)))) == 1 else None
+    with suppress(OSError):
+        content = json.dumps({"digest": digest, "side": side})
+        write_atomically(cache_folder("folders") / note, content.encode())
+    return digest, side
+
+
+def _read_all(table: Path, root: Path, files: Sequence[str]) -> tuple[str, set[tuple[int, int]]]:
+    """Return the digest of all files, and the sizes that occur; images are not decoded."""
+    from PIL import Image
+
+    digest = hashlib.sha256()
+    sizes: set[tuple[int, int]] = set()
+    strange: list[str] = []
+    huge: list[str] = []
+    bombs: tuple[Any, ...] = (Image.DecompressionBombWarning, Image.DecompressionBombError)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        for name in files:
+            try:
+                with (root / name).open("rb") as stream:
+                    digest.update(f"{name}\0".encode("utf-8", "surrogateescape"))
+                    digest.update(hashlib.file_digest(stream, "sha256").digest())
+                    stream.seek(0)
+                    with Image.open(stream, formats=FORMATS) as picture:
+                        sizes.add(picture.size)
+            except bombs:
+                huge.append(name)
+            except (OSError, SyntaxError, ValueError):
+                strange.append(name)
+    if strange:
+        raise HypError(
+            f"{table}: {len(strange):,} of {len(files):,} files are no images that can be read "
+            f"({examples(strange)}); formats: {', '.join(FORMATS)}."
+        )
+    if huge:
+        raise HypError(
+            f"{table}: {len(huge):,} of {len(files):,} images have more than "
+            f"{Image.MAX_IMAGE_PIXELS:,} pixels ({examples(huge)}); make them smaller."
+        )
+    return digest.hexdigest(), sizes

@@ -1,0 +1,1 @@
+"""Public datasets with known latents, read from the files that their authors released."""
