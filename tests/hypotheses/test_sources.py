@@ -1,0 +1,99 @@
+"""One hypothesis file, unchanged but for the line that says where the images come from."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from hyp.datasets.dataset import Dataset
+from hyp.datasets.designs import Design
+from hyp.datasets.making import make_dataset
+from hyp.datasets.sources import open_source
+from hyp.datasets.specs import DatasetSpec
+from hyp.hypotheses.files import read_hypothesis
+from hyp.hypotheses.planning import make_plan
+from hyp.hypotheses.running import run_plan
+from hyp.reports.load import load_result
+from hyp.store import Store
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "category_variability.toml"
+SETTINGS = {
+    "image_size": "16",
+    "n_images": "96",
+    "n_val": "32",
+    "n_stimuli": "60",
+    "backbone": "tiny_backbone:make",
+    "n_batches": "8",
+    "batch_size": "16",
+    "n_folds": "2",
+    "layers": "relu",
+}
+
+
+def engine(folder: Path) -> str:
+    return "engine"
+
+
+def stored(folder: Path) -> str:
+    spec = DatasetSpec(
+        source=open_source("engine", image_size=16, supersample=1),
+        design=Design.parse("categories=2"),
+        seed=5,
+        n_images=420,
+        n_val=0,
+    )
+    make_dataset(spec, folder / "made")
+    return f"dataset:{folder / 'made'}"
+
+
+def dsprites(folder: Path) -> str:
+    from public_files import dsprites_arrays, write_dsprites
+
+    arrays = dsprites_arrays(n_x=5, n_y=6)
+    return f"dsprites:{write_dsprites(folder / 'dsprites.npz', **arrays)}"
+
+
+def user_images(folder: Path) -> str:
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(400):
+        x, kind = rng.uniform(-1, 1), ("disc", "square")[number % 2]
+        pixels = np.zeros((16, 16, 3), np.uint8)
+        column = int(8 + 6 * x)
+        pixels[6:10, max(0, column - 2) : column + 2, : 1 + number % 2] = 200
+        name = f"bild {number}.png"
+        Image.fromarray(pixels).save(folder / name)
+        rows.append({"file": name, "category": kind, "rel_pos_x": x})
+    pd.DataFrame(rows).to_csv(folder / "latents.csv", index=False)
+    return f"folder:{folder}"
+
+
+@pytest.mark.parametrize("source", [engine, stored, dsprites, user_images])
+def test_the_same_file_runs_on_every_source(source, tmp_path, monkeypatch):
+    monkeypatch.setenv("HYP_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "images").mkdir()
+    line = source(tmp_path / "images")
+    hypothesis = read_hypothesis(EXAMPLE)
+    plan = make_plan(hypothesis, "laptop", {**SETTINGS, "source": line})
+    store = Store.create(tmp_path / "store")
+    result = load_result(run_plan(plan, store))
+    assert result.verdict.outcome in ("supported", "inconclusive", "invalid", "mixed")
+    assert {c.layer for c in result.comparisons} == {"relu"}
+    assert all(np.isfinite(c.difference) for c in result.comparisons)
+
+    made = {
+        step.label: Dataset.open(store.path(step)) for step in plan.steps if step.kind == "datasets"
+    }
+    assert made["one"].table["category"].nunique() == 1
+    assert made["full"].table["category"].nunique() > 1
+    if "source_row" in made["full"].table:
+        tested = set(made["stimuli"].table["source_row"])
+        for name in ("full", "one"):
+            assert not tested & set(made[name].table["source_row"])
