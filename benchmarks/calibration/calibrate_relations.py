@@ -86,7 +86,7 @@ RULE = DecisionRule(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--studies", type=int, default=1200, help="of the fastest tests")
+    parser.add_argument("--studies", type=int, default=6000, help="of the fastest tests")
     default = Path(__file__).parent / "relations.json"
     parser.add_argument("--json", type=Path, default=default)
     options = parser.parse_args()
