@@ -113,7 +113,7 @@ def test_a_dataset_is_a_source(encoding, address, tmp_path):
     assert made.table["rel_pos_x"].tolist() == given.table["rel_pos_x"].iloc[rows].tolist()
     assert set(made.table["category"]) <= {"blue", "red"}
     assert made.table["rel_pos_x"].min() >= -0.5
-    assert check_dataset(tmp_path / "e") == []
+    assert check_dataset(tmp_path / "e", render=8) == []
 
 
 def test_the_place_is_no_part_of_the_key(folder):

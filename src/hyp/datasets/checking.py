@@ -176,7 +176,7 @@ def _render_problems(dataset: Dataset, n: int, seed: int, device: str) -> list[s
     spec = dataset.spec
     n = min(n, spec.n_stored)
     indices = np.sort(rng.choice(spec.n_stored, n, replace=False)).astype(np.int64)
-    images, columns = spec.source.render(spec.design, spec.seed, indices, device=device)
+    images, columns = dataset.source.render(spec.design, spec.seed, indices, device=device)
     table = dataset.table.iloc[indices]
     if isinstance(images, list):
         stored = dataset.files(indices)

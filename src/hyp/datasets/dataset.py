@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hyp.datasets.latents import Latent
 from hyp.datasets.manifest import (
+    PLACES,
     TABLE,
     Manifest,
     file_names,
@@ -21,6 +23,7 @@ from hyp.datasets.manifest import (
 )
 from hyp.datasets.rows import Columns
 from hyp.datasets.shards import JpegShard, Shard, open_shard
+from hyp.datasets.sources import Source, read_source
 from hyp.datasets.specs import DatasetSpec
 from hyp.datasets.splits import Indices, SplitName, split_indices
 from hyp.errors import HypError
@@ -71,6 +74,15 @@ class Dataset:
     def spec(self) -> DatasetSpec:
         """What the dataset was made from."""
         return self.manifest.spec
+
+    @cached_property
+    def source(self) -> Source:
+        """The source, told where its files are if the dataset was made on this machine."""
+        try:
+            found = json.loads((self.folder / PLACES).read_text(encoding="utf-8"))
+            return read_source({**self.spec.source.model_dump(mode="json"), **found})
+        except (OSError, ValueError, TypeError):
+            return self.spec.source
 
     @property
     def latents(self) -> tuple[Latent, ...]:
@@ -148,7 +160,7 @@ class Dataset:
         names = [latent.name for latent in self.latents]
         if (wanted < self.spec.n_stored).all():
             return self.table.iloc[wanted][names]
-        drawn = self.spec.source.sample(self.spec.design, self.spec.seed, wanted)
+        drawn = self.source.sample(self.spec.design, self.spec.seed, wanted)
         return pd.DataFrame({name: drawn[name] for name in names}, index=wanted)
 
     def batch(self, indices: ArrayLike) -> tuple[NDArray[np.uint8], pd.DataFrame]:
@@ -163,7 +175,7 @@ class Dataset:
         return images, pd.DataFrame({name: columns[name] for name in names}, index=wanted)
 
     def _render(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.uint8], Columns]:
-        images, columns = self.spec.source.render(
+        images, columns = self.source.render(
             self.spec.design, self.spec.seed, indices, device=self.manifest.device
         )
         return np.asarray(images), columns

@@ -33,6 +33,7 @@ from hyp.datasets.dataset import Dataset
 from hyp.datasets.manifest import (
     MANIFEST,
     PARTS,
+    PLACES,
     TABLE,
     FileRecord,
     Manifest,
@@ -41,6 +42,7 @@ from hyp.datasets.manifest import (
 )
 from hyp.datasets.rows import Columns, Images
 from hyp.datasets.shards import check_images, write_shard
+from hyp.datasets.sources import places
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
 from hyp.store.artifacts import readable_disk_errors
@@ -420,6 +422,9 @@ def _write_manifest(spec: DatasetSpec, folder: Path, device: str) -> None:
         latents=spec.source.latents,
         files=files,
     )
+    if known := places(spec.source):
+        with _replacing(folder / PLACES) as stream:
+            stream.write(json.dumps(known).encode())
     with _replacing(folder / MANIFEST) as stream:
         stream.write(manifest.to_json().encode())
 

@@ -21,6 +21,9 @@ from hyp.store.artifacts import installed_versions
 FORMAT = 1
 MANIFEST = "manifest.json"
 TABLE = "latents.parquet"
+PLACES = "places.json"
+"""Where on this machine the source's files are; copied nowhere and in no key."""
+
 PARTS = ".parts"
 _LIBRARIES = ("hyp", "numpy", "warp-lang")
 

@@ -35,13 +35,29 @@ _CLOUDS = wp.constant(NAMES.index("clouds"))
 
 @wp.struct
 class Surface:
-    """Two colours (linear) blended by a texture."""
+    """Two colours (linear) blended by a texture.
+
+    They are multiplied by a picture unless its number is negative, and by the colours of
+    the vertices where `tinted` is 1.
+    """
 
     dark: wp.vec3
     light: wp.vec3
     texture: wp.int32
     repeats: wp.float32
     gloss: wp.float32
+    picture: wp.int32
+    tinted: wp.int32
+
+
+@wp.struct
+class Picture:
+    """Where a user's picture begins among the pixels, and its size; a panorama ends at poles."""
+
+    first: wp.int32
+    width: wp.int32
+    height: wp.int32
+    panorama: wp.int32
 
 
 @wp.struct
@@ -55,11 +71,15 @@ class Block:
 
 @wp.struct
 class Place:
-    """A scene; its first `casters` boxes are thick enough to cast shadows."""
+    """A scene; its first `casters` boxes are thick enough to cast shadows.
+
+    Unless its `picture` is negative, it is that panorama and nothing else.
+    """
 
     low: wp.vec3
     high: wp.vec3
     indoor: wp.int32
+    picture: wp.int32
     floor: wp.int32
     wall: wp.int32
     ceiling: wp.int32
@@ -313,8 +333,9 @@ def lay_out(
     back = wp.transpose(shot.camera_turn)
     count = wp.int32(0)
     shading = wp.int32(0)
-    faces[i, 0] = face_of(materials, shot, place.floor, 1, 0.0)
-    count += 1
+    if place.picture < 0:
+        faces[i, 0] = face_of(materials, shot, place.floor, 1, 0.0)
+        count += 1
     if place.indoor == 1:
         faces[i, 1] = face_of(materials, shot, place.ceiling, 1, place.high[1])
         for side in range(2):
@@ -578,6 +599,80 @@ def sample(texels: wp.array(dtype=wp.float32), texture: int, u: float, v: float,
 
 
 @wp.func
+def linear(packed: wp.uint32):
+    """Return a picture's pixel as linear light."""
+    red = float(int(packed & wp.uint32(255)))
+    green = float(int((packed >> wp.uint32(8)) & wp.uint32(255)))
+    blue = float(int((packed >> wp.uint32(16)) & wp.uint32(255)))
+    return wp.vec3(red * red, green * green, blue * blue) * (1.0 / 65025.0)
+
+
+@wp.func
+def look_up(pixels: wp.array(dtype=wp.uint32), picture: Picture, u: float, v: float, width: float):
+    """Return a picture's colour (linear) at (u, v), for a pixel that is `width` texels wide.
+
+    It repeats both ways; a panorama repeats sideways only.
+    """
+    first = wp.int32(picture.first)
+    columns = wp.int32(picture.width)
+    rows = wp.int32(picture.height)
+    edge = wp.float32(1.4)
+    while width > edge and (columns > 1 or rows > 1):
+        first += columns * rows
+        columns = wp.max(columns >> 1, 1)
+        rows = wp.max(rows >> 1, 1)
+        edge = edge * 2.0
+    x = (u - wp.floor(u)) * float(columns) - 0.5
+    y = (v - wp.floor(v)) * float(rows) - 0.5
+    fx = wp.floor(x)
+    fy = wp.floor(y)
+    px = x - fx
+    py = y - fy
+    left = int(fx) & (columns - 1)
+    right = (int(fx) + 1) & (columns - 1)
+    top = int(fy) & (rows - 1)
+    bottom = (int(fy) + 1) & (rows - 1)
+    if picture.panorama == 1:
+        top = wp.clamp(int(fy), 0, rows - 1)
+        bottom = wp.clamp(int(fy) + 1, 0, rows - 1)
+    a = linear(pixels[first + top * columns + left])
+    b = linear(pixels[first + top * columns + right])
+    c = linear(pixels[first + bottom * columns + left])
+    d = linear(pixels[first + bottom * columns + right])
+    above = a + (b - a) * px
+    below = c + (d - c) * px
+    return above + (below - above) * py
+
+
+@wp.func
+def panorama_colour(
+    pixels: wp.array(dtype=wp.uint32), picture: Picture, direction: wp.vec3, pixel: float
+):
+    """Return the colour (linear) of a panorama: its middle is at z, its right half towards x."""
+    d = wp.normalize(direction)
+    u = wp.atan2(d[0], d[2]) / (2.0 * wp.pi) + 0.5
+    v = wp.min(wp.acos(wp.clamp(d[1], -1.0, 1.0)) / wp.pi, 0.9999999)
+    return look_up(pixels, picture, u, v, pixel * float(picture.width) / (2.0 * wp.pi))
+
+
+@wp.func
+def texel_density(
+    points: wp.array(dtype=wp.vec3),
+    uvs: wp.array(dtype=wp.vec2),
+    ia: int,
+    ib: int,
+    ic: int,
+    picture: Picture,
+):
+    """Return how many texels of its texture a face spreads over a metre."""
+    one = uvs[ib] - uvs[ia]
+    two = uvs[ic] - uvs[ia]
+    texels = wp.abs(one[0] * two[1] - one[1] * two[0])
+    area = wp.length(wp.cross(points[ib] - points[ia], points[ic] - points[ia]))
+    return wp.sqrt(texels * float(picture.width) * float(picture.height) / wp.max(area, 1.0e-12))
+
+
+@wp.func
 def object_light(
     shot: Shot,
     shadows: wp.array2d(dtype=wp.int64),
@@ -648,11 +743,114 @@ def to_byte(value: float):
     return wp.uint8(int(wp.min(255.0 * wp.sqrt(value) + 0.5, 255.0)))
 
 
+@wp.func
+def background(
+    pictures: wp.array(dtype=Picture),
+    pixels: wp.array(dtype=wp.uint32),
+    texels: wp.array(dtype=wp.float32),
+    place: Place,
+    shot: Shot,
+    faces: wp.array2d(dtype=Face),
+    shadows: wp.array2d(dtype=wp.int64),
+    shadow_size: int,
+    shadow: wp.vec4,
+    hill: wp.vec3,
+    i: int,
+    u: float,
+    v: float,
+    near: float,
+    here: int,
+    pixel: float,
+):
+    """Return the colour (linear) of the scenery along a ray that meets surface `here`."""
+    q = wp.vec3(u, v, 1.0)
+    behind = wp.vec3(hill)
+    if place.picture >= 0:
+        direction = shot.camera_turn * q
+        behind = panorama_colour(pixels, pictures[place.picture], direction, pixel)
+    elif here == SKY:
+        behind = sky_colour(texels, shot, shot.camera_turn * q)
+    elif here != SKYLINE:
+        k = (here & (SHADED - 1)) - FACES
+        depth = 1.0 / near
+        slant = wp.max(wp.abs(wp.dot(faces[i, k].through, q)), 0.04)
+        value = sample(
+            texels,
+            faces[i, k].texture,
+            faces[i, k].across_at + depth * wp.dot(faces[i, k].across, q),
+            faces[i, k].along_at + depth * wp.dot(faces[i, k].along, q),
+            depth * pixel * faces[i, k].texels / wp.sqrt(slant),
+        )
+        dark = faces[i, k].dark
+        behind = dark + (faces[i, k].light - dark) * value
+        bright = wp.float32(0.0)
+        if here < SHADED:
+            bright = 1.0
+        indoor = place.indoor == 1
+        if indoor or within(shadow, u, v):
+            point = shot.camera + shot.camera_turn * q * depth
+            if indoor:
+                behind = behind * corner_shade(place.low, place.high, point)
+            if bright > 0.0 and within(shadow, u, v):
+                bright = object_light(shot, shadows, shadow_size, i, point)
+        dark = faces[i, k].sunny_dark
+        behind += (dark + (faces[i, k].sunny_light - dark) * value) * bright
+        if not indoor:
+            air = depth / (depth + 45.0)
+            behind += (shot.horizon - behind) * (air * air)
+    return behind
+
+
+@wp.kernel
+def bound(
+    shots: wp.array(dtype=Shot),
+    screen: wp.array2d(dtype=wp.vec3),
+    size: int,
+    per_side: int,
+    bounds: wp.array(dtype=wp.vec4i),
+):
+    """Write first and last column, and row, of the pixels that the object may cover."""
+    i = wp.tid()
+    low = wp.vec2(float(size), float(size))
+    high = wp.vec2(-1.0, -1.0)
+    limit = float(size)
+    for v in range(shots[i].points):
+        p = screen[i, v]
+        if p[2] > 0.0:
+            x = wp.clamp(p[0] / float(per_side), -1.0, limit)
+            y = wp.clamp(p[1] / float(per_side), -1.0, limit)
+            low = wp.vec2(wp.min(low[0], x), wp.min(low[1], y))
+            high = wp.vec2(wp.max(high[0], x), wp.max(high[1], y))
+    bounds[i] = wp.vec4i(
+        wp.max(int(low[0]) - 1, 0),
+        wp.min(int(high[0]) + 1, size - 1),
+        wp.max(int(low[1]) - 1, 0),
+        wp.min(int(high[1]) + 1, size - 1),
+    )
+
+
+@wp.kernel
+def clear(
+    bounds: wp.array(dtype=wp.vec4i), size: int, per_side: int, keys: wp.array2d(dtype=wp.int64)
+):
+    """Empty the keys of a row of samples, as far as the object may cover it."""
+    i, y = wp.tid()
+    seen = bounds[i]
+    row = y * size * per_side
+    if y >= seen[2] * per_side and y < (seen[3] + 1) * per_side:
+        for x in range(seen[0] * per_side, (seen[1] + 1) * per_side):
+            keys[i, row + x] = wp.int64(0)
+
+
 @wp.kernel
 def shade(
     points: wp.array(dtype=wp.vec3),
     normals: wp.array(dtype=wp.vec3),
     corners: wp.array(dtype=wp.vec4i),
+    tints: wp.array(dtype=wp.vec3),
+    uvs: wp.array(dtype=wp.vec2),
+    pictures: wp.array(dtype=Picture),
+    pixels: wp.array(dtype=wp.uint32),
     materials: wp.array(dtype=Surface),
     texels: wp.array(dtype=wp.float32),
     places: wp.array(dtype=Place),
@@ -664,6 +862,7 @@ def shade(
     casters: wp.array2d(dtype=wp.int32),
     frames: wp.array2d(dtype=wp.vec4),
     screen: wp.array2d(dtype=wp.vec3),
+    bounds: wp.array(dtype=wp.vec4i),
     keys: wp.array2d(dtype=wp.int64),
     shadows: wp.array2d(dtype=wp.int64),
     shadow_size: int,
@@ -678,147 +877,171 @@ def shade(
     i, y = wp.tid()
     shot = shots[i]
     place = places[shot.scene]
-    indoor = place.indoor == 1
     row = y * size
     above = wp.max(y - 1, 0) * size
     below = wp.min(y + 1, size - 1) * size
     wide = size * per_side
+    bound = bounds[i]
+    crossed = y >= bound[2] and y <= bound[3]
     pixel = 2.0 * slope / float(size)
     shadow = frames[i, frames.shape[1] - 1]
     hill = materials[place.wall].light
     hill = wp.cw_mul(hill, shot.above * 0.5 + shot.sun * 0.25) * 0.55 + shot.horizon * 0.45
+    own = wp.int32(surfaces[i, row])
+    west = wp.int32(own)
     for x in range(size):
-        surface = surfaces[i, row + x]
+        east = surfaces[i, row + wp.min(x + 1, size - 1)]
         edge = wp.bool(False)
-        touched = wp.bool(per_side == 1)
+        touched = wp.bool(False)
         if per_side > 1:
             edge = (
-                surface != surfaces[i, row + wp.max(x - 1, 0)]
-                or surface != surfaces[i, row + wp.min(x + 1, size - 1)]
-                or surface != surfaces[i, above + x]
-                or surface != surfaces[i, below + x]
+                own != west
+                or own != east
+                or own != surfaces[i, above + x]
+                or own != surfaces[i, below + x]
             )
+        if crossed and x >= bound[0] and x <= bound[1]:
             for sy in range(per_side):
                 for sx in range(per_side):
                     if keys[i, (y * per_side + sy) * wide + x * per_side + sx] > wp.int64(0):
                         touched = True
-        n = wp.int32(1)
-        if edge or touched:
-            n = per_side
-        step = 1.0 / float(n)
         total = wp.vec3(0.0, 0.0, 0.0)
-        behind = wp.vec3(0.0, 0.0, 0.0)
-        known = wp.bool(False)
-        for sy in range(n):
-            for sx in range(n):
-                px = float(x) + (float(sx) + 0.5) * step
-                py = float(y) + (float(sy) + 0.5) * step
-                u = px * pixel - slope
-                v = slope - py * pixel
-                q = wp.vec3(u, v, 1.0)
-                near = nears[i, row + x]
-                here = wp.int32(surface)
-                if edge:
-                    near, here = trace(skylines, shot, counts, faces, i, u, v)
-                    if here >= FACES:
-                        point = shot.camera + shot.camera_turn * q * (0.9999 / near)
-                        if in_box_shadow(blocks, shot, counts, casters, frames, i, u, v, point):
-                            here += SHADED
-                key = wp.int64(0)
-                if touched:
-                    key = keys[i, (y * n + sy) * wide + x * n + sx]
-                if key > wp.int64(0) and nearness(key) > near:
-                    d = shot.camera_turn * q
-                    corner = corners[shot.first_face + int(key & wp.int64(65535)) - 1]
-                    a = screen[i, corner[0]]
-                    b = screen[i, corner[1]]
-                    c = screen[i, corner[2]]
-                    ex = px * float(per_side) - c[0]
-                    ey = py * float(per_side) - c[1]
-                    area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-                    wa = ((b[1] - c[1]) * ex + (c[0] - b[0]) * ey) / area
-                    wb = ((c[1] - a[1]) * ex + (a[0] - c[0]) * ey) / area
-                    wc = (1.0 - wa - wb) * c[2]
-                    wa = wa * a[2]
-                    wb = wb * b[2]
-                    depth = 1.0 / (wa + wb + wc)
-                    ia = shot.first_point + corner[0]
-                    ib = shot.first_point + corner[1]
-                    ic = shot.first_point + corner[2]
-                    local = (points[ia] * wa + points[ib] * wb + points[ic] * wc) * depth
-                    inner = wp.normalize(normals[ia] * wa + normals[ib] * wb + normals[ic] * wc)
-                    nx = wp.abs(inner[0])
-                    ny = wp.abs(inner[1])
-                    nz = wp.abs(inner[2])
-                    s = wp.float32(local[0])
-                    t = wp.float32(local[1])
-                    if nx > ny and nx > nz:
-                        s = local[2]
-                    elif ny > nz:
-                        t = local[2]
-                    skin = materials[shot.surface + corner[3]]
-                    value = sample(
-                        texels,
-                        skin.texture,
-                        s * skin.repeats,
-                        t * skin.repeats,
-                        depth * pixel * skin.repeats * float(_TEXELS),
-                    )
-                    base = skin.dark + (skin.light - skin.dark) * value
-                    normal = shot.turn * inner
-                    up = 0.5 + 0.5 * normal[1]
-                    colour = wp.cw_mul(base, shot.below + (shot.above - shot.below) * up)
-                    facing = wp.dot(normal, shot.toward)
-                    if facing > 0.0:
-                        point = shot.camera + depth * d + normal * 0.03
-                        if not in_box_shadow(blocks, shot, counts, casters, frames, i, u, v, point):
-                            bright = object_light(shot, shadows, shadow_size, i, point)
-                            sun = shot.sun * (bright * facing)
-                            colour += wp.cw_mul(base, sun)
-                            middle = wp.normalize(shot.toward - wp.normalize(d))
-                            shine = wp.max(wp.dot(normal, middle), 0.0)
-                            shine = shine * shine
-                            shine = shine * shine
-                            shine = shine * shine
-                            shine = shine * shine
-                            colour += sun * (skin.gloss * shine * shine)
-                    total += colour
-                else:
-                    if edge or not known:
-                        known = True
-                        if here == SKY:
-                            behind = sky_colour(texels, shot, shot.camera_turn * q)
-                        elif here == SKYLINE:
-                            behind = hill
-                        else:
-                            k = (here & (SHADED - 1)) - FACES
-                            depth = 1.0 / near
-                            slant = wp.max(wp.abs(wp.dot(faces[i, k].through, q)), 0.04)
-                            value = sample(
+        if edge or touched:
+            step = 1.0 / float(per_side)
+            behind = wp.vec3(0.0, 0.0, 0.0)
+            known = wp.bool(False)
+            for sy in range(per_side):
+                for sx in range(per_side):
+                    px = float(x) + (float(sx) + 0.5) * step
+                    py = float(y) + (float(sy) + 0.5) * step
+                    u = px * pixel - slope
+                    v = slope - py * pixel
+                    q = wp.vec3(u, v, 1.0)
+                    near = nears[i, row + x]
+                    here = wp.int32(own)
+                    if edge:
+                        near, here = trace(skylines, shot, counts, faces, i, u, v)
+                        if here >= FACES:
+                            point = shot.camera + shot.camera_turn * q * (0.9999 / near)
+                            if in_box_shadow(blocks, shot, counts, casters, frames, i, u, v, point):
+                                here += SHADED
+                    key = wp.int64(0)
+                    if touched:
+                        key = keys[i, (y * per_side + sy) * wide + x * per_side + sx]
+                    if key > wp.int64(0) and nearness(key) > near:
+                        d = shot.camera_turn * q
+                        corner = corners[shot.first_face + int(key & wp.int64(65535)) - 1]
+                        a = screen[i, corner[0]]
+                        b = screen[i, corner[1]]
+                        c = screen[i, corner[2]]
+                        ex = px * float(per_side) - c[0]
+                        ey = py * float(per_side) - c[1]
+                        area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+                        wa = ((b[1] - c[1]) * ex + (c[0] - b[0]) * ey) / area
+                        wb = ((c[1] - a[1]) * ex + (a[0] - c[0]) * ey) / area
+                        wc = (1.0 - wa - wb) * c[2]
+                        wa = wa * a[2]
+                        wb = wb * b[2]
+                        depth = 1.0 / (wa + wb + wc)
+                        ia = shot.first_point + corner[0]
+                        ib = shot.first_point + corner[1]
+                        ic = shot.first_point + corner[2]
+                        local = (points[ia] * wa + points[ib] * wb + points[ic] * wc) * depth
+                        inner = wp.normalize(normals[ia] * wa + normals[ib] * wb + normals[ic] * wc)
+                        nx = wp.abs(inner[0])
+                        ny = wp.abs(inner[1])
+                        nz = wp.abs(inner[2])
+                        s = wp.float32(local[0])
+                        t = wp.float32(local[1])
+                        if nx > ny and nx > nz:
+                            s = local[2]
+                        elif ny > nz:
+                            t = local[2]
+                        skin = materials[shot.surface + corner[3]]
+                        value = sample(
+                            texels,
+                            skin.texture,
+                            s * skin.repeats,
+                            t * skin.repeats,
+                            depth * pixel * skin.repeats * float(_TEXELS),
+                        )
+                        base = skin.dark + (skin.light - skin.dark) * value
+                        if skin.picture >= 0:
+                            picture = pictures[skin.picture]
+                            at = (uvs[ia] * wa + uvs[ib] * wb + uvs[ic] * wc) * depth
+                            dense = texel_density(points, uvs, ia, ib, ic, picture)
+                            shown = look_up(pixels, picture, at[0], at[1], depth * pixel * dense)
+                            base = wp.cw_mul(base, shown)
+                        if skin.tinted == 1:
+                            tint = (tints[ia] * wa + tints[ib] * wb + tints[ic] * wc) * depth
+                            base = wp.cw_mul(base, tint)
+                        normal = shot.turn * inner
+                        up = 0.5 + 0.5 * normal[1]
+                        colour = wp.cw_mul(base, shot.below + (shot.above - shot.below) * up)
+                        facing = wp.dot(normal, shot.toward)
+                        if facing > 0.0:
+                            point = shot.camera + depth * d + normal * 0.03
+                            if not in_box_shadow(
+                                blocks, shot, counts, casters, frames, i, u, v, point
+                            ):
+                                bright = object_light(shot, shadows, shadow_size, i, point)
+                                sun = shot.sun * (bright * facing)
+                                colour += wp.cw_mul(base, sun)
+                                middle = wp.normalize(shot.toward - wp.normalize(d))
+                                shine = wp.max(wp.dot(normal, middle), 0.0)
+                                shine = shine * shine
+                                shine = shine * shine
+                                shine = shine * shine
+                                shine = shine * shine
+                                colour += sun * (skin.gloss * shine * shine)
+                        total += colour
+                    else:
+                        if edge or not known:
+                            known = True
+                            behind = background(
+                                pictures,
+                                pixels,
                                 texels,
-                                faces[i, k].texture,
-                                faces[i, k].across_at + depth * wp.dot(faces[i, k].across, q),
-                                faces[i, k].along_at + depth * wp.dot(faces[i, k].along, q),
-                                depth * pixel * faces[i, k].texels / wp.sqrt(slant),
+                                place,
+                                shot,
+                                faces,
+                                shadows,
+                                shadow_size,
+                                shadow,
+                                hill,
+                                i,
+                                u,
+                                v,
+                                near,
+                                here,
+                                pixel,
                             )
-                            dark = faces[i, k].dark
-                            behind = dark + (faces[i, k].light - dark) * value
-                            bright = wp.float32(0.0)
-                            if here < SHADED:
-                                bright = 1.0
-                            if indoor or within(shadow, u, v):
-                                point = shot.camera + shot.camera_turn * q * depth
-                                if indoor:
-                                    behind = behind * corner_shade(place.low, place.high, point)
-                                if bright > 0.0 and within(shadow, u, v):
-                                    bright = object_light(shot, shadows, shadow_size, i, point)
-                            dark = faces[i, k].sunny_dark
-                            behind += (dark + (faces[i, k].sunny_light - dark) * value) * bright
-                            if not indoor:
-                                air = depth / (depth + 45.0)
-                                behind += (shot.horizon - behind) * (air * air)
-                    total += behind
-        total = total * (step * step)
+                        total += behind
+            total = total * (step * step)
+        else:
+            u = (float(x) + 0.5) * pixel - slope
+            v = slope - (float(y) + 0.5) * pixel
+            near = nears[i, row + x]
+            total = background(
+                pictures,
+                pixels,
+                texels,
+                place,
+                shot,
+                faces,
+                shadows,
+                shadow_size,
+                shadow,
+                hill,
+                i,
+                u,
+                v,
+                near,
+                own,
+                pixel,
+            )
         images[i, y, x, 0] = to_byte(total[0])
         images[i, y, x, 1] = to_byte(total[1])
         images[i, y, x, 2] = to_byte(total[2])
+        west = wp.int32(own)
+        own = wp.int32(east)

@@ -58,6 +58,45 @@ class Mesh:
         return replace(self, paint=np.full(len(self.faces), paint))
 
 
+@dataclass(frozen=True)
+class Skin:
+    """A material of a user's mesh: linear base colour, shape (3,), times its texture's, if any.
+
+    Where `tinted`, the colours of the vertices are multiplied too.
+    """
+
+    colour: Floats
+    texture: NDArray[np.uint8] | None
+    tinted: bool
+
+
+@dataclass(frozen=True)
+class Model:
+    """A user's mesh as the renderer takes it: largest extent 1, centred at its bounds' centre.
+
+    Attributes
+    ----------
+    vertices, normals, tints : ndarray, shape (n_vertices, 3)
+        In the engine's frame; tints are linear colours.
+    uvs : ndarray, shape (n_vertices, 2)
+        Place in the texture, from its upper left corner, in textures.
+    faces : ndarray of int, shape (n_faces, 3)
+        Wound so that ``cross(b - a, c - a)`` points outwards. Surfaces that are not closed
+        have every face twice, once for either side.
+    paint : ndarray of int, shape (n_faces,)
+        A face's material: its place in `skins`.
+    skins : tuple of Skin
+    """
+
+    vertices: Floats
+    normals: Floats
+    tints: Floats
+    uvs: Floats
+    faces: Ints
+    paint: Ints
+    skins: tuple[Skin, ...]
+
+
 def join(meshes: Iterable[Mesh]) -> Mesh:
     """Return one mesh made of several."""
     meshes = list(meshes)

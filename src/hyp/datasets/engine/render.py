@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+import itertools
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,11 @@ from numpy.typing import NDArray
 from hyp.datasets.engine import geometry, kernels
 from hyp.datasets.engine._warp import wp
 from hyp.datasets.engine.materials import Material, identity_materials
-from hyp.datasets.engine.scenes import (
-    MAX_BOXES,
-    SCENE_NAMES,
-    SCENES,
-    SKIES,
-    SKY_NAMES,
-    skyline_heights,
-)
-from hyp.datasets.engine.shapes import IDENTITIES, identity_mesh
+from hyp.datasets.engine.mesh import Model, Skin
+from hyp.datasets.engine.scenes import MAX_BOXES, SKIES, SKY_NAMES, skyline_heights
+from hyp.datasets.engine.shapes import identity_mesh
 from hyp.datasets.engine.textures import NAMES, texture_bank
+from hyp.datasets.engine.worlds import BUILT_IN, World
 from hyp.errors import HypError
 
 Table = dict[str, NDArray[Any]]
@@ -33,14 +29,17 @@ _MASK_SIZE = 32
 _MOST_FACES = 6 + 3 * MAX_BOXES
 _THICK = 0.1  # thinner boxes (pictures, doors) cast no shadow
 _GAUGE_ROWS = 32
-_WORK_BYTES = {"cpu": 2 << 20, "cuda": 1 << 30}
+_KEPT_WORLDS = 4
+_MOST_TEXELS = 2**31 - 1
+_WORK_BYTES = {"cpu": 8 << 20, "cuda": 1 << 30}
 
 
 class _Meshes:
-    """All identities' meshes in one set of arrays, and the materials beside them."""
+    """All objects of a world in one set of arrays, and their materials beside them."""
 
-    def __init__(self) -> None:
-        meshes = [identity_mesh(identity) for identity in IDENTITIES]
+    def __init__(self, world: World) -> None:
+        own = _own_models(world)
+        meshes = [own[name] if name in own else identity_mesh(name) for name in world.identities]
         self.points = np.array([len(mesh.vertices) for mesh in meshes], dtype=np.int32)
         self.faces = np.array([len(mesh.faces) for mesh in meshes], dtype=np.int32)
         self.first_point = (np.cumsum(self.points) - self.points).astype(np.int32)
@@ -49,33 +48,59 @@ class _Meshes:
         self.normals = np.concatenate([mesh.normals for mesh in meshes]).astype(np.float32)
         corners = [np.column_stack([mesh.faces, mesh.paint]) for mesh in meshes]
         self.corners = np.concatenate(corners).astype(np.int32)
-        pairs = [identity_materials(identity) for identity in IDENTITIES]
-        self.materials = [material for pair in pairs for material in pair]
+        skins: list[tuple[Material | Skin, ...]] = [
+            own[name].skins if name in own else identity_materials(name)
+            for name in world.identities
+        ]
+        counts = np.array([len(its_skins) for its_skins in skins], dtype=np.int32)
+        self.first_skin = (np.cumsum(counts) - counts).astype(np.int32)
+        self.skins = [skin for its_skins in skins for skin in its_skins]
+        textures = [skin.texture for skin in self.skins if isinstance(skin, Skin)]
+        kept = {id(texture): texture for texture in textures if texture is not None}
+        self.textures = list(kept.values())
+        n = len(self.vertices) if own else 1
+        self.tints, self.uvs = np.ones((n, 3), np.float32), np.zeros((n, 2), np.float32)
+        for mesh, first in zip(meshes, self.first_point, strict=True):
+            if isinstance(mesh, Model):
+                self.tints[first : first + len(mesh.tints)] = mesh.tints
+                self.uvs[first : first + len(mesh.uvs)] = mesh.uvs
 
 
-@cache
-def _meshes() -> _Meshes:
-    return _Meshes()
+def _own_models(world: World) -> dict[str, Model]:
+    """Return the user's meshes, by identity; trimesh is imported only where there are any."""
+    if not world.objects:
+        return {}
+    from hyp.datasets.engine.own import load_models
+
+    return load_models(world)
+
+
+@lru_cache(maxsize=_KEPT_WORLDS)
+def _meshes(world: World) -> _Meshes:
+    return _Meshes(world)
 
 
 class _Bank:
-    """The arrays that all images share, on a device."""
+    """The arrays that all images of a world share, on a device."""
 
-    def __init__(self, device: str) -> None:
-        meshes = _meshes()
-        materials = list(meshes.materials)
+    def __init__(self, world: World, device: str) -> None:
+        meshes = _meshes(world)
+        materials = list(meshes.skins)
+        numbers = {id(texture): number for number, texture in enumerate(meshes.textures)}
+        panoramas = itertools.count(len(meshes.textures))
 
         def surface(material: Material) -> int:
             materials.append(material)
             return len(materials) - 1
 
-        places = _records(kernels.Place, (len(SCENES),))
-        blocks = _records(kernels.Block, (len(SCENES), MAX_BOXES))
-        for row, scene in enumerate(SCENES):
+        places = _records(kernels.Place, (len(world.scenes),))
+        blocks = _records(kernels.Block, (len(world.scenes), MAX_BOXES))
+        for row, scene in enumerate(world.scenes):
             boxes = sorted(scene.boxes, key=lambda item: min(item.size) < _THICK)
             places[row] = (
                 *scene.bounds.astype(np.float32),
                 int(scene.indoor),
+                next(panoramas) if scene.panorama else -1,
                 surface(scene.floor),
                 surface(scene.wall),
                 surface(scene.ceiling),
@@ -86,20 +111,23 @@ class _Bank:
                 blocks[row, column] = (*item.bounds.astype(np.float32), surface(item.material))
         surfaces = _records(kernels.Surface, (len(materials),))
         for row, material in enumerate(materials):
-            surfaces[row] = (
-                _linear(material.dark),
-                _linear(material.light),
-                NAMES.index(material.texture),
-                material.repeats,
-                material.gloss,
-            )
-        skylines = np.stack([skyline_heights(scene.skyline) for scene in SCENES])
+            if isinstance(material, Skin):
+                picture = numbers.get(id(material.texture), -1)
+                colours = (material.colour, material.colour)
+                surfaces[row] = (*colours, 0, 1.0, 0.0, picture, material.tinted)
+            else:
+                colours = (_linear(material.dark), _linear(material.light))
+                pattern = (NAMES.index(material.texture), material.repeats, material.gloss)
+                surfaces[row] = (*colours, *pattern, -1, 0)
+        skylines = np.stack([skyline_heights(scene.skyline) for scene in world.scenes])
 
         def put(values: NDArray[Any], dtype: Any) -> Any:
             return wp.array(values, dtype=dtype, device=device)
 
         self.points = put(meshes.vertices, wp.vec3)
         self.normals = put(meshes.normals, wp.vec3)
+        self.tints = put(meshes.tints, wp.vec3)
+        self.uvs = put(meshes.uvs, wp.vec2)
         self.faces = put(meshes.corners, wp.vec4i)
         self.materials = put(surfaces, kernels.Surface)
         self.texels = put(texture_bank().reshape(-1), wp.float32)
@@ -108,9 +136,57 @@ class _Bank:
         self.skylines = put(skylines.astype(np.float32), wp.float32)
 
 
-@cache
-def _bank(device: str) -> _Bank:
-    return _Bank(device)
+@lru_cache(maxsize=_KEPT_WORLDS)
+def _bank(world: World, device: str) -> _Bank:
+    return _Bank(world, device)
+
+
+class _Album:
+    """A world's pictures on a device, no finer than they can be seen, and their light.
+
+    Textures come first, then panoramas in the order of the scenes. `above` and `below` are
+    the panoramas' light from either side, shape (n_scenes, 3).
+    """
+
+    def __init__(self, world: World, device: str, detail: int) -> None:
+        self.above, self.below = np.zeros((2, len(world.scenes), 3))
+        shown: list[NDArray[np.uint8]] = []
+        content = [np.zeros(1, dtype=np.uint32)]
+        n_textures = len(_meshes(world).textures)
+        if detail:
+            from hyp.datasets.engine.own import load_panoramas
+            from hyp.datasets.engine.pictures import ambient, fitted, mip_levels
+
+            panoramas = load_panoramas(world)
+            widest = [min(max(4 * detail, 256), 1024), min(max(8 * detail, 512), 4096)]
+            shown += [fitted(texture, widest[0]) for texture in _meshes(world).textures]
+            for row, scene in enumerate(world.scenes):
+                if scene.panorama:
+                    self.above[row], self.below[row] = ambient(panoramas[scene.name])
+                    shown.append(fitted(panoramas[scene.name], widest[1]))
+            content += [mip_levels(picture) for picture in shown]
+        firsts = np.cumsum([len(levels) for levels in content])
+        if firsts[-1] > _MOST_TEXELS:
+            raise HypError(
+                f"the textures and panoramas have {firsts[-1]:,} pixels together, more than "
+                f"{_MOST_TEXELS:,}; use fewer or smaller ones."
+            )
+        records = _records(kernels.Picture, (max(len(shown), 1),))
+        for number, picture in enumerate(shown):
+            height, width = picture.shape[:2]
+            records[number] = (firsts[number], width, height, number >= n_textures)
+        self.pictures = wp.array(records, dtype=kernels.Picture, device=device)
+        self.pixels = wp.array(np.concatenate(content), dtype=wp.uint32, device=device)
+
+
+@lru_cache(maxsize=_KEPT_WORLDS)
+def _album(world: World, device: str, detail: int) -> _Album:
+    return _Album(world, device, detail)
+
+
+def _detail(world: World, size: int) -> int:
+    """Return the power of two that is no smaller than `size`; 0 where there are no pictures."""
+    return 1 << (size - 1).bit_length() if world.objects or world.panoramas else 0
 
 
 def _records(struct: Any, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -127,17 +203,17 @@ def _layout(struct: Any) -> np.dtype[Any]:
 class _Studio:
     """Buffers for a few images at a time on a device, and the launches that fill them."""
 
-    def __init__(self, device: str, rows: int) -> None:
+    def __init__(self, world: World, device: str, rows: int) -> None:
         self.device = device
         self.rows = rows
-        self.bank = _bank(device)
+        self.bank = _bank(world, device)
         self.layout = [
             self.empty(wp.int32, rows, 2),
             self.empty(kernels.Face, rows, _MOST_FACES),
             self.empty(wp.int32, rows, MAX_BOXES),
             self.empty(wp.vec4, rows, MAX_BOXES + 1),
         ]
-        most = [int(_meshes().points.max()), int(_meshes().faces.max())]
+        most = [int(_meshes(world).points.max()), int(_meshes(world).faces.max())]
         self.runs = [-(-number // kernels.RUN) for number in most]
         self.screen = self.empty(wp.vec3, rows, most[0])
 
@@ -152,14 +228,15 @@ class _Studio:
         arguments = [bank.materials, bank.places, bank.blocks, shots, SLOPE, *self.layout]
         self._launch(kernels.lay_out, (self.n,), arguments)
 
-    def rasterise(self, keys: Any, size: int, orthographic: bool = False) -> None:
-        """Fill the vertices on screen and the key buffer."""
-        keys.zero_()
-        points, faces = self.runs
+    def project(self, size: int, orthographic: bool = False) -> None:
+        """Fill the vertices on screen."""
         arguments = [self.bank.points, self.shots, orthographic, size, SLOPE, self.screen]
-        self._launch(kernels.project, (self.n, points), arguments)
+        self._launch(kernels.project, (self.n, self.runs[0]), arguments)
+
+    def rasterise(self, keys: Any, size: int) -> None:
+        """Fill an empty key buffer."""
         arguments = [self.bank.faces, self.shots, self.screen, size, keys]
-        self._launch(kernels.rasterise, (self.n, faces), arguments)
+        self._launch(kernels.rasterise, (self.n, self.runs[1]), arguments)
 
     def _launch(self, kernel: Any, dim: tuple[int, ...], arguments: list[Any]) -> None:
         wp.launch(kernel, dim=dim, inputs=arguments, device=self.device)
@@ -168,26 +245,38 @@ class _Studio:
 class _Camera(_Studio):
     """A studio that takes images."""
 
-    def __init__(self, device: str, rows: int, size: int, supersample: int) -> None:
-        super().__init__(device, rows)
+    def __init__(self, world: World, device: str, rows: int, size: int, supersample: int) -> None:
+        super().__init__(world, device, rows)
+        self.album = _album(world, device, _detail(world, size))
         self.size, self.supersample = size, supersample
         self.shadow_size = min(max(size, 48), 128)
         self.keys = self.empty(wp.int64, rows, (size * supersample) ** 2)
         self.shadows = self.empty(wp.int64, rows, self.shadow_size**2)
+        self.bounds = self.empty(wp.vec4i, rows)
         self.nears = self.empty(wp.float32, rows, size * size)
         self.surfaces = self.empty(wp.int32, rows, size * size)
 
     def take(self, images: Any) -> None:
         """Fill a Warp array of uint8, shape (n, size, size, 3)."""
-        self.rasterise(self.shadows, self.shadow_size, orthographic=True)
-        self.rasterise(self.keys, self.size * self.supersample)
+        self.shadows.zero_()
+        self.project(self.shadow_size, orthographic=True)
+        self.rasterise(self.shadows, self.shadow_size)
+        wide = self.size * self.supersample
+        self.project(wide)
+        arguments = [self.shots, self.screen, self.size, self.supersample, self.bounds]
+        self._launch(kernels.bound, (self.n,), arguments)
+        arguments = [self.bounds, self.size, self.supersample, self.keys]
+        self._launch(kernels.clear, (self.n, wide), arguments)
+        self.rasterise(self.keys, wide)
         bank = self.bank
         space = [bank.blocks, bank.skylines, self.shots, *self.layout]
         traced = [self.nears, self.surfaces]
         arguments = [*space, self.size, SLOPE, *traced]
         self._launch(kernels.scenery, (self.n, self.size), arguments)
-        look = [bank.points, bank.normals, bank.faces, bank.materials, bank.texels, bank.places]
-        buffers = [self.screen, self.keys, self.shadows, self.shadow_size, *traced]
+        shape = [bank.points, bank.normals, bank.faces, bank.tints, bank.uvs]
+        pictures = [self.album.pictures, self.album.pixels]
+        look = [*shape, *pictures, bank.materials, bank.texels, bank.places]
+        buffers = [self.screen, self.bounds, self.keys, self.shadows, self.shadow_size, *traced]
         arguments = [*look, *space, *buffers, self.size, self.supersample, SLOPE, images]
         self._launch(kernels.shade, (self.n, self.size), arguments)
 
@@ -195,12 +284,14 @@ class _Camera(_Studio):
 class _Gauge(_Studio):
     """A studio that only measures how much of the object is seen."""
 
-    def __init__(self) -> None:
-        super().__init__("cpu", _GAUGE_ROWS)
+    def __init__(self, world: World) -> None:
+        super().__init__(world, "cpu", _GAUGE_ROWS)
         self.keys = self.empty(wp.int64, self.rows, _MASK_SIZE**2)
         self.counts = [self.empty(wp.int32, self.rows, _MASK_SIZE) for _ in range(2)]
 
     def read(self) -> NDArray[np.float64]:
+        self.keys.zero_()
+        self.project(_MASK_SIZE)
         self.rasterise(self.keys, _MASK_SIZE)
         counts, faces, *_ = self.layout
         scene = [self.bank.skylines, self.shots, counts, faces]
@@ -211,15 +302,15 @@ class _Gauge(_Studio):
         return fractions
 
 
-def _shots(table: Table, device: str) -> Any:
-    """Return one `kernels.Shot` an image, in a Warp array."""
-    meshes = _meshes()
-    identity = np.searchsorted(np.array(IDENTITIES), table["identity"].astype(str))
+def _shots(world: World, table: Table) -> NDArray[Any]:
+    """Return one `kernels.Shot` an image; a panorama's own light is not in it yet."""
+    meshes = _meshes(world)
+    identity = np.searchsorted(np.array(world.identities), table["identity"].astype(str))
     light = _light_turn(table)
     toward = light[:, :, 2]
     sky = np.searchsorted(SKY_NAMES, table["sky"].astype(str))
-    scene = np.searchsorted(SCENE_NAMES, table["scene"].astype(str))
-    indoor = np.array([item.indoor for item in SCENES])[scene][:, None]
+    scene = np.searchsorted(np.array(world.scene_names), table["scene"].astype(str))
+    indoor = world.indoor[scene][:, None]
     ambient = np.array([item.ambient for item in SKIES])[sky, None]
     horizon = np.array([_linear(item.horizon) for item in SKIES])[sky]
     key = np.array([item.key for item in SKIES])[sky, None]
@@ -231,7 +322,7 @@ def _shots(table: Table, device: str) -> Any:
     shots["points"] = meshes.points[identity]
     shots["first_face"] = meshes.first_face[identity]
     shots["faces"] = meshes.faces[identity]
-    shots["surface"] = 2 * identity
+    shots["surface"] = meshes.first_skin[identity]
     shots["camera"] = _columns(table, "camera_pos_", "xyz")
     shots["camera_turn"] = geometry.to_matrix(_columns(table, "camera_rot_", "xyzw"))
     shots["centre"] = _columns(table, "object_pos_", "xyz")
@@ -246,10 +337,20 @@ def _shots(table: Table, device: str) -> Any:
     shots["zenith"] = np.array([_linear(item.zenith) for item in SKIES])[sky]
     shots["horizon"] = horizon
     shots["clouds"] = np.array([item.clouds for item in SKIES])[sky]
-    return wp.array(shots, dtype=kernels.Shot, device=device)
+    return shots
 
 
-def draw(table: Table, size: int, supersample: int, device: str = "cpu") -> NDArray[np.uint8]:
+def _lit(world: World, shots: NDArray[Any], album: _Album) -> NDArray[Any]:
+    """Let panoramas light the objects in them from above and below."""
+    own = np.array([scene.panorama for scene in world.scenes])[shots["scene"]]
+    for side, light in (("above", album.above), ("below", album.below)):
+        shots[side][own] = light[shots["scene"][own]]
+    return shots
+
+
+def draw(
+    table: Table, size: int, supersample: int, device: str = "cpu", world: World = BUILT_IN
+) -> NDArray[np.uint8]:
     """Render the rows of a latents table.
 
     Parameters
@@ -262,6 +363,8 @@ def draw(table: Table, size: int, supersample: int, device: str = "cpu") -> NDAr
         Samples a pixel side.
     device : str
         A Warp device: ``cpu``, ``cuda`` or ``cuda:1``.
+    world : World
+        The objects and scenes that the table names.
 
     Returns
     -------
@@ -271,11 +374,13 @@ def draw(table: Table, size: int, supersample: int, device: str = "cpu") -> NDAr
     n = len(table["scene"])
     images = wp.empty((n, size, size, 3), dtype=wp.uint8, device=device)
     if n:
-        shots = _shots(table, device)
         kind = "cpu" if device == "cpu" else "cuda"
-        bytes_each = 8 * (size * supersample) ** 2 + 11 * size**2
+        most_points = int(_meshes(world).points.max())
+        bytes_each = 8 * (size * supersample) ** 2 + 11 * size**2 + 12 * most_points
         step = min(n, max(1, _WORK_BYTES[kind] // bytes_each))
-        camera = _Camera(device, step, size, supersample)
+        camera = _Camera(world, device, step, size, supersample)
+        lit = _lit(world, _shots(world, table), camera.album)
+        shots = wp.array(lit, dtype=kernels.Shot, device=device)
         for start in range(0, n, step):
             camera.load(shots[start : min(start + step, n)])
             camera.take(images[start : min(start + step, n)])
@@ -291,7 +396,7 @@ def _checked(device: str) -> str:
         raise HypError(f"there is no device {device!r} here; use device='cpu'.") from error
 
 
-def visibility(table: Table) -> NDArray[np.float64]:
+def visibility(table: Table, world: World = BUILT_IN) -> NDArray[np.float64]:
     """Return what fraction of the frame the object covers, and what is seen of it.
 
     Counted on a grid of 32 x 32 pixels, always on the CPU, so that the latents of an
@@ -302,8 +407,8 @@ def visibility(table: Table) -> NDArray[np.float64]:
     ndarray, shape (2, n)
         Covered without scenery, and seen with it.
     """
-    shots = _shots(table, "cpu")
-    gauge = _Gauge()
+    shots = wp.array(_shots(world, table), dtype=kernels.Shot, device="cpu")
+    gauge = _Gauge(world)
     parts = []
     for start in range(0, len(shots), _GAUGE_ROWS):
         gauge.load(shots[start : min(start + _GAUGE_ROWS, len(shots))])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hyp.datasets.engine.scenes import SCENE_NAMES, SKY_NAMES
-from hyp.datasets.engine.shapes import CATEGORIES, IDENTITIES, IDENTITY_CATEGORY
+from hyp.datasets.engine.scenes import SKY_NAMES
+from hyp.datasets.engine.worlds import BUILT_IN, World
 from hyp.datasets.latents import Latent
 
 DISTANCE = (0.9, 4.2)
@@ -20,8 +20,8 @@ _SIDEWAYS = DISTANCE[1] * float(np.sin(np.radians(AIM_JITTER)))
 _NEAREST = DISTANCE[0] * float(np.cos(np.radians(AIM_JITTER))) ** 2
 
 
-def latents() -> tuple[Latent, ...]:
-    """Return the engine's latents."""
+def latents(world: World = BUILT_IN) -> tuple[Latent, ...]:
+    """Return the engine's latents where it shows `world`."""
     position = [
         Latent(name="rel_pos_x", kind="continuous", unit="m", low=-_SIDEWAYS, high=_SIDEWAYS),
         Latent(name="rel_pos_y", kind="continuous", unit="m", low=-_SIDEWAYS, high=_SIDEWAYS),
@@ -31,15 +31,15 @@ def latents() -> tuple[Latent, ...]:
     return (
         *position,
         *angles,
-        Latent(name="category", kind="categorical", frame="object", values=CATEGORIES),
+        Latent(name="category", kind="categorical", frame="object", values=world.categories),
         Latent(
             name="identity",
             kind="categorical",
             frame="object",
-            values=IDENTITIES,
-            groups=tuple(IDENTITY_CATEGORY[identity] for identity in IDENTITIES),
+            values=world.identities,
+            groups=tuple(world.identity_category.values()),
         ),
-        Latent(name="scene", kind="categorical", frame="world", values=SCENE_NAMES),
+        Latent(name="scene", kind="categorical", frame="world", values=world.scene_names),
         Latent(name="sky", kind="categorical", frame="world", values=SKY_NAMES),
         Latent(name="light_azimuth", kind="angle", unit="deg", frame="world", low=-180, high=360),
         Latent(

@@ -33,8 +33,7 @@ from hyp.datasets.engine.rules import (
     POSITION,
     latents,
 )
-from hyp.datasets.engine.scenes import SCENE_NAMES, SCENES
-from hyp.datasets.engine.shapes import IDENTITY_CATEGORY
+from hyp.datasets.engine.worlds import BUILT_IN, World
 from hyp.datasets.latents import Latent
 from hyp.errors import HypError
 
@@ -70,6 +69,7 @@ def sample(
     *,
     max_hidden: float = 0.2,
     min_visible: float = 0.01,
+    world: World = BUILT_IN,
 ) -> Table:
     """Return the latents table of the images with the given indices.
 
@@ -85,16 +85,18 @@ def sample(
         A view is accepted where scenery hides less than this fraction of the object
     min_visible : float
         and where what is seen of it covers more than this fraction of the frame.
+    world : World
+        The objects and scenes there are.
 
     Raises
     ------
     HypError
         If the design is impossible here, or no acceptable view was found.
     """
-    known = latents()
+    known = latents(world)
     design.check(known)
     _check_in_view(design)
-    choices = _Choices(design, known)
+    choices = _Choices(design, known, world)
     limits = (max_hidden, min_visible)
     parts = [
         _sample_rows(design, choices, seed, indices[start : start + _ROWS], limits)
@@ -106,14 +108,15 @@ def sample(
 class _Choices:
     """The categorical values a design admits."""
 
-    def __init__(self, design: Design, known: tuple[Latent, ...]) -> None:
+    def __init__(self, design: Design, known: tuple[Latent, ...], world: World) -> None:
+        self.world = world
         allowed = {
             latent.name: design.allowed(latent) for latent in known if latent.kind == "categorical"
         }
         self.scenes = np.array(allowed["scene"])
         self.skies = np.array(allowed["sky"])
         identities = {
-            category: [i for i in allowed["identity"] if IDENTITY_CATEGORY[i] == category]
+            category: [i for i in allowed["identity"] if world.identity_category[i] == category]
             for category in allowed["category"]
         }
         self.categories = [category for category, names in identities.items() if names]
@@ -155,13 +158,14 @@ def _sample_rows(
             break
         pose = _draw_pose(design, keys[pending], attempt)
         inside = np.flatnonzero(_within(design, pose))
+        scene_names = table["scene"][pending[inside]]
         camera, placed = _place(
-            pose[inside], keys[pending[inside]], attempt, table["scene"][pending[inside]]
+            choices.world, pose[inside], keys[pending[inside]], attempt, scene_names
         )
         rows = inside[placed]
         view = _view(pose[rows], *(part[placed] for part in camera))
         fixed = {name: table[name][pending[rows]] for name in _FIXED}
-        good = _acceptable({**fixed, **view}, limits)
+        good = _acceptable(choices.world, {**fixed, **view}, limits)
         for name, column in view.items():
             table[name][pending[rows[good]]] = column[good]
         for stage, reached in enumerate((inside, rows, rows[good])):
@@ -283,14 +287,8 @@ def _within(design: Design, pose: _Pose) -> NDArray[np.bool_]:
     return good
 
 
-_LOW = np.array([scene.bounds[0] for scene in SCENES])
-_HIGH = np.array([scene.bounds[1] for scene in SCENES])
-_INDOOR = np.array([scene.indoor for scene in SCENES])
-_BOXES = np.array([scene.box_bounds() for scene in SCENES])
-
-
 def _place(
-    pose: _Pose, keys: draws.Counters, attempt: int, scene_names: NDArray[Any]
+    world: World, pose: _Pose, keys: draws.Counters, attempt: int, scene_names: NDArray[Any]
 ) -> tuple[tuple[Floats, Floats, Floats], NDArray[np.int64]]:
     """Find a camera for each pose, so that camera and object keep clear of the scene.
 
@@ -298,14 +296,15 @@ def _place(
     which they were found.
     """
     n = len(keys)
-    scene = np.searchsorted(np.array(SCENE_NAMES), scene_names.astype(str))
+    scene = np.searchsorted(np.array(world.scene_names), scene_names.astype(str))
     camera, turn, centre = np.zeros((n, 3)), np.zeros((n, 4)), np.zeros((n, 3))
     left = np.arange(n)
     for k in range(_PLACEMENTS):
         if not len(left):
             break
         u = draws.uniforms(keys[left], attempt, _PLACE_SLOT + 5 * k, 5)
-        low, high = _LOW[scene[left]] + _CAMERA_INSET, _HIGH[scene[left]] - _CAMERA_INSET
+        low = world.low[scene[left]] + _CAMERA_INSET
+        high = world.high[scene[left]] - _CAMERA_INSET
         low[:, 1], high[:, 1] = _CAMERA_LOW, np.minimum(high[:, 1], _CAMERA_TOP)
         eye = low + (high - low) * u[:3].T
         up = LOWEST_DIRECTION + (1.0 - LOWEST_DIRECTION) * u[3]
@@ -313,21 +312,22 @@ def _place(
         along = np.stack([flat * np.sin(around), up, flat * np.cos(around)], axis=1)
         facing = geometry.multiply(geometry.look_along(along), pose.aim[left])
         target = eye + geometry.rotate(facing, pose.position[left])
-        clear = _has_room(scene[left], eye, _CAMERA_INSET) & _has_room(
-            scene[left], target, _CLEARANCE
-        )
+        clear = _has_room(world, scene[left], eye, _CAMERA_INSET)
+        clear &= _has_room(world, scene[left], target, _CLEARANCE)
         found = left[clear]
         camera[found], turn[found], centre[found] = eye[clear], facing[clear], target[clear]
         left = left[~clear]
     return (camera, turn, centre), np.setdiff1d(np.arange(n), left)
 
 
-def _has_room(scene: NDArray[np.int64], point: Floats, radius: float) -> NDArray[np.bool_]:
+def _has_room(
+    world: World, scene: NDArray[np.int64], point: Floats, radius: float
+) -> NDArray[np.bool_]:
     """Tell whether a ball keeps clear of floor, ceiling, walls (indoors) and boxes."""
-    low, high = _LOW[scene] + radius, _HIGH[scene] - radius
+    low, high = world.low[scene] + radius, world.high[scene] - radius
     inside = (point >= low) & (point <= high)
-    walls = inside[:, 0] & inside[:, 2] | ~_INDOOR[scene]
-    boxes = _BOXES[scene]
+    walls = inside[:, 0] & inside[:, 2] | ~world.indoor[scene]
+    boxes = world.boxes[scene]
     nearest = np.clip(point[:, None], boxes[:, :, 0], boxes[:, :, 1])
     gap = ((nearest - point[:, None]) ** 2).sum(-1).min(-1)
     room: NDArray[np.bool_] = inside[:, 1] & walls & (gap >= radius * radius)
@@ -340,7 +340,7 @@ def _view(pose: _Pose, camera: Floats, camera_turn: Floats, centre: Floats) -> T
     return dict(zip(_MOVING, np.concatenate(blocks, axis=1).T.copy(), strict=True))
 
 
-def _acceptable(table: Table, limits: tuple[float, float]) -> NDArray[np.bool_]:
+def _acceptable(world: World, table: Table, limits: tuple[float, float]) -> NDArray[np.bool_]:
     """Tell which views show enough of the object."""
     max_hidden, min_visible = limits
     x, y, z = (table[name] for name in POSITION)
@@ -348,6 +348,6 @@ def _acceptable(table: Table, limits: tuple[float, float]) -> NDArray[np.bool_]:
     good: NDArray[np.bool_] = np.maximum(np.abs(x), np.abs(y)) * cosine - z * sine < _RADIUS
     rows = np.flatnonzero(good)
     if len(rows):
-        covered, seen = visibility({name: column[rows] for name, column in table.items()})
+        covered, seen = visibility({name: column[rows] for name, column in table.items()}, world)
         good[rows] = (seen > min_visible) & (covered - seen < max_hidden * covered)
     return good

@@ -51,6 +51,8 @@ class Scene:
         At most `MAX_BOXES`.
     skyline : {"none", "hills", "peaks", "city", "trees"}
         What stands at the horizon.
+    panorama : bool
+        A user's picture is all around, and there is nothing else.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Scene:
     ceiling: Material
     boxes: tuple[Box, ...] = ()
     skyline: str = "none"
+    panorama: bool = False
 
     @property
     def bounds(self) -> Floats:

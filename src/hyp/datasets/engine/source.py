@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hyp.datasets.designs import Design
+from hyp.datasets.engine.worlds import OwnObject, Panorama, World, world_of
 from hyp.datasets.latents import Latent
 
 
-class EngineSource(BaseModel):
-    """Renders one unit-size procedural object in a room or a landscape.
+def _unused(value: object) -> bool:
+    return not value
 
-    The generation rules are ThreeDWorld's as the paper used them
+
+class EngineSource(BaseModel):
+    """Renders one unit-size object in a room, in a landscape or in front of a panorama.
+
+    Objects and scenes are procedural, or the user's own meshes and pictures (`open`). The
+    generation rules are ThreeDWorld's as the paper used them
     (`hyp.datasets.engine.sampling`); the pixels come from NVIDIA Warp kernels that run
     on CPU and CUDA (`hyp.datasets.engine.render`). An image depends on nothing but this
     specification, the design, the seed and the image's index.
@@ -33,6 +40,16 @@ class EngineSource(BaseModel):
         Views are redrawn where scenery hides this fraction of the object or more.
     min_visible : float
         Views are redrawn where the object covers no more than this fraction of the frame.
+    objects : tuple of OwnObject
+        The user's meshes, instead of the built-in objects.
+    panoramas : tuple of Panorama
+        The user's pictures all around, instead of the built-in scenes. They light the
+        object from above and below with their own colours; ``sky`` and the latents of
+        light give the key light, as everywhere.
+    builtin : bool
+        Keep the built-in objects and scenes beside the user's.
+    path : Path or None
+        Where the user's files are on this machine; not written to manifests and keys.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +60,42 @@ class EngineSource(BaseModel):
     supersample: int = Field(default=2, ge=1, le=4)
     max_hidden: float = Field(default=0.2, gt=0.0, le=1.0)
     min_visible: float = Field(default=0.01, ge=0.0, lt=0.5)
+    objects: tuple[OwnObject, ...] = Field(default=(), exclude_if=_unused)
+    panoramas: tuple[Panorama, ...] = Field(default=(), exclude_if=_unused)
+    builtin: bool = Field(default=False, exclude_if=_unused)
+    path: Path | None = Field(default=None, exclude=True)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        self._world.check()
+        return self
+
+    @classmethod
+    def open(cls, where: str = "", **settings: Any) -> Self:
+        """Describe the engine with the user's own objects and panoramas.
+
+        Parameters
+        ----------
+        where : str
+            A folder, or a table in TOML or CSV (`hyp.datasets.engine.own.read_listing`);
+            empty for the built-in objects and scenes alone.
+        **settings
+            Fields of the source.
+
+        Raises
+        ------
+        HypError
+            If a file is missing or damaged, or is no mesh or panorama that can be drawn.
+        """
+        if not where:
+            return cls(**settings)
+        from hyp.datasets.engine.own import describe
+
+        return cls(**{**describe(Path(where).expanduser().absolute()), **settings})
+
+    @property
+    def _world(self) -> World:
+        return world_of(self.objects, self.panoramas, self.builtin, self.path)
 
     @property
     def encoding(self) -> Literal["raw"]:
@@ -59,14 +112,12 @@ class EngineSource(BaseModel):
         """What generated an image: position, rotation, category, identity, scene and light."""
         from hyp.datasets.engine.rules import latents
 
-        return latents()
+        return latents(self._world)
 
     @property
     def identity_category(self) -> Mapping[str, str]:
         """The category of every identity."""
-        from hyp.datasets.engine.shapes import IDENTITY_CATEGORY
-
-        return IDENTITY_CATEGORY
+        return self._world.identity_category
 
     def sample(
         self, design: Design, seed: int, indices: NDArray[np.int64]
@@ -96,9 +147,8 @@ class EngineSource(BaseModel):
         """
         from hyp.datasets.engine.sampling import sample
 
-        return sample(
-            design, seed, indices, max_hidden=self.max_hidden, min_visible=self.min_visible
-        )
+        limits = {"max_hidden": self.max_hidden, "min_visible": self.min_visible}
+        return sample(design, seed, indices, **limits, world=self._world)
 
     def render(
         self, design: Design, seed: int, indices: NDArray[np.int64], device: str = "cpu"
@@ -115,4 +165,4 @@ class EngineSource(BaseModel):
         from hyp.datasets.engine.render import draw
 
         table = self.sample(design, seed, indices)
-        return draw(table, self.image_size, self.supersample, device), table
+        return draw(table, self.image_size, self.supersample, device, self._world), table

@@ -33,7 +33,7 @@ from hyp.datasets.rows import Columns, Rows, RowsSource
 from hyp.errors import HypError
 
 if TYPE_CHECKING:
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
 _FACTORS = ("floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation")
 _SHAPES = {0: "cube", 1: "cylinder", 2: "sphere", 3: "capsule"}
