@@ -87,9 +87,9 @@ def relations(results: dict[str, Any]) -> list[str]:
     return [
         "## Correlations of a few points under the null, nominal 5 %",
         "*Expected* is the level that an exact test can have with so few points; with ties it "
-        "depends on the ties. *t* is the approximation of `scipy.stats.spearmanr`. Here and below a "
-        "rate of 5 % has a standard error of 22 points / √studies: 2.2 points for 100 studies, 0.6 "
-        "for 1,200.",
+        "depends on the ties. *t* is the approximation of `scipy.stats.spearmanr`. Here and below "
+        "a rate of 5 % has a standard error of 22 points / √studies: 2.2 points for 100 studies, "
+        "0.6 for 1,200.",
         table(
             ("test", "points", "studies", "exact", "expected", "t"),
             (
