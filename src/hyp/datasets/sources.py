@@ -13,6 +13,8 @@ from hyp.errors import HypError
 
 SOURCES: dict[str, str] = {
     "engine": "hyp.datasets.engine.source:EngineSource",
+    "tdw": "hyp.datasets.tdw.source:TDWSource",
+    "tdw-images": "hyp.datasets.released.source:ReleasedTDWSource",
     "dataset": "hyp.datasets.existing:DatasetSource",
     "dsprites": "hyp.datasets.public.dsprites:DSpritesSource",
     "shapes3d": "hyp.datasets.public.shapes3d:Shapes3DSource",

@@ -91,6 +91,8 @@ class DatasetSpec(BaseModel):
         if self.shard_size < 1:
             raise HypError(f"a shard needs at least 1 image, not {self.shard_size}.")
         self.design.check(self.source.latents)
+        if hasattr(self.source, "sized") and not self.online:
+            object.__setattr__(self, "source", self.source.sized(self.n_images))
         if self.online and self.source.capacity is not None:
             raise HypError(
                 f"online=true is for sources that render; {self.source.kind} reads images that "

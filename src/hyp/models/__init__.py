@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hyp.models.extraction import extract, extract_pixels
     from hyp.models.hardware import best_precision
     from hyp.models.objectives import Objective, fit_objective, head_layout
+    from hyp.models.released import import_cohort, import_weights
     from hyp.models.specs import ExtractSpec, TrainSpec
     from hyp.models.training import evaluate, train
 
@@ -25,6 +26,8 @@ __all__ = [
     "extract_pixels",
     "fit_objective",
     "head_layout",
+    "import_cohort",
+    "import_weights",
     "load_model",
     "train",
 ]
@@ -40,6 +43,8 @@ _HOMES = {
     "extract_pixels": "extraction",
     "fit_objective": "objectives",
     "head_layout": "objectives",
+    "import_cohort": "released",
+    "import_weights": "released",
     "load_model": "checkpoints",
     "train": "training",
 }

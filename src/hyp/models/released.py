@@ -1,0 +1,399 @@
+"""Weights that were trained elsewhere with the paper's heads, as a model folder of hyp's."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+import pickle
+import re
+import shutil
+import struct
+import tarfile
+import uuid
+import warnings
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from hyp.errors import HypError
+from hyp.models import checkpoints
+from hyp.models.backbones import build_backbone
+from hyp.models.checkpoints import ModelInfo, Units
+from hyp.models.specs import TrainSpec
+from hyp.store.artifacts import readable_disk_errors
+
+ORIGIN = "origin.json"
+"""File of an imported model folder that says which files its weights came from."""
+
+HEADS: dict[int, tuple[Units, ...]] = {
+    674: (
+        Units(task="category", start=0, stop=117),
+        Units(task="identity", start=117, stop=665),
+        Units(task="distance", start=665, stop=666),
+        Units(task="translation", start=666, stop=668),
+        Units(task="rotation", start=668, stop=674),
+    ),
+    1000: (Units(task="category", start=0, stop=1000),),
+}
+"""Output units by the number of them: of TDW-117 and of ImageNet-1K."""
+
+STATES = ("model_state_dict", "state_dict", "model")
+"""Where a checkpoint keeps the weights; the paper's code uses the first."""
+
+PREFIXES = ("_orig_mod.", "module.")
+"""What ``torch.compile`` and data parallelism put before every name."""
+
+PUBLISHED_INPUT = 224
+PUBLISHED_SHAPE = (256, 256, 3)
+PUBLISHED_BATCHES = 500_000
+
+_UNTRAINED = "random"
+_OBJECTIVES = {
+    "distance_reg": "distance",
+    "translation_reg": "translation",
+    "rotation_reg": "rotation",
+    "distance_translation": "distance+translation",
+    "distance_rotation": "distance+rotation",
+    "translation_rotation": "translation+rotation",
+    "distance_translation_rotation": "distance+translation+rotation",
+    "category_class": "category",
+    "object_class": "identity",
+    "cat_obj_class_all_latents": "category+identity+distance+translation+rotation",
+    "imagenet1kpret": "category",
+    _UNTRAINED: "distance",
+}
+_IDENTIFIER = re.compile(
+    rf"yudixie_(?P<backbone>resnet\d+)_(?P<task>{'|'.join(_OBJECTIVES)})_(?P<seed>\d+)_\d+"
+)
+_UNREADABLE = (
+    OSError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    ImportError,
+    pickle.UnpicklingError,
+    struct.error,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+)
+
+
+@dataclass(frozen=True)
+class Identifier:
+    """What the name of a released model says of it.
+
+    Attributes
+    ----------
+    backbone, objective : str
+    seed : int
+    n_batches : int
+        0 for an untrained network, else what ResNet-18 was trained for.
+    """
+
+    backbone: str
+    objective: str
+    seed: int
+    n_batches: int = PUBLISHED_BATCHES
+
+
+def read_identifier(name: str) -> Identifier | None:
+    """Read the Brain-Score identifier of one of the paper's networks; None if it is none.
+
+    Source: ``brainscore_vision/models/yudixie_*`` of brain-score/vision.
+
+    Examples
+    --------
+    >>> read_identifier("yudixie_resnet18_distance_reg_0_240719").objective
+    'distance'
+    """
+    match = _IDENTIFIER.fullmatch(name)
+    if match is None:
+        return None
+    n_batches = 0 if match["task"] == _UNTRAINED else PUBLISHED_BATCHES
+    return Identifier(match["backbone"], _OBJECTIVES[match["task"]], int(match["seed"]), n_batches)
+
+
+def import_weights(
+    path: Path | str,
+    folder: Path | str,
+    *,
+    objective: str | None = None,
+    backbone: str | None = None,
+    seed: int | None = None,
+    n_batches: int | None = None,
+    snapshots: Mapping[int, Path | str] | None = None,
+    normalisation: Path | str | None = None,
+    input_size: int = PUBLISHED_INPUT,
+    image_shape: tuple[int, int, int] = PUBLISHED_SHAPE,
+) -> ModelInfo:
+    """Turn a state dict of the paper's into a model folder, as `hyp.models.train` fills one.
+
+    The head is that of TDW-117 where the network has 674 outputs (117 categories in order
+    of their wnids, 548 identities in sorted order, distance, translation, rotation), and
+    ImageNet-1K's where it has 1000. ``history.json`` is empty: nothing is known of the
+    training. Batch size and learning rate are the paper's, 64 and 0.001.
+
+    Parameters
+    ----------
+    path : path
+        What ``torch.save`` wrote: a state dict, or a checkpoint that has one under
+        ``model_state_dict``, ``state_dict`` or ``model``. Names may begin with
+        ``_orig_mod.`` or ``module.``. Nothing but tensors is unpickled.
+    folder : path
+        A new or empty folder.
+    objective : str, optional
+        What it was trained for: ``distance``, ``category+identity``, ... It may be left
+        out where the file is called by its Brain-Score identifier (`read_identifier`).
+    backbone : str, optional
+        A torchvision classifier, or ``package.module:function``; the default is that of
+        the identifier, else ``resnet18``.
+    seed : int, optional
+        Which network of its cohort it is; the default is that of the identifier, else 0.
+    n_batches : int, optional
+        How long it was trained, 0 for not at all; the default is 500,000, and 0 where the
+        identifier says that it is random.
+    snapshots : mapping of int to path, optional
+        Weights after fewer batches, by their number.
+    normalisation : path, optional
+        ``norm_column_mean_std.csv`` of the training set: what distance and translation
+        were standardised with.
+    input_size : int
+        Pixels a side that images are resized to.
+    image_shape : (int, int, int)
+        Of the training images.
+
+    Returns
+    -------
+    ModelInfo
+        As `hyp.models.checkpoints.read_info` reads it from the folder.
+
+    Raises
+    ------
+    HypError
+        If a file cannot be read or holds no weights; a tensor is missing, unexpected, of
+        another shape or not finite (the first is named); the head is neither of the two,
+        or lacks a task of the objective; or the folder is not empty. Nothing is written.
+    """
+    path, folder = Path(path).expanduser(), Path(folder).expanduser().absolute()
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise HypError(f"{folder} is not empty; choose another folder for the model.")
+    named = read_identifier(path.stem)
+    if objective is None and named is None:
+        raise HypError(f"the name of {path} does not say what it was trained for; say objective.")
+    known = named or Identifier("resnet18", objective or "", 0)
+    last = known.n_batches if n_batches is None else n_batches
+    files = {**{int(batch): Path(file) for batch, file in (snapshots or {}).items()}, last: path}
+    spec = _spec(
+        objective=objective or known.objective,
+        backbone=backbone or known.backbone,
+        seed=known.seed if seed is None else seed,
+        n_batches=last,
+        snapshots=tuple(files),
+        input_size=input_size,
+    )
+    fitted = {batch: _fit(spec, file.expanduser()) for batch, file in sorted(files.items())}
+    sizes = {units for _, units in fitted.values()}
+    if len(sizes) > 1:
+        raise HypError(f"the snapshots have heads of different sizes: {sorted(sizes)}.")
+    info = ModelInfo(
+        spec=spec,
+        head=_head(spec, sizes.pop()),
+        standardisation={} if normalisation is None else read_normalisation(normalisation),
+        image_shape=image_shape,
+        checkpoints=spec.checkpoints,
+    )
+    with readable_disk_errors(folder):
+        _write(folder, info, {batch: model for batch, (model, _) in fitted.items()}, files)
+    return checkpoints.read_info(folder)
+
+
+def import_cohort(source: Path | str, folder: Path | str, **settings: Any) -> dict[str, ModelInfo]:
+    """Import every ``.pth`` and ``.pt`` file of a folder into a model folder called like it.
+
+    Parameters
+    ----------
+    source : path
+        Files that are called by their Brain-Score identifiers.
+    folder : path
+        Where the model folders go; those that are there already are left as they are.
+    **settings
+        Passed to `import_weights`.
+
+    Raises
+    ------
+    HypError
+        If there are no such files, or as `import_weights`.
+    """
+    source, folder = Path(source).expanduser(), Path(folder).expanduser().absolute()
+    files = sorted(path for path in source.glob("*") if path.suffix in (".pth", ".pt"))
+    if not files:
+        raise HypError(f"{source} holds no .pth or .pt files; name the folder that does.")
+    found = {}
+    for path in files:
+        target = folder / path.stem
+        if not (target / checkpoints.MODEL).exists():
+            import_weights(path, target, **settings)
+        found[path.stem] = checkpoints.read_info(target)
+    return found
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Read the weights of a file that ``torch.save`` wrote, without the prefixes of names.
+
+    Raises
+    ------
+    HypError
+        If it cannot be read, is truncated, or holds something other than tensors.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of pickles that are refused anyway
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise HypError(f"there is no file {path}; check the path.") from None
+    except _UNREADABLE as error:
+        raise HypError(
+            f"{path} is no PyTorch file of weights, or it is truncated or holds code; "
+            "fetch it again, or save its state_dict() alone."
+        ) from error
+    if isinstance(content, dict):
+        content = next(
+            (content[name] for name in STATES if isinstance(content.get(name), dict)), content
+        )
+    if not isinstance(content, dict) or not content:
+        raise HypError(f"{path} holds no state dict; save one with torch.save(state_dict).")
+    state: dict[str, Tensor] = {}
+    for key, value in content.items():
+        name = str(key)
+        while name.startswith(PREFIXES):
+            name = name.partition(".")[2]
+        if not isinstance(value, Tensor):
+            raise HypError(f"{path} holds {key!r}, which is no tensor; it is no state dict.")
+        if name in state:
+            raise HypError(f"{path} holds {name!r} twice, with and without a prefix.")
+        state[name] = value
+    return state
+
+
+def read_normalisation(path: Path | str) -> dict[str, tuple[float, float]]:
+    """Read ``norm_column_mean_std.csv``: mean and standard deviation of each latent.
+
+    Raises
+    ------
+    HypError
+        If it is another file, or a number is not finite.
+    """
+    try:
+        with Path(path).expanduser().open(encoding="utf-8", newline="") as file:
+            row = next(csv.DictReader(file))
+        names = [name.removesuffix("_mean") for name in row if name.endswith("_mean")]
+        found = {name: (float(row[f"{name}_mean"]), float(row[f"{name}_std"])) for name in names}
+    except (OSError, StopIteration, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise HypError(f"{path} is no norm_column_mean_std.csv; name that of the set.") from error
+    if not found or not all(math.isfinite(value) for pair in found.values() for value in pair):
+        raise HypError(f"{path} lacks a mean or a standard deviation; name that of the set.")
+    return found
+
+
+def _spec(**fields: Any) -> TrainSpec:
+    try:
+        return TrainSpec(**fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise HypError(f"{first['loc'][0]} {first['input']}: {first['msg']}.") from error
+
+
+def _fit(spec: TrainSpec, path: Path) -> tuple[nn.Module, int]:
+    """Return the network with the weights of a file, and its number of outputs."""
+    state = read_state(path)
+    problems = []
+    for n_outputs in HEADS:
+        with torch.device("meta"):
+            model: nn.Module = build_backbone(spec.backbone, n_outputs)
+        problem = _mismatch(model.state_dict(), state)
+        if problem is None:
+            _load(model, state, path)
+            return model, n_outputs
+        problems.append(problem)
+    _, reason = max(problems)
+    raise HypError(
+        f"the weights {path} are not those of a {spec.backbone} with "
+        f"{' or '.join(map(str, HEADS))} outputs: {reason}."
+    )
+
+
+def _mismatch(
+    expected: Mapping[str, Tensor], state: Mapping[str, Tensor]
+) -> tuple[int, str] | None:
+    """Return the place of the first tensor that is not as expected, and what is wrong."""
+    for place, (name, wanted) in enumerate(expected.items()):
+        if name not in state:
+            return place, f"{name} is missing"
+        found, shape = tuple(state[name].shape), tuple(wanted.shape)
+        if found != shape:
+            return place, f"{name} has shape {found} instead of {shape}"
+    strange = next((name for name in state if name not in expected), None)
+    return None if strange is None else (len(expected), f"{strange} is not expected")
+
+
+def _load(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    expected = model.state_dict()
+    fitting = {name: value.to(expected[name].dtype) for name, value in state.items()}
+    broken = next((name for name, value in fitting.items() if not value.isfinite().all()), None)
+    if broken is not None:
+        raise HypError(f"the weights {path} are not finite in {broken}; fetch them again.")
+    model.load_state_dict(fitting, assign=True)
+
+
+def _head(spec: TrainSpec, n_outputs: int) -> tuple[Units, ...]:
+    head = HEADS[n_outputs]
+    lacking = [task for task in spec.tasks if task not in {units.task for units in head}]
+    if lacking:
+        raise HypError(
+            f"a network with {n_outputs} outputs has none for {lacking[0]}; its tasks are "
+            f"{', '.join(units.task for units in head)}."
+        )
+    return head
+
+
+def _write(
+    folder: Path, info: ModelInfo, models: Mapping[int, nn.Module], files: Mapping[int, Path]
+) -> None:
+    """Fill the folder beside its place and rename it."""
+    origin = {
+        "weights": {
+            str(batch): {"file": path.name, "sha256": _sha256(path)}
+            for batch, path in sorted(files.items())
+        },
+        "torch": torch.__version__,
+    }
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
+    beside.mkdir()
+    try:
+        for batch, model in models.items():
+            checkpoints.save_weights(beside, batch, model)
+        history = {"training": {"batch": []}, "evaluation": []}
+        checkpoints.write_json(beside / checkpoints.HISTORY, history)
+        checkpoints.write_json(beside / ORIGIN, origin)
+        checkpoints.write_json(beside / checkpoints.MODEL, info.model_dump(mode="json"))
+        if folder.exists():
+            folder.rmdir()
+        beside.rename(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _sha256(path: Path) -> str:
+    with path.expanduser().open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
