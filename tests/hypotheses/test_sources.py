@@ -10,18 +10,23 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
+
+from tdw_build import read_summary, running
+from tdw_ports import free_port
+
 from hyp.datasets.dataset import Dataset
 from hyp.datasets.designs import Design
 from hyp.datasets.making import make_dataset
+from hyp.datasets.released import write_released
 from hyp.datasets.sources import open_source
 from hyp.datasets.specs import DatasetSpec
+from hyp.datasets.tdw.builds import close_builds
 from hyp.hypotheses.files import read_hypothesis
 from hyp.hypotheses.planning import make_plan
 from hyp.hypotheses.running import run_plan
 from hyp.reports.load import load_result
 from hyp.store import Store
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "category_variability.toml"
 SETTINGS = {
@@ -60,6 +65,12 @@ def dsprites(folder: Path) -> str:
     return f"dsprites:{write_dsprites(folder / 'dsprites.npz', **arrays)}"
 
 
+def released(folder: Path) -> str:
+    stored(folder)
+    write_released(Dataset.open(folder / "made"), folder / "released")
+    return f"tdw-images:{folder / 'released'}"
+
+
 def user_images(folder: Path) -> str:
     rng = np.random.default_rng(0)
     rows = []
@@ -75,11 +86,28 @@ def user_images(folder: Path) -> str:
     return f"folder:{folder}"
 
 
-@pytest.mark.parametrize("source", [engine, stored, dsprites, user_images])
-def test_the_same_file_runs_on_every_source(source, tmp_path, monkeypatch):
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("HYP_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("source", [engine, stored, dsprites, released, user_images])
+def test_the_same_file_runs_on_every_source(source, tmp_path):
     (tmp_path / "images").mkdir()
-    line = source(tmp_path / "images")
+    check(source(tmp_path / "images"), tmp_path)
+
+
+def test_the_same_file_runs_on_a_build_of_threedworld(tmp_path):
+    port, summary = free_port(), tmp_path / "summary.json"
+    with running(port, "--summary", str(summary)) as build:
+        check(f"tdw:localhost:{port}", tmp_path)
+        close_builds()
+        assert build.wait(10) == 0
+    assert read_summary(summary)["objections"] == []
+
+
+def check(line: str, tmp_path: Path) -> None:
+    """Run the example's hypothesis on a source and look at what was made and measured."""
     hypothesis = read_hypothesis(EXAMPLE)
     plan = make_plan(hypothesis, "laptop", {**SETTINGS, "source": line})
     store = Store.create(tmp_path / "store")
