@@ -10,6 +10,8 @@ import typer
 from hyp.cli.options import read_settings
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from hyp.datasets.specs import DatasetSpec
 
 data_app = typer.Typer(
@@ -23,6 +25,7 @@ INTERRUPTED = 130
 
 Folder = Annotated[Path, typer.Argument(help="Folder of a finished dataset.")]
 Place = Annotated[str, typer.Argument(help="Folder or address (s3://...) of a dataset.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the numbers for programs.")]
 Device = Annotated[str, typer.Option(help="Where to render: cpu or cuda.")]
 
 
@@ -33,7 +36,10 @@ def make(
         str, typer.Option(help="What varies, such as full or categories=4+centered.")
     ] = "full",
     n: Annotated[int, typer.Option("--n", help="Number of images, held-out ones included.")] = 1000,
-    n_val: Annotated[int, typer.Option("--n-val", help="Number of held-out images.")] = 100,
+    n_val: Annotated[
+        int | None,
+        typer.Option("--n-val", help="Number of held-out images; default: a tenth, at most 100."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same images.")] = 0,
     source: Annotated[
         str,
@@ -55,6 +61,12 @@ def make(
         str | None, typer.Option(help="A running Dask scheduler, tcp://HOST:PORT.")
     ] = None,
     device: Device = "cpu",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what builds of ThreeDWorld would show.")
+    ] = False,
+    frame_rate: Annotated[
+        float, typer.Option(help="Images/s of one build, for the time that --dry-run prints.")
+    ] = 100.0,
 ) -> None:
     """Make a dataset; interrupted, the same command goes on where it stopped."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
@@ -66,12 +78,15 @@ def make(
         "design": design,
         "seed": seed,
         "n_images": n,
-        "n_val": n_val,
+        "n_val": min(100, n // 10) if n_val is None else n_val,
         "shard_size": shard_size,
         "online": online,
     }
     spec = _spec(source, {"image_size": image_size, **read_settings(settings)}, fields)
     screen = console()
+    if dry_run:
+        screen.print(_planned(spec, frame_rate))
+        return
     if is_finished(spec, out):
         screen.print(f"{out} already holds this dataset.", soft_wrap=True)
         return
@@ -94,13 +109,46 @@ def make(
 
 
 @data_app.command()
-def info(place: Place) -> None:
-    """Describe a dataset: what it was made from and how its latents are distributed."""
-    from hyp.cli.dataset_page import dataset_page
+def info(place: Place, as_json: AsJson = False) -> None:
+    """Describe a dataset: each latent's distribution, its company, and the declared design."""
+    from hyp.cli.dataset_page import dataset_json, dataset_page
     from hyp.cli.terminal import console
     from hyp.datasets.remote import open_dataset
 
-    console().print(dataset_page(open_dataset(place)))
+    dataset = open_dataset(place)
+    if as_json:
+        typer.echo(dataset_json(dataset))
+    else:
+        console().print(dataset_page(dataset))
+
+
+@data_app.command()
+def diff(
+    a: Place,
+    b: Place,
+    out: Annotated[
+        Path | None, typer.Option(help="PNG file of random images of both, side by side.")
+    ] = None,
+    n: Annotated[int, typer.Option("--n", min=1, help="Number of those pairs.")] = 6,
+    seed: Annotated[int, typer.Option(min=0, help="Draws the images.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Show what differs between two datasets: declaration, latents, and image by image."""
+    from hyp.cli.difference_page import difference_json, difference_page
+    from hyp.cli.terminal import console
+    from hyp.datasets.differences import compare_datasets
+    from hyp.datasets.preview import pair_sheet, write_sheet
+    from hyp.datasets.remote import open_dataset
+
+    first, second = open_dataset(a), open_dataset(b)
+    found = compare_datasets(first, second, seed=seed)
+    if as_json:
+        typer.echo(difference_json(first, second, found))
+    else:
+        console().print(difference_page(first, second, found))
+    if out is not None:
+        write_sheet(pair_sheet(first, second, n=n, seed=seed), out)
+        typer.echo(f"pairs: {out}", err=as_json)
 
 
 @data_app.command()
@@ -168,6 +216,18 @@ def sources() -> None:
     from hyp.cli.terminal import console
 
     console().print(sources_table())
+
+
+def _planned(spec: DatasetSpec, frame_rate: float) -> RenderableType:
+    from hyp.cli.tdw_page import tdw_page
+    from hyp.datasets.tdw import TDWSource, plan_images
+    from hyp.errors import HypError
+
+    if not isinstance(spec.source, TDWSource):
+        raise HypError("--dry-run is for --source tdw; hyp data info describes what was made.")
+    return tdw_page(
+        plan_images(spec.source, spec.design, spec.n_images, images_a_second=frame_rate)
+    )
 
 
 def _spec(source: str, settings: dict[str, Any], fields: dict[str, Any]) -> DatasetSpec:

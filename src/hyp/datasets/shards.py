@@ -28,6 +28,8 @@ SUFFIX: dict[Encoding, str] = {"raw": ".npy", "jpeg": ".arrow"}
 _COLUMN = "image"
 _SCHEMA = pa.schema([(_COLUMN, pa.large_binary())])
 _DECODERS = 4
+_PARTS = 4
+"""Parts of a batch for each thread: few, as handing one over costs a tenth of decoding."""
 
 
 class Shard(Protocol):
@@ -81,19 +83,49 @@ class JpegShard:
         self, images: NDArray[np.uint8], positions: Sequence[int], rows: Sequence[int]
     ) -> None:
         """Decode row ``rows[k]`` to ``images[positions[k]]``."""
+        fill_images(images, [(self, positions, rows)])
 
-        def decode(position: int, row: int) -> None:
-            images[position] = decode_jpeg(self._files[row].as_buffer(), self._size)
-
-        if len(rows) == 1:
-            decode(positions[0], rows[0])
-        else:
-            list(_decoders().map(decode, positions, rows))
+    def decode(self, row: int) -> NDArray[np.uint8]:
+        """Return the pixels of a JPEG file, shape (H, W, 3)."""
+        return decode_jpeg(self._files[row].as_buffer(), self._size)
 
     def file(self, row: int) -> bytes:
         """Return the bytes of a JPEG file."""
         content: bytes = self._files[row].as_py()
         return content
+
+
+def fill_images(
+    images: NDArray[np.uint8], parts: Iterable[tuple[Shard, Sequence[int], Sequence[int]]]
+) -> None:
+    """Fill images from several image files at once.
+
+    JPEG files are decoded by threads, whichever shards they are in: an image of each of
+    many shards is decoded as fast as many of one.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (n, H, W, 3)
+        To be filled.
+    parts : iterable of (Shard, positions, rows)
+        ``rows[k]`` of the shard comes to ``images[positions[k]]``.
+    """
+    jobs: list[tuple[JpegShard, int, int]] = []
+    for shard, positions, rows in parts:
+        if isinstance(shard, JpegShard):
+            jobs += [(shard, *pair) for pair in zip(positions, rows, strict=True)]
+        else:
+            shard.fill(images, positions, rows)
+
+    def decode(some: Sequence[tuple[JpegShard, int, int]]) -> None:
+        for shard, position, row in some:
+            images[position] = shard.decode(row)
+
+    n_parts = min(len(jobs), _PARTS * decoding_threads())
+    if n_parts < 2:
+        decode(jobs)
+    else:
+        list(_decoders().map(decode, (jobs[k::n_parts] for k in range(n_parts))))
 
 
 def open_shard(path: Path, encoding: Encoding, image_size: int) -> Shard:
@@ -188,6 +220,16 @@ def fitted(picture: Image, size: int) -> Image:
     return resized.crop((left, top, left + size, top + size))
 
 
+def decoding_threads() -> int:
+    """Return the number of threads that decode JPEG files."""
+    return min(_DECODERS, os.cpu_count() or 1)
+
+
 @cache
 def _decoders() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(min(_DECODERS, os.cpu_count() or 1), "hyp-decode")
+    return ThreadPoolExecutor(decoding_threads(), "hyp-decode")
+
+
+# The threads of a process do not exist in its forks.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_decoders.cache_clear)
