@@ -17,9 +17,15 @@ def write_zarr(
 
     xarray looks for consolidated metadata and warns where there is none, zarr warns
     where there is some, since the v3 specification does not name it yet; the latter
-    is silenced here. String coordinates must be object arrays, the one kind of string
-    that Zarr v3 specifies.
+    is silenced here. Strings are written with variable length, the one kind of string that
+    Zarr v3 specifies.
     """
+    strings = {
+        name: variable.astype(object)
+        for name, variable in dataset.variables.items()
+        if variable.dtype.kind in "UT"
+    }
+    dataset = dataset.assign(strings)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Consolidated metadata")
         dataset.to_zarr(

@@ -1,0 +1,70 @@
+"""Which metric compares a layer with a recording, as part of a score's identity."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hyp.errors import HypError
+from hyp.metrics.neural.pls import MAX_ITERATIONS, N_COMPONENTS, TOLERANCE
+
+NEURAL_ALPHAS = tuple(10.0**power for power in range(-3, 9))
+"""Candidate ridge penalties: unscaled activations of large layers need large ones."""
+
+
+class _Metric(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Pls(_Metric):
+    """PLS regression, scored by Pearson r: Brain-Score's ``pls``."""
+
+    kind: Literal["pls"] = "pls"
+    n_components: int = Field(N_COMPONENTS, ge=1)
+    tol: float = Field(TOLERANCE, gt=0)
+    max_iter: int = Field(MAX_ITERATIONS, ge=1)
+
+
+class Ridge(_Metric):
+    """Ridge regression, one penalty a neuroid by leave-one-out, scored by Pearson r."""
+
+    kind: Literal["ridge"] = "ridge"
+    alphas: tuple[float, ...] = Field(NEURAL_ALPHAS, min_length=1)
+
+
+class Rsa(_Metric):
+    """Agreement of two dissimilarity matrices; the default is Brain-Score's ``rdm``."""
+
+    kind: Literal["rsa"] = "rsa"
+    dissimilarity: Literal["correlation", "euclidean"] = "correlation"
+    comparison: Literal["spearman", "pearson", "cosine"] = "spearman"
+
+
+class Cka(_Metric):
+    """Linear CKA with the unbiased estimator of HSIC: Brain-Score's ``cka``."""
+
+    kind: Literal["cka"] = "cka"
+
+
+NeuralMetric = Annotated[Pls | Ridge | Rsa | Cka, Field(discriminator="kind")]
+
+_BY_NAME: dict[str, type[Pls | Ridge | Rsa | Cka]] = {
+    "pls": Pls,
+    "ridge": Ridge,
+    "rsa": Rsa,
+    "cka": Cka,
+}
+
+
+def neural_metric(name: str) -> Pls | Ridge | Rsa | Cka:
+    """Return the metric of that name with its defaults.
+
+    Raises
+    ------
+    HypError
+        If there is none of that name.
+    """
+    if name not in _BY_NAME:
+        raise HypError(f"unknown neural metric {name!r}; use {', '.join(_BY_NAME)}.")
+    return _BY_NAME[name]()
