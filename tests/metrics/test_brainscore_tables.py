@@ -1,0 +1,86 @@
+"""Importing scores that somebody has already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hyp.errors import HypError
+from hyp.metrics.brainscore.tables import COLUMNS, neural_mean, read_score_table
+
+PAPER = """model,benchmark_region,benchmark_id,mapped_layer,score,error,exp_group
+m0,V1,FreemanZiemba2013public.V1-pls,layer1.0.relu,0.25,0.01,distance
+m0,IT,MajajHong2015public.IT-pls,layer3.1.relu,0.5,0.02,distance
+m0,behavior,Rajalingham2018public-i2n,avgpool,0.125,,distance
+"""
+BOARD = """# Generated on 2026-01-01T00:00:00.000Z (UTC)
+# Date from 2020-08-27T10:32:07.000Z to 2026-01-01T00:00:00.000Z
+"Rank","Model","Model ID","average_vision_v0","V4_v0","MajajHong2015.V4-pls_v3"
+"1","yudixie_resnet18_distance","2201","0.4","0.45","0.5"
+"2","alexnet","7","X","","0.25"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "scores.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_papers_csv_keeps_every_number(tmp_path: Path) -> None:
+    table = read_score_table(write(tmp_path, PAPER))
+    assert list(table.columns) == [*COLUMNS, "group"]
+    assert table["score"].tolist() == [0.25, 0.5, 0.125]
+    assert table["error"].tolist()[:2] == [0.01, 0.02]
+    assert np.isnan(table["error"].iloc[2])
+    assert table["region"].tolist() == ["V1", "IT", "behavior"]
+    assert table["layer"].tolist() == ["layer1.0.relu", "layer3.1.relu", "avgpool"]
+    assert table["ceiling"].isna().all()
+    assert set(table["group"]) == {"distance"}
+
+
+def test_a_leaderboard_export_becomes_one_row_a_score(tmp_path: Path) -> None:
+    table = read_score_table(write(tmp_path, BOARD))
+    assert list(table.columns) == list(COLUMNS)
+    got = {(row.model, row.benchmark): (row.score, row.region) for row in table.itertuples()}
+    assert got == {
+        ("yudixie_resnet18_distance", "average_vision"): (0.4, ""),
+        ("yudixie_resnet18_distance", "V4"): (0.45, "V4"),
+        ("yudixie_resnet18_distance", "MajajHong2015.V4-pls"): (0.5, "V4"),
+        ("alexnet", "MajajHong2015.V4-pls"): (0.25, "V4"),
+    }
+
+
+def test_the_neural_mean_counts_each_region_once_and_needs_all(tmp_path: Path) -> None:
+    rows = ["model,benchmark_region,benchmark_id,score"]
+    for region, score in (("V1", 0.1), ("V2", 0.2), ("V4", 0.3), ("IT", 0.4)):
+        rows.append(f"whole,{region},b.{region},{score}")
+    rows.append("whole,IT,other.IT,0.8")  # IT: 0.6
+    rows.append("part,V1,b.V1,0.9")
+    means = neural_mean(read_score_table(write(tmp_path, "\n".join(rows))))
+    assert means["model"].tolist() == ["whole"]
+    assert means["score"].iloc[0] == pytest.approx((0.1 + 0.2 + 0.3 + 0.6) / 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a,b\n1,2\n", "neither the paper's"),
+        (PAPER.replace("0.25", "high"), "the score 'high', which is no number"),
+        (PAPER + PAPER.splitlines()[1] + "\n", "scores m0 on FreemanZ.* more than once"),
+        ("", "cannot be read as CSV"),
+        (PAPER.splitlines()[0] + "\n", "holds no scores"),
+        ("Rank,Model\n1,alexnet\n", "no column of a benchmark"),
+    ],
+)
+def test_a_bad_file_is_refused_in_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(HypError, match=sentence) as caught:
+        read_score_table(write(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(HypError, match=r"there is no file .*nothing\.csv"):
+        read_score_table(tmp_path / "nothing.csv")
