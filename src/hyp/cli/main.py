@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hyp.cli.brainscore import brainscore_app, score_models
 from hyp.cli.data import data_app
 from hyp.cli.design import show_design
 from hyp.cli.freeze import freeze_declaration
+from hyp.cli.models import models_app
+from hyp.cli.neural import neural_app
 from hyp.cli.options import Name, ProfileName, Settings, named_plan
 from hyp.cli.published import show_published
+from hyp.cli.released import released_app
 from hyp.cli.scores import judge_scores
 from hyp.errors import HypError
 
@@ -28,6 +32,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(data_app, name="data")
+app.add_typer(released_app, name="released")
+app.add_typer(models_app, name="models")
+app.add_typer(neural_app, name="neural")
+app.add_typer(brainscore_app, name="brainscore")
 
 INTERRUPTED = 130
 
@@ -176,6 +184,7 @@ app.command("design")(show_design)
 app.command("freeze")(freeze_declaration)
 app.command("published")(show_published)
 app.command("test")(judge_scores)
+app.command("score")(score_models)
 
 
 def _store_if_any(path: Path) -> Store | None:

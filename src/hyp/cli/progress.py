@@ -26,7 +26,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from hyp.hypotheses.planning import STAGES, Plan
+from hyp.hypotheses.planning import Plan
 from hyp.hypotheses.running import StepEvent, run_plan
 from hyp.store import Step, Store
 from hyp.store.runs import Run, RunState, load_run, run_path, save_run
@@ -72,8 +72,7 @@ class _StageBars:
         totals = Counter(step.kind for step in pending)
         self._tasks: dict[str, TaskID] = {
             kind: progress.add_task(kind, total=totals[kind], start=False)
-            for kind in STAGES
-            if totals[kind]
+            for kind in dict.fromkeys(step.kind for step in pending)
         }
         self._fractions: dict[str, dict[str, float]] = defaultdict(dict)
 

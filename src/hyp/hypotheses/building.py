@@ -78,16 +78,19 @@ def _build_activations(step: Step, folder: Path, inputs: Inputs, progress: Progr
         extract_pixels(extraction, stimuli, folder, progress=progress)
 
 
-def _build_grams(_: Step, folder: Path, inputs: Inputs, progress: Progress) -> None:
+def _build_grams(step: Step, folder: Path, inputs: Inputs, progress: Progress) -> None:
     from hyp.metrics.gram import compute_gram
     from hyp.metrics.gram_files import write_grams
-    from hyp.store.activations import layers
+    from hyp.store.activations import layers, open_layer
 
     names = layers(inputs["activations"])
     grams = {}
     for done, name in enumerate(names):
         progress(done, len(names))
-        grams[name] = compute_gram(_decoded_responses(name, inputs))
+        responses = open_layer(inputs["activations"], name)["activation"].data
+        if not step.spec.get("whole"):
+            responses = _decoded_responses(name, inputs)
+        grams[name] = compute_gram(responses)
     write_grams(folder, grams)
 
 
@@ -136,6 +139,42 @@ def _build_scores(step: Step, folder: Path, inputs: Inputs, progress: Progress) 
     pd.concat(tables, ignore_index=True).to_parquet(folder / "scores.parquet", index=False)
 
 
+def _build_recording(step: Step, folder: Path, inputs: Inputs, _: Progress) -> None:
+    from hyp.datasets.dataset import Dataset
+    from hyp.hypotheses.aligning import RecordedFile, RecordingSpec
+    from hyp.hypotheses.recording import check_scorable, check_stimuli, record_stream
+    from hyp.metrics.neural import read_assembly, sort_like_brainscore, write_assembly
+
+    spec = RecordingSpec.model_validate(step.spec)
+    stimuli = Dataset.open(inputs["stimuli"])
+    if isinstance(spec.origin, RecordedFile):
+        path = Path(step.places["path"])
+        assembly = sort_like_brainscore(read_assembly(path, rename=spec.origin.rename))
+    else:
+        assembly = record_stream(spec.origin, stimuli)
+    check_stimuli(assembly, stimuli, spec.name)
+    check_scorable(spec, assembly)
+    write_assembly(assembly, folder / "assembly")
+
+
+def _build_alignment(step: Step, folder: Path, inputs: Inputs, progress: Progress) -> None:
+    from hyp.datasets.dataset import Dataset
+    from hyp.hypotheses.aligning import AlignmentSpec, RecordingSpec
+    from hyp.hypotheses.recording import score_regions
+    from hyp.metrics.gram_files import read_grams
+    from hyp.metrics.neural import read_assembly
+
+    score_regions(
+        AlignmentSpec.model_validate(step.spec),
+        RecordingSpec.model_validate(step.inputs["recording"].spec),
+        read_assembly(inputs["recording"] / "assembly"),
+        read_grams(inputs["grams"]),
+        Dataset.open(inputs["stimuli"]),
+        folder,
+        progress,
+    )
+
+
 def _build_result(step: Step, folder: Path, inputs: Inputs, _: Progress) -> None:
     from hyp.hypotheses.judging import judge_run
 
@@ -149,4 +188,6 @@ _BUILDERS = {
     "grams": _build_grams,
     "scores": _build_scores,
     "results": _build_result,
+    "recordings": _build_recording,
+    "alignments": _build_alignment,
 }

@@ -67,19 +67,31 @@ def run_plan(
         If a step fails for a reason the user can mend, the scheduler cannot be
         reached, or a worker dies.
     """
-    pending = plan.pending(store)
-    if pending:
-        check_networks(pending)
-        if scheduler is None and workers <= 0:
-            _compute_here(pending, store, listener)
-        else:
-            with _client(workers, scheduler, store) as client:
-                _compute_on(client, pending, store, listener)
+    run_steps(plan.pending(store), store, workers=workers, scheduler=scheduler, listener=listener)
     return store.check(plan.goal)
 
 
+def run_steps(
+    pending: list[Step],
+    store: Store,
+    *,
+    workers: int = 0,
+    scheduler: str | None = None,
+    listener: Listener = lambda event: None,
+) -> None:
+    """Compute missing steps, inputs before what needs them; the rest is as in `run_plan`."""
+    if not pending:
+        return
+    check_networks(pending)
+    if scheduler is None and workers <= 0:
+        _compute_here(pending, store, listener)
+    else:
+        with _client(workers, scheduler, store) as client:
+            _compute_on(client, pending, store, listener)
+
+
 def _graph(pending: list[Step], root: Path, execute: Callable[..., str]) -> Any:
-    """Return the dask.delayed goal of the pending steps; the last one is the goal."""
+    """Return a dask.delayed that needs every pending step."""
     import dask
 
     delayed = dask.delayed(execute, pure=True)
@@ -88,7 +100,8 @@ def _graph(pending: list[Step], root: Path, execute: Callable[..., str]) -> Any:
         needs = [nodes[parent] for parent in step.inputs.values() if parent in nodes]
         name = f"{step.kind}-{step.key}"
         nodes[step] = delayed(_Opaque(step), str(root), needs, dask_key_name=name)
-    return nodes[pending[-1]]
+    needed = {parent for step in pending for parent in step.inputs.values()}
+    return dask.delayed(list)([node for step, node in nodes.items() if step not in needed])
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,202 @@
+"""``hyp neural``: recordings in a store, and scoring its networks against them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from hyp.cli.options import read_settings
+
+if TYPE_CHECKING:
+    from hyp.datasets.specs import DatasetSpec
+    from hyp.hypotheses.aligning import RecordingSpec
+    from hyp.store import Step, Store
+
+neural_app = typer.Typer(
+    name="neural",
+    help="Import or simulate recordings; score a store's networks against them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+INTERRUPTED = 130
+
+StorePath = Annotated[
+    Path, typer.Option("--store", envvar="HYP_STORE", help="Folder that keeps all results.")
+]
+Stimuli = Annotated[
+    str, typer.Option(help="The images that were shown: KIND:PATH, see hyp data sources.")
+]
+ImageSize = Annotated[int, typer.Option(min=16, help="Height and width in pixels.")]
+Stratify = Annotated[
+    str | None, typer.Option(help="Coordinate of the stimuli that splits keep balanced.")
+]
+DEFAULT_STORE = Path("hyp-store")
+
+
+@neural_app.command("import")
+def import_recording(
+    responses: Annotated[Path, typer.Argument(help="NetCDF, Zarr, CSV or Parquet.")],
+    name: Annotated[str, typer.Option(help="What to call it in the store.")],
+    stimuli: Stimuli,
+    image_size: ImageSize = 224,
+    stratify: Stratify = None,
+    window: Annotated[
+        str | None, typer.Option(metavar="START,END", help="Milliseconds to average.")
+    ] = None,
+    rename: Annotated[
+        list[str] | None, typer.Option(metavar="OLD=NEW", help="A name of the file's own.")
+    ] = None,
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Put a lab's own recording, or one from Brain-Score, into the store."""
+    from hyp.hypotheses.aligning import RecordedFile, RecordingSpec
+    from hyp.hypotheses.recording import digest_of
+
+    origin = RecordedFile(digest=digest_of(responses), rename=read_settings(rename))
+    recording = RecordingSpec(name=name, origin=origin, stratify=stratify, window=_window(window))
+    _record(recording, _images(stimuli, image_size), store, responses.expanduser().absolute())
+
+
+@neural_app.command()
+def simulate(
+    name: Annotated[str, typer.Option(help="What to call it in the store.")] = "simulated",
+    stimuli: Stimuli = "engine",
+    n: Annotated[int, typer.Option("--n", min=20, help="Stimuli, where they are rendered.")] = 400,
+    image_size: ImageSize = 64,
+    stratify: Stratify = "category",
+    hidden: Annotated[str, typer.Option(help="Hidden network: a torchvision one.")] = "resnet18",
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same recording.")] = 0,
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Record V1, V2, V4 and IT of a simulated ventral stream (nobody recorded it)."""
+    from hyp.hypotheses.aligning import RecordingSpec, SimulatedStream
+    from hyp.metrics.neural import VENTRAL_STREAM
+
+    origin = SimulatedStream(regions=VENTRAL_STREAM, hidden=hidden, seed=seed)
+    recording = RecordingSpec(name=name, origin=origin, stratify=stratify)
+    _record(recording, _images(stimuli, image_size, n), store, None)
+
+
+@neural_app.command("list")
+def list_recordings(store: StorePath = DEFAULT_STORE) -> None:
+    """List the recordings of a store."""
+    from hyp.cli.neural_page import recordings_table
+    from hyp.cli.terminal import console
+    from hyp.store import Store
+
+    console().print(recordings_table(Store.open(store)))
+
+
+@neural_app.command()
+def score(
+    name: Annotated[str, typer.Argument(help="A recording; 'hyp neural list' shows them.")],
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL=VALUE", help="Networks: objective, design, seed, backbone, batches."
+        ),
+    ] = None,
+    layer: Annotated[
+        list[str] | None, typer.Option(help="Candidate layer. Repeatable. Default: the paper's.")
+    ] = None,
+    snapshot: Annotated[
+        list[int] | None, typer.Option(help="Batch count of the weights. Repeatable.")
+    ] = None,
+    metric: Annotated[Literal["pls", "ridge", "rsa", "cka"], typer.Option()] = "pls",
+    protocol: Annotated[
+        Literal["recommended", "published"],
+        typer.Option(help="Layers chosen within training halves, or on the scored data."),
+    ] = "recommended",
+    formula: Annotated[
+        Literal["2026", "2024"], typer.Option(help="r^2/ceiling, or (r/ceiling)^2 as in 2024.")
+    ] = "2026",
+    out: Annotated[Path | None, typer.Option(help="CSV of the scores to write.")] = None,
+    workers: Annotated[int | None, typer.Option(min=0, help="Local processes.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="A running Dask scheduler, tcp://HOST:PORT.")
+    ] = None,
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Score the networks of a store against a recording; what is stored is not scored again."""
+    from hyp.cli.neural_page import alignment_table
+    from hyp.cli.terminal import console
+    from hyp.hypotheses.aligning import (
+        AlignmentSpec,
+        alignment_step,
+        find_recording,
+        read_alignments,
+        select_models,
+    )
+    from hyp.metrics.neural import neural_metric
+    from hyp.store import Store
+    from hyp.store.artifacts import write_atomically
+
+    opened = Store.open(store)
+    recording = find_recording(opened, name)
+    spec = AlignmentSpec(metric=neural_metric(metric), protocol=protocol, formula=formula)
+    goals = [
+        alignment_step(recording, model, spec, layers=layer or (), snapshot=batches)
+        for model in select_models(opened, read_settings(where))
+        for batches in (snapshot or (None,))
+    ]
+    _compute(goals, opened, workers, scheduler)
+    table = read_alignments(opened, goals)
+    console().print(alignment_table(table))
+    if out is not None:
+        write_atomically(out, table.to_csv(index=False).encode())
+        console().print(f"scores: {out}", soft_wrap=True)
+
+
+def _record(
+    recording: RecordingSpec, stimuli: DatasetSpec, folder: Path, path: Path | None
+) -> None:
+    from hyp.cli.terminal import console
+    from hyp.hypotheses.aligning import recording_step, refuse_other_content
+    from hyp.store import Store
+
+    store = Store.create(folder)
+    step = recording_step(recording, stimuli, path)
+    refuse_other_content(store, step)
+    _compute([step], store, 0, None)
+    console().print(f"recording {recording.name!r} is in {folder}.", soft_wrap=True)
+
+
+def _compute(goals: list[Step], store: Store, workers: int | None, scheduler: str | None) -> None:
+    from hyp.cli.progress import default_workers, stage_bars
+    from hyp.cli.terminal import console
+    from hyp.hypotheses.aligning import pending
+    from hyp.hypotheses.running import run_steps
+
+    missing = pending(store, goals)
+    count = default_workers(missing) if workers is None else workers
+    try:
+        with stage_bars(missing, console()) as listener:
+            run_steps(missing, store, workers=count, scheduler=scheduler, listener=listener)
+    except KeyboardInterrupt:
+        typer.echo("\ninterrupted; the same command goes on where it stopped.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _images(source: str, image_size: int, n: int | None = None) -> DatasetSpec:
+    from hyp.datasets.designs import Design
+    from hyp.datasets.sources import open_source
+    from hyp.datasets.specs import DatasetSpec
+
+    opened = open_source(source, image_size=image_size)
+    n_images = opened.capacity if opened.capacity is not None else n
+    return DatasetSpec(source=opened, design=Design(), seed=0, n_images=n_images or 0, n_val=0)
+
+
+def _window(text: str | None) -> tuple[float, float] | None:
+    from hyp.errors import HypError
+
+    if text is None:
+        return None
+    try:
+        start, end = (float(part) for part in text.split(","))
+    except ValueError:
+        raise HypError(f"--window {text!r} is not START,END in milliseconds.") from None
+    return start, end

@@ -1,0 +1,57 @@
+"""What ``hyp neural`` prints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+
+from hyp.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def recordings_table(store: Store) -> Table:
+    """Return the recordings of a store, oldest first."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("recording", "origin", "stimuli", "splits by"):
+        table.add_column(heading)
+    datasets = {record.key: record for record in store.records("datasets")}
+    for record in store.records("recordings"):
+        stimuli = datasets.get(record.inputs["stimuli"])
+        table.add_row(
+            str(record.spec["name"]),
+            str(record.spec["origin"]["kind"]),
+            str(stimuli.spec["n_images"]) if stimuli else "–",
+            str(record.spec["stratify"] or "–"),
+        )
+    return table
+
+
+def alignment_table(scores: pd.DataFrame) -> Table:
+    """Return mean and standard deviation over networks, a row a cohort and region."""
+    simulated = (scores["origin"] == "simulated").any()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for heading in ("networks", "region"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("n", "score", "sd", "ceiling"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("layer", overflow="fold")
+    cohorts = ["objective", "design", "batches", "region"]
+    for (objective, design, batches, region), rows in scores.groupby(cohorts, sort=False):
+        spread = f"{rows['score'].std(ddof=1):.3f}" if len(rows) > 1 else "–"
+        table.add_row(
+            f"{objective} ({design}), {batches} batches",
+            str(region),
+            str(len(rows)),
+            f"{rows['score'].mean():.3f}",
+            spread,
+            f"{rows['ceiling'].mean():.3f}",
+            str(rows["layer"].mode().iloc[0]),
+        )
+    if simulated:
+        table.caption = "Simulated: nobody recorded these responses."
+        table.caption_justify = "left"
+    return table

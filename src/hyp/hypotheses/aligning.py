@@ -1,0 +1,292 @@
+"""Scoring the networks of a store against recordings: the steps, and what to ask of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from hyp.datasets.sources import places
+from hyp.datasets.specs import DatasetSpec
+from hyp.errors import HypError
+from hyp.hypotheses.planning import VERSIONS as PLAN_VERSIONS
+from hyp.metrics.neural.ceilings import Formula
+from hyp.metrics.neural.layers import CANDIDATE_LAYERS
+from hyp.metrics.neural.simulation import SimulatedRegion
+from hyp.metrics.neural.specs import NeuralMetric, Pls
+from hyp.models.hardware import best_precision
+from hyp.models.specs import ExtractSpec
+from hyp.store import Step, Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VERSIONS = {**PLAN_VERSIONS, "recordings": 1, "alignments": 1}
+
+SCORES = "scores.parquet"
+_MODEL_COLUMNS = ("objective", "design", "seed", "backbone", "batches")
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RecordedFile(_Spec):
+    """A recording that is read from a file.
+
+    Attributes
+    ----------
+    digest : str
+        SHA-256 of the file, or of all files of a Zarr folder.
+    rename : dict of str to str
+        The file's own names to hyp's, see `hyp.metrics.neural.read_assembly`.
+    """
+
+    kind: Literal["file"] = "file"
+    digest: str
+    rename: dict[str, str] = {}
+
+
+class SimulatedStream(_Spec):
+    """A recording of a hidden network, see `hyp.metrics.neural.simulate_ventral_stream`."""
+
+    kind: Literal["simulated"] = "simulated"
+    regions: tuple[SimulatedRegion, ...]
+    hidden: str = "resnet18"
+    seed: int = 0
+
+
+class RecordingSpec(_Spec):
+    """A recording in the store.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in this store.
+    origin : RecordedFile or SimulatedStream
+        Where the responses come from.
+    stratify : str or None
+        Coordinate of the stimuli that splits are stratified by.
+    window : (float, float) or None
+        Milliseconds that are averaged, where there are time bins.
+    """
+
+    name: str
+    origin: RecordedFile | SimulatedStream
+    stratify: str | None = None
+    window: tuple[float, float] | None = None
+
+
+class AlignmentSpec(_Spec):
+    """How one network is scored against a recording, see `hyp.metrics.neural.score_region`."""
+
+    metric: NeuralMetric = Pls()
+    protocol: Literal["published", "recommended"] = "recommended"
+    formula: Formula | None = "2026"
+    threads: int = 1
+
+
+def recording_step(
+    recording: RecordingSpec, stimuli: DatasetSpec, path: Path | None = None
+) -> Step:
+    """Return the step that puts a recording and its stimuli into a store.
+
+    Parameters
+    ----------
+    recording : RecordingSpec
+    stimuli : DatasetSpec
+        The images that were shown.
+    path : Path, optional
+        Where the responses lie, for a `RecordedFile`.
+    """
+    images = Step(
+        "datasets",
+        stimuli.model_dump(mode="json"),
+        version=VERSIONS["datasets"],
+        label=f"stimuli of {recording.name}",
+        places=places(stimuli.source),
+    )
+    return Step(
+        "recordings",
+        recording.model_dump(mode="json"),
+        {"stimuli": images},
+        VERSIONS["recordings"],
+        recording.name,
+        places={} if path is None else {"path": str(path)},
+    )
+
+
+def alignment_step(
+    recording: Step,
+    model: Step,
+    spec: AlignmentSpec,
+    *,
+    layers: Sequence[str] = (),
+    snapshot: int | None = None,
+) -> Step:
+    """Return the step that scores one network against a recording.
+
+    Parameters
+    ----------
+    recording, model : Step
+    spec : AlignmentSpec
+    layers : sequence of str
+        Candidate layers; by default the paper's for the network's backbone.
+    snapshot : int, optional
+        Batch count of the weights; the last by default.
+
+    Raises
+    ------
+    HypError
+        If no layers are given for a backbone that the paper did not use.
+    """
+    candidates = tuple(layers) or _candidates(str(model.spec["backbone"]))
+    precision = best_precision()
+    extraction = ExtractSpec(
+        layers=candidates, snapshot=snapshot, threads=spec.threads, **precision._asdict()
+    )
+    inputs = {"stimuli": recording.inputs["stimuli"], "model": model}
+    activations = _step("activations", extraction, inputs, model.label)
+    grams = Step(
+        "grams",
+        {"threads": spec.threads, "whole": True},
+        {**inputs, "activations": activations},
+        VERSIONS["grams"],
+        model.label,
+    )
+    return _step(
+        "alignments",
+        spec,
+        {**inputs, "grams": grams, "recording": recording},
+        f"{model.label}, {recording.label}",
+    )
+
+
+def find_recording(store: Store, name: str) -> Step:
+    """Return a recording of the store by name.
+
+    Raises
+    ------
+    HypError
+        If there is none of that name.
+    """
+    known = {str(record.spec["name"]): record.key for record in store.records("recordings")}
+    if name not in known:
+        there = f"; it has: {', '.join(sorted(known))}." if known else "; import one first."
+        raise HypError(f"the store at {store.root} has no recording {name!r}{there}")
+    return store.step(known[name])
+
+
+def refuse_other_content(store: Store, step: Step) -> None:
+    """Refuse a recording whose name the store has already for another one.
+
+    Raises
+    ------
+    HypError
+        If it has.
+    """
+    for record in store.records("recordings"):
+        if record.spec["name"] == step.spec["name"] and record.key != step.key:
+            raise HypError(
+                f"the store at {store.root} has another recording {record.spec['name']!r}; choose "
+                "another --name."
+            )
+
+
+def select_models(store: Store, where: dict[str, str]) -> list[Step]:
+    """Return the networks of a store with the given labels.
+
+    Parameters
+    ----------
+    store : Store
+    where : dict of str to str
+        Wanted values of ``objective``, ``design``, ``seed``, ``backbone``, ``batches``.
+
+    Raises
+    ------
+    HypError
+        If a label does not exist, or nothing matches.
+    """
+    unknown = [name for name in where if name not in _MODEL_COLUMNS]
+    if unknown:
+        raise HypError(
+            f"networks cannot be selected by {unknown[0]!r}; use: {', '.join(_MODEL_COLUMNS)}."
+        )
+    steps = [store.step(record.key) for record in store.records("models")]
+    chosen = [
+        step
+        for step in steps
+        if all(str(model_labels(step)[name]) == value for name, value in where.items())
+    ]
+    if not chosen:
+        words = ", ".join(f"{name}={value}" for name, value in where.items()) or "any labels"
+        raise HypError(
+            f"none of the {len(steps)} networks in the store at {store.root} has {words}."
+        )
+    return chosen
+
+
+def model_labels(model: Step) -> dict[str, Any]:
+    """Return what tells a network from others: objective, design, seed, backbone, batches."""
+    dataset = model.inputs.get("dataset")
+    return {
+        "objective": model.spec["objective"] if model.spec["n_batches"] else "untrained",
+        "design": dataset.spec["design"] if dataset else "",
+        "seed": model.spec["seed"],
+        "backbone": model.spec["backbone"],
+        "batches": model.spec["n_batches"],
+    }
+
+
+def pending(store: Store, goals: Iterable[Step]) -> list[Step]:
+    """Return the steps that must run to reach goals, given what is stored, inputs first."""
+    needed: dict[Step, None] = {}
+
+    def visit(step: Step) -> None:
+        if step not in needed and not store.has(step):
+            for parent in step.inputs.values():
+                visit(parent)
+            needed[step] = None
+
+    for goal in goals:
+        visit(goal)
+    return list(needed)
+
+
+def read_alignments(store: Store, goals: Sequence[Step]) -> pd.DataFrame:
+    """Return the scores of finished alignments with what tells their networks apart.
+
+    Returns
+    -------
+    DataFrame
+        A row a network and region: ``objective``, ``design``, ``seed``, ``backbone``,
+        ``batches`` (of the weights), ``model`` (key), and the columns of
+        `hyp.hypotheses.recording.score_regions`.
+    """
+    import pandas as pd
+
+    tables = []
+    for goal in goals:
+        labels = model_labels(goal.inputs["model"])
+        snapshot = goal.inputs["grams"].inputs["activations"].spec["snapshot"]
+        if snapshot is not None:
+            labels["batches"] = snapshot
+        table = pd.read_parquet(store.check(goal) / SCORES)
+        tables.append(table.assign(**labels, model=goal.inputs["model"].key))
+    joined = pd.concat(tables, ignore_index=True)
+    return joined[[*_MODEL_COLUMNS, "model", *tables[0].columns[: -len(_MODEL_COLUMNS) - 1]]]
+
+
+def _candidates(backbone: str) -> tuple[str, ...]:
+    if backbone not in CANDIDATE_LAYERS:
+        raise HypError(
+            f"name the candidate layers of {backbone} with --layer; they are known for "
+            f"{', '.join(CANDIDATE_LAYERS)}."
+        )
+    return CANDIDATE_LAYERS[backbone]
+
+
+def _step(kind: str, spec: BaseModel, inputs: dict[str, Step], label: str) -> Step:
+    return Step(kind, spec.model_dump(mode="json"), inputs, VERSIONS[kind], label)
