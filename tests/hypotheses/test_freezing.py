@@ -176,7 +176,12 @@ def test_hash_is_that_of_the_values_however_they_were_set():
 def test_everything_declared_is_frozen_but_what_is_said_to_be_left_out():
     frozen = freeze(plan(), DATE)
     hypothesis, profile = frozen.declaration.hypothesis, frozen.declaration.profile
-    assert set(profile) == set(type(HYPOTHESIS.profiles["laptop"]).model_fields) - {"summary"}
+    fields = type(HYPOTHESIS.profiles["laptop"]).model_fields
+    named_if_changed = {name for name, field in fields.items() if field.exclude_if}
+    assert named_if_changed == {"source", "online"}
+    assert set(profile) == set(fields) - {"summary"} - named_if_changed
+    changed = HYPOTHESIS.profile("laptop", {"source": "tdw", "online": "true"})
+    assert named_if_changed < set(declaration_of(HYPOTHESIS, changed).profile)
     assert set(hypothesis) == set(type(HYPOTHESIS).model_fields) - {"profiles"}
     assert set(hypothesis["rule"]) == set(type(HYPOTHESIS.rule).model_fields) - {"alpha", "parts"}
     assert {"the profile's name and summary", "rule.alpha", "rule.parts"} < set(frozen.left_out)
