@@ -113,6 +113,11 @@ def test_a_host_that_is_not_this_machine_s():
     fails(TDWSource.open("192.0.2.1:1071", patience=1), r"hyp cannot listen on 192.0.2.1:1071")
 
 
+def sample_often(source: TDWSource) -> None:
+    for _ in range(500):
+        source.sample(DESIGN, SEED, INDEX)
+
+
 def test_two_builds_on_one_port():
     port = free_port()
     with running(port) as one, running(port) as two:
@@ -120,8 +125,7 @@ def test_two_builds_on_one_port():
             assert "stand-in" in build.stdout.readline()
         source = source_at(port)
         with pytest.raises(HypError, match="is not alone: 2 use this port"):
-            for _ in range(500):  # the second may be slow to find the port
-                source.sample(DESIGN, SEED, INDEX)
+            sample_often(source)  # the second may be slow to find the port
 
 
 def test_a_build_whose_answers_cannot_be_read():
