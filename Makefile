@@ -2,14 +2,15 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 UV := uv==0.13.8
 
-.PHONY: help install demo test lint format bench clean
+.PHONY: help install brainscore demo test lint format bench clean
 
 help:
-	@echo "make install   install hyp and its tools into .venv"
-	@echo "make demo      run nontarget-variability on the embedded engine and write its report"
-	@echo "make test      run the tests"
-	@echo "make lint      check format, style and types"
-	@echo "make bench     measure speed beside the peers; JSON goes to benchmarks/results"
+	@echo "make install     install hyp and its tools into .venv"
+	@echo "make brainscore  install Brain-Score into an environment of its own"
+	@echo "make demo        run nontarget-variability on the embedded engine and write its report"
+	@echo "make test        run the tests"
+	@echo "make lint        check format, style and types"
+	@echo "make bench       measure speed beside the peers; JSON goes to benchmarks/results"
 
 install: .venv/.installed
 
@@ -20,6 +21,9 @@ install: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[dev,tdw]"
 	@touch $@
+
+brainscore: install
+	$(BIN)/hyp brainscore install
 
 demo: install
 	$(BIN)/hyp run nontarget-variability

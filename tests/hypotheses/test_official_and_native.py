@@ -45,7 +45,7 @@ from hyp.store import Step, Store
 
 SIZE = 32
 N = 120
-LAYERS = ("layer2.1.relu", "layer3.1.relu", "layer4.0.relu", "avgpool")
+LAYERS = ("layer3.1.relu", "layer4.0.relu", "avgpool")
 COHORT = [("distance", 0), ("distance", 1), ("category", 2), ("rotation", 3)]
 SINGLE_PRECISION = 2e-5
 
@@ -94,11 +94,11 @@ def stimuli(tmp_path_factory) -> Dataset:
 
 def majajhong_layout(stimuli: Dataset, rows: np.ndarray) -> tuple[xr.DataArray, list[str]]:
     """Neuroids that see the pixels, in the layout of MajajHong2015.public."""
-    case = Case(seed=11, n_stimuli=N, n_neuroids=12, n_repetitions=5, missing=0.1)
+    case = Case(seed=11, n_stimuli=N, n_neuroids=8, n_repetitions=5, missing=0.1)
     recording = make_case(case)
     assembly = as_assembly(recording, case)
     pixels = stimuli.images(rows)[:, ::2, ::2].reshape(N, -1) / 255.0
-    drive = (pixels - pixels.mean(axis=0)) @ np.random.RandomState(3).randn(pixels.shape[1], 12)
+    drive = (pixels - pixels.mean(axis=0)) @ np.random.RandomState(3).randn(pixels.shape[1], 8)
     drive /= drive.std(axis=0)
     names = [str(name) for name in recording.stimulus_id]
     return assembly + 2 * drive[recording.presentation_stimulus], names
@@ -107,7 +107,7 @@ def majajhong_layout(stimuli: Dataset, rows: np.ndarray) -> tuple[xr.DataArray, 
 def simulated(stimuli: Dataset, rows: np.ndarray) -> tuple[xr.DataArray, list[str]]:
     """V4 and IT of a hidden ResNet-18."""
     regions = tuple(
-        SimulatedRegion(region=name, layer=layer, n_neuroids=10, n_repetitions=6, reliability=0.8)
+        SimulatedRegion(region=name, layer=layer, n_neuroids=8, n_repetitions=6, reliability=0.8)
         for name, layer in (("V4", "layer2.0.relu"), ("IT", "layer4.1.relu"))
     )
     assembly = record_stream(SimulatedStream(regions=regions, seed=5), stimuli)

@@ -10,17 +10,26 @@ import brainscore_toy as toy
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from brainscore_synthetic import CASES
 from make_brainscore_reference import REFERENCE, compare_case
 from PIL import Image
 
+from hyp.datasets.sources import open_source
 from hyp.errors import HypError
 from hyp.metrics.brainscore.client import Worker, WorkerError
 from hyp.metrics.brainscore.environment import default_folder, open_environment
+from hyp.metrics.brainscore.exporting import export_benchmark
 from hyp.metrics.brainscore.identifiers import PAPER_BENCHMARKS, benchmark_data, check_identifiers
 from hyp.metrics.brainscore.local import LocalBenchmark
 from hyp.metrics.brainscore.results import read_raw
 from hyp.metrics.brainscore.scoring import compare_features, score_cohort
+from hyp.metrics.neural import (
+    internal_consistency,
+    neural_benchmark,
+    read_assembly,
+    sort_like_brainscore,
+)
 from hyp.models.inputs import IMAGENET_MEAN, IMAGENET_SD
 
 
@@ -120,6 +129,39 @@ def test_reduction_changes_nothing_where_layers_are_small(
     assert float(reduced["score"].item()) == float(one["score"].item())
     assert reduced["layer"].item() == one["layer"].item()
     assert reduced["model"].item() != one["model"].item()  # another setting, another identity
+
+
+def named(assembly: xr.DataArray, names: list[str]) -> list[list[object]]:
+    return np.stack([assembly[name].to_numpy().astype(str) for name in names], axis=1).tolist()
+
+
+def test_an_exported_recording_is_what_was_recorded(
+    place: Path, worker: Worker, benchmark: LocalBenchmark
+) -> None:
+    folder = export_benchmark(benchmark, place / "exported", worker=worker)
+    assembly = read_assembly(folder / "assembly.nc")
+    with xr.open_dataset(benchmark.folder / "assembly.nc") as recorded:
+        wanted = recorded["response"].load()
+    places = ["stimulus_id", "repetition"]
+    theirs = wanted.to_pandas().to_numpy()
+    order = {key: row for row, key in enumerate(map(tuple, named(wanted, places)))}
+    rows = [order[key] for key in map(tuple, named(assembly, places))]
+    assert np.array_equal(assembly.squeeze().to_numpy(), theirs[rows])
+    assert set(assembly["region"].to_numpy()) == {benchmark.region}
+    native = internal_consistency(
+        neural_benchmark(
+            sort_like_brainscore(assembly.squeeze()), benchmark.region, stratify="object_name"
+        )
+    )
+    ids = np.unique(assembly["stimulus_id"].to_numpy())
+    features = np.random.default_rng(0).normal(size=(len(ids), 40))
+    official = compare_features(features, ids, benchmark, place / "ceiling", worker=worker)
+    assert native.value == pytest.approx(float(official["ceiling"]), abs=1e-8)
+
+    source = open_source(f"folder:{folder / 'images'}", image_size=32)
+    assert source.capacity == len(ids)
+    assert set(source.columns()["stimulus_id"]) == set(ids)
+    assert export_benchmark(benchmark, place / "exported") == folder  # what is there is kept
 
 
 def test_refusals_are_sentences_of_a_kind(

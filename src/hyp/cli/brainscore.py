@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hyp.cli.options import DEFAULT_STORE, INTERRUPTED, StorePath, read_settings
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -23,7 +25,6 @@ brainscore_app = typer.Typer(
     rich_markup_mode=None,
 )
 
-INTERRUPTED = 130
 
 Folder = Annotated[
     Path | None,
@@ -79,13 +80,22 @@ def import_scores(
 
 def score_models(
     models: Annotated[
-        list[Path], typer.Argument(help="Model folders, or weights with --architecture.")
-    ],
+        list[Path] | None,
+        typer.Argument(help="Model folders, or weights with --architecture; default: the store's."),
+    ] = None,
     benchmark: Annotated[
         list[str] | None,
         typer.Option(help="Identifier, or folder of a local one. Default: the paper's five."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("brainscore"),
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL=VALUE", help="Which of the store's: objective, design, seed, backbone."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results; default: in the store.")
+    ] = None,
     snapshot: Annotated[
         list[int] | None, typer.Option(help="Batch count of the weights. Repeatable.")
     ] = None,
@@ -111,6 +121,7 @@ def score_models(
     ] = False,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the worker.")] = 1,
     folder: Folder = None,
+    store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Score networks with the real Brain-Score; what is there is not scored again."""
     from hyp.cli.terminal import console
@@ -120,6 +131,7 @@ def score_models(
     from hyp.metrics.brainscore.scoring import score_cohort
 
     environment = open_environment(folder)
+    out = out or store / "brainscore"
     chosen = [_benchmark(text) for text in benchmark or PAPER_BENCHMARKS]
     check_identifiers([name for name in chosen if isinstance(name, str)], environment.package)
     networks = [
@@ -132,7 +144,7 @@ def score_models(
             image_size=image_size,
             region_layers=_pairs(region_layer or []),
         )
-        for path in models
+        for path in models or _stored(store, where)
         for batches in (snapshot or (None,))
     ]
     screen = console()
@@ -154,6 +166,14 @@ def score_models(
     _show(scored, out, screen)
     if scored.failures:
         raise HypError(f"{len(scored.failures)} not scored: {scored.failures[0]}")
+
+
+def _stored(folder: Path, where: list[str] | None) -> list[Path]:
+    from hyp.hypotheses.aligning import select_models
+    from hyp.store import Store
+
+    store = Store.open(folder)
+    return [store.path(model) for model in select_models(store, read_settings(where))]
 
 
 def _network(

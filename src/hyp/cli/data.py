@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hyp.cli.options import read_settings
+from hyp.cli.options import INTERRUPTED, read_settings
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,7 +21,6 @@ data_app = typer.Typer(
     rich_markup_mode=None,
 )
 
-INTERRUPTED = 130
 
 Folder = Annotated[Path, typer.Argument(help="Folder of a finished dataset.")]
 Place = Annotated[str, typer.Argument(help="Folder or address (s3://...) of a dataset.")]

@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hyp.cli.brainscore import brainscore_app, score_models
+from hyp.cli.brainscore import brainscore_app, doctor, score_models
 from hyp.cli.data import data_app
 from hyp.cli.design import show_design
 from hyp.cli.freeze import freeze_declaration
 from hyp.cli.models import models_app
 from hyp.cli.neural import neural_app
-from hyp.cli.options import Name, ProfileName, Settings, named_plan
+from hyp.cli.options import (
+    DEFAULT_STORE,
+    INTERRUPTED,
+    Name,
+    ProfileName,
+    Settings,
+    StorePath,
+    named_plan,
+)
 from hyp.cli.published import show_published
 from hyp.cli.released import released_app
 from hyp.cli.scores import judge_scores
@@ -36,13 +44,6 @@ app.add_typer(released_app, name="released")
 app.add_typer(models_app, name="models")
 app.add_typer(neural_app, name="neural")
 app.add_typer(brainscore_app, name="brainscore")
-
-INTERRUPTED = 130
-
-StorePath = Annotated[
-    Path, typer.Option("--store", envvar="HYP_STORE", help="Folder that keeps all results.")
-]
-DEFAULT_STORE = Path("hyp-store")
 
 
 def main() -> None:
@@ -185,6 +186,7 @@ app.command("freeze")(freeze_declaration)
 app.command("published")(show_published)
 app.command("test")(judge_scores)
 app.command("score")(score_models)
+app.command("doctor")(doctor)
 
 
 def _store_if_any(path: Path) -> Store | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hyp.cli.options import read_settings
+from hyp.cli.options import DEFAULT_STORE, INTERRUPTED, StorePath, read_settings
 
 if TYPE_CHECKING:
     from hyp.datasets.specs import DatasetSpec
@@ -21,11 +21,7 @@ neural_app = typer.Typer(
     rich_markup_mode=None,
 )
 
-INTERRUPTED = 130
 
-StorePath = Annotated[
-    Path, typer.Option("--store", envvar="HYP_STORE", help="Folder that keeps all results.")
-]
 Stimuli = Annotated[
     str, typer.Option(help="The images that were shown: KIND:PATH, see hyp data sources.")
 ]
@@ -33,14 +29,24 @@ ImageSize = Annotated[int, typer.Option(min=16, help="Height and width in pixels
 Stratify = Annotated[
     str | None, typer.Option(help="Coordinate of the stimuli that splits keep balanced.")
 ]
-DEFAULT_STORE = Path("hyp-store")
 
 
 @neural_app.command("import")
 def import_recording(
-    responses: Annotated[Path, typer.Argument(help="NetCDF, Zarr, CSV or Parquet.")],
-    name: Annotated[str, typer.Option(help="What to call it in the store.")],
-    stimuli: Stimuli,
+    responses: Annotated[
+        str,
+        typer.Argument(
+            help="NetCDF, Zarr, CSV or Parquet; or a public benchmark of Brain-Score, such as "
+            "MajajHong2015public.IT-pls."
+        ),
+    ],
+    name: Annotated[
+        str | None, typer.Option(help="What to call it in the store; default: as the file.")
+    ] = None,
+    stimuli: Annotated[
+        str | None,
+        typer.Option(help="The images that were shown: KIND:PATH, see hyp data sources."),
+    ] = None,
     image_size: ImageSize = 224,
     stratify: Stratify = None,
     window: Annotated[
@@ -52,12 +58,25 @@ def import_recording(
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Put a lab's own recording, or one from Brain-Score, into the store."""
+    from hyp.errors import HypError
     from hyp.hypotheses.aligning import RecordedFile, RecordingSpec
     from hyp.hypotheses.recording import digest_of
+    from hyp.metrics.neural import PUBLIC_BENCHMARKS
 
-    origin = RecordedFile(digest=digest_of(responses), rename=read_settings(rename))
-    recording = RecordingSpec(name=name, origin=origin, stratify=stratify, window=_window(window))
-    _record(recording, _images(stimuli, image_size), store, responses.expanduser().absolute())
+    path, times = Path(responses).expanduser().absolute(), _window(window)
+    if responses in PUBLIC_BENCHMARKS and not path.exists():
+        public = PUBLIC_BENCHMARKS[responses]
+        path, stimuli = _exported(responses)
+        name, stratify, times = name or responses, stratify or public.stratify, public.window
+    if stimuli is None:
+        raise HypError("say with --stimuli which images were shown, such as folder:/data/images.")
+    recording = RecordingSpec(
+        name=name or path.stem,
+        origin=RecordedFile(digest=digest_of(path), rename=read_settings(rename)),
+        stratify=stratify,
+        window=times,
+    )
+    _record(recording, _images(stimuli, image_size), store, path)
 
 
 @neural_app.command()
@@ -148,6 +167,18 @@ def score(
     if out is not None:
         write_atomically(out, table.to_csv(index=False).encode())
         console().print(f"scores: {out}", soft_wrap=True)
+
+
+def _exported(benchmark: str) -> tuple[Path, str]:
+    """Return the responses and the source of the stimuli that Brain-Score wrote."""
+    from hyp.cli.terminal import console
+    from hyp.metrics.brainscore.exporting import IMAGES, RESPONSES, export_benchmark
+    from hyp.store.caches import cache_folder
+
+    with console().status("starting Brain-Score") as status:
+        out = cache_folder("brainscore") / benchmark
+        folder = export_benchmark(benchmark, out, say=status.update)
+    return folder / RESPONSES, f"folder:{folder / IMAGES}"
 
 
 def _record(

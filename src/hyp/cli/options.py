@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +18,12 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a field of the profile."),
 ]
+StorePath = Annotated[
+    Path, typer.Option("--store", envvar="HYP_STORE", help="Folder that keeps all results.")
+]
+DEFAULT_STORE = Path("hyp-store")
+INTERRUPTED = 130
+"""Exit status after Ctrl-C."""
 
 
 def named_plan(name: str, profile: str, settings: list[str] | None) -> Plan:

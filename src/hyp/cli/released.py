@@ -9,14 +9,14 @@ from typing import Annotated
 
 import typer
 
+from hyp.cli.options import INTERRUPTED
+
 released_app = typer.Typer(
     name="released",
     help="Check and write ThreeDWorld sets in the published layout.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-INTERRUPTED = 130
 
 
 @released_app.command()

@@ -29,7 +29,7 @@ UNITS = (
 """Units that a latent may have; empty for a pure number."""
 
 _MISSING = ("", "nan", "na", "n/a", "null", "none")
-_NAMES = ("category", "identity", "scene", "sky")
+_NAMES = ("category", "identity", "scene", "sky", "stimulus_id")
 _ANGLES = ("rel_rot_euler_0", "rel_rot_euler_1", "rel_rot_euler_2", "light_azimuth")
 _ANGLE_UNITS = ("deg", "rad")
 _NAME = re.compile(r"[^\s+=|]+")

@@ -20,6 +20,7 @@ _HOME = {
     "Network": "networks",
     "describe_checkpoint": "networks",
     "describe_weights": "networks",
+    "export_benchmark": "exporting",
     "LocalBenchmark": "local",
     "read_local_benchmark": "local",
     "write_local_benchmark": "local",

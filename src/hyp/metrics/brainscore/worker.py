@@ -20,6 +20,7 @@ import importlib.util
 import json
 import os
 import queue
+import shutil
 import sys
 import threading
 import time
@@ -133,6 +134,7 @@ class Scorer:
             "score": self.score,
             "compare": self.compare,
             "forget": self.forget,
+            "export": self.export,
         }[request["do"]]
         return action(request)
 
@@ -213,6 +215,51 @@ class Scorer:
         _add_score(result, score)
         self._publish(request, result)
         return {"score": float(score), "layer": "features"}
+
+    def export(self, request: Request) -> dict[str, Any]:
+        """Write a recording with all its repetitions, and its stimuli as networks see them.
+
+        The folder ``out`` gets ``assembly.nc``, ``images/`` and ``images/latents.csv``. Of time
+        bins those within ``window`` are kept, of neuroids those of ``region``.
+        """
+        import numpy as np
+        from brainscore_vision import load_dataset
+        from brainscore_vision.benchmark_helpers.screen import place_on_screen
+
+        spec = request["benchmark"]
+        self.say("loading the recording")
+        if spec.get("local"):
+            recorded = _local_recording(spec["identifier"], spec["local"])
+            degrees, region = spec["local"]["visual_degrees"], spec["local"]["region"]
+        else:
+            recorded = load_dataset(spec["assembly"])
+            degrees, region = spec["visual_degrees"], spec["region"]
+        recorded = recorded.isel(neuroid=np.flatnonzero(recorded["region"].values == region))
+        if spec.get("window"):
+            start, end = spec["window"]
+            inside = recorded["time_bin_start"].values >= start
+            inside &= recorded["time_bin_end"].values <= end
+            recorded = recorded.isel(time_bin=np.flatnonzero(inside))
+        self.say("writing the stimuli")
+        shown = place_on_screen(
+            recorded.attrs["stimulus_set"],
+            target_visual_degrees=VISUAL_DEGREES,
+            source_visual_degrees=degrees,
+        )
+        out = Path(request["out"])
+        images = out / "images"
+        images.mkdir(parents=True)
+        names = [str(name) for name in shown["stimulus_id"]]
+        files = []
+        for number, name in enumerate(names):
+            path = Path(shown.get_stimulus(name))
+            files.append(f"{number:06d}{path.suffix.lower()}")
+            shutil.copyfile(path, images / files[-1])
+        rows = (f"{file},{name}\n" for file, name in zip(files, names, strict=True))
+        (images / "latents.csv").write_text("file,stimulus_id\n" + "".join(rows))
+        self.say("writing the responses")
+        _write_responses(recorded, out / "assembly.nc")
+        return {"stimuli": len(names), "neuroids": int(recorded.sizes["neuroid"])}
 
     def forget(self, request: Request) -> dict[str, Any]:
         """Remove what is cached of a network's activations: gigabytes that nobody needs again."""
@@ -461,20 +508,28 @@ def _check_layers(wrapper: Any, network: Any, layers: list[str], size: int) -> N
         )
 
 
-def _local_benchmark(identifier: str, local: dict[str, Any]) -> Any:
-    """Make a benchmark of files as Brain-Score makes MajajHong2015's: pls, split-half ceiling."""
+def _write_responses(recorded: Any, path: Path) -> None:
+    """Write an assembly as plain NetCDF: levels of its indices as coordinates of a dimension."""
     import numpy as np
+    import xarray as xr
+
+    dims = [str(dim) for dim in recorded.dims]
+    coords = {}
+    for name, coord in recorded.reset_index(dims).coords.items():
+        if len(coord.dims) == 1:
+            values = np.asarray(coord.values)
+            coords[str(name)] = (coord.dims, values.astype(str) if values.dtype == "O" else values)
+    data = np.asarray(recorded.values)
+    xr.Dataset({"response": (dims, data)}, coords=coords).to_netcdf(path)
+
+
+def _local_recording(identifier: str, local: dict[str, Any]) -> Any:
     import pandas as pd
     from brainscore_core.supported_data_standards.brainio.assemblies import (
         NeuronRecordingAssembly,
         StimulusMergeAssemblyLoader,
     )
     from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
-    from brainscore_vision import load_ceiling, load_metric
-    from brainscore_vision.benchmark_helpers.neural_common import (
-        NeuralBenchmark,
-        average_repetition,
-    )
 
     folder = Path(local["folder"])
     stimuli = StimulusSet(pd.read_csv(folder / "stimuli.csv", dtype={"stimulus_id": str}))
@@ -492,7 +547,19 @@ def _local_benchmark(identifier: str, local: dict[str, Any]) -> Any:
         stimulus_set_identifier=identifier,
         stimulus_set=stimuli,
     )
-    recorded = loader.load()
+    return loader.load()
+
+
+def _local_benchmark(identifier: str, local: dict[str, Any]) -> Any:
+    """Make a benchmark of files as Brain-Score makes MajajHong2015's: pls, split-half ceiling."""
+    import numpy as np
+    from brainscore_vision import load_ceiling, load_metric
+    from brainscore_vision.benchmark_helpers.neural_common import (
+        NeuralBenchmark,
+        average_repetition,
+    )
+
+    recorded = _local_recording(identifier, local)
     if "time_bin" in recorded.dims:
         recorded = recorded.squeeze("time_bin")
     else:
