@@ -21,8 +21,9 @@ from hyp.hypotheses.freezing import (
     read_frozen,
     write_frozen,
 )
-from hyp.hypotheses.planning import VERSIONS, family_sizes, make_plan
+from hyp.hypotheses.planning import family_sizes, make_plan
 from hyp.hypotheses.registry import find_hypothesis
+from hyp.hypotheses.shared_steps import VERSIONS
 from hyp.store import Record
 from hyp.store.runs import Run
 
@@ -178,10 +179,10 @@ def test_everything_declared_is_frozen_but_what_is_said_to_be_left_out():
     hypothesis, profile = frozen.declaration.hypothesis, frozen.declaration.profile
     fields = type(HYPOTHESIS.profiles["laptop"]).model_fields
     named_if_changed = {name for name, field in fields.items() if field.exclude_if}
-    assert named_if_changed == {"source", "online"}
+    assert named_if_changed == {"source", "online", "snapshots"}
     assert set(profile) == set(fields) - {"summary"} - named_if_changed
-    changed = HYPOTHESIS.profile("laptop", {"source": "tdw", "online": "true"})
-    assert named_if_changed < set(declaration_of(HYPOTHESIS, changed).profile)
+    changed = HYPOTHESIS.profile("laptop", {"source": "tdw", "online": "true", "snapshots": "10"})
+    assert named_if_changed <= set(declaration_of(HYPOTHESIS, changed).profile)
     assert set(hypothesis) == set(type(HYPOTHESIS).model_fields) - {"profiles"}
     assert set(hypothesis["rule"]) == set(type(HYPOTHESIS.rule).model_fields) - {"alpha", "parts"}
     assert {"the profile's name and summary", "rule.alpha", "rule.parts"} < set(frozen.left_out)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from hyp.datasets.sources import places
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
-from hyp.hypotheses.planning import VERSIONS as PLAN_VERSIONS
+from hyp.hypotheses.shared_steps import VERSIONS as PLAN_VERSIONS
 from hyp.metrics.neural.ceilings import Formula
 from hyp.metrics.neural.layers import CANDIDATE_LAYERS
 from hyp.metrics.neural.simulation import SimulatedRegion

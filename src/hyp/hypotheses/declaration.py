@@ -68,8 +68,8 @@ class Part(_Declared):
     objectives: tuple[str, ...]
 
 
-class Profile(_Declared):
-    """The size of a run. Every field can be changed with ``--set field=value``.
+class Size(_Declared):
+    """What hypotheses of one size share: images, networks, layers. ``--set`` changes a field.
 
     Attributes
     ----------
@@ -90,12 +90,9 @@ class Profile(_Declared):
         ``identities=1``; ``full`` for all that the source has.
     data_seed : int
         Seed of the training datasets; the stimuli take the next one.
-    objectives, parts, references : tuple of str
-        What is trained; which parts of the hypothesis are asked; which curves are
-        shown beside them (``untrained``, ``pixels``).
     n_seeds : int
         Networks a group.
-    backbone, n_batches, batch_size, learning_rate, input_size, evaluate_every
+    backbone, n_batches, batch_size, learning_rate, input_size, evaluate_every, snapshots
         Training, as in `hyp.models.TrainSpec`.
     precision, device : str
         ``auto`` asks the hardware of this machine.
@@ -103,17 +100,9 @@ class Profile(_Declared):
         CPU threads of one step. Results depend on it in the last bits, so it is
         part of the declaration and not of the command line.
     layers : tuple of str
-        Layers that are decoded.
+        Layers that are looked at.
     n_folds, svm_c, alpha
         Folds of the decoding, C of the linear SVM, level of the tests.
-    family : {"all", "question"}
-        Which comparisons are corrected together: all, so that the overall verdict
-        holds alpha; or those of one part and objective, so that each of these
-        questions holds alpha and the overall verdict does not.
-    published_features : {"exact", "projected"}
-        Whether the published protocol projects layers beyond the
-        Johnson-Lindenstrauss dimension at random, as the paper's code did, or
-        uses the exact features, which is far faster.
     """
 
     summary: str
@@ -126,9 +115,6 @@ class Profile(_Declared):
     online: bool = Field(False, exclude_if=lambda online: not online)
     world: str = "full"
     data_seed: int = Field(0, ge=0)
-    objectives: tuple[str, ...] = Field(min_length=1)
-    parts: tuple[str, ...] = Field(min_length=1)
-    references: tuple[Literal["untrained", "pixels"], ...] = ("untrained", "pixels")
     n_seeds: int = Field(ge=1, le=1000)
     backbone: str = "resnet18"
     n_batches: int = Field(ge=1)
@@ -136,6 +122,7 @@ class Profile(_Declared):
     learning_rate: float = Field(1e-3, gt=0)
     input_size: int | None = Field(None, ge=16)
     evaluate_every: int | None = Field(None, ge=1)
+    snapshots: tuple[int, ...] = Field((), exclude_if=lambda snapshots: not snapshots)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = Field(1, ge=1)
@@ -143,13 +130,6 @@ class Profile(_Declared):
     n_folds: int = Field(5, ge=2)
     svm_c: float = Field(5e-3, gt=0)
     alpha: float = Field(0.05, gt=0, lt=1)
-    family: Literal["all", "question"] = "all"
-    published_features: Literal["exact", "projected"] = "exact"
-
-    @field_validator("objectives")
-    @classmethod
-    def _canonical(cls, objectives: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple("+".join(objective_tasks(objective)) for objective in objectives)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -160,13 +140,13 @@ class Profile(_Declared):
                 f"{self.n_images - self.n_val} training images do not fill one batch "
                 f"of {self.batch_size}"
             )
-        for name in ("objectives", "parts", "layers", "references"):
+        for name in type(self).model_fields:
             values = getattr(self, name)
-            if len(set(values)) < len(values):
+            if isinstance(values, tuple) and len(set(values)) < len(values):
                 raise ValueError(f"{name} names something twice")
         return self
 
-    def with_settings(self, settings: dict[str, str]) -> Profile:
+    def with_settings(self, settings: dict[str, str]) -> Self:
         """Return a copy with ``--set`` values read and checked.
 
         Raises
@@ -189,6 +169,36 @@ class Profile(_Declared):
             return type(self).model_validate(values)
         except ValidationError as error:
             raise HypError(f"--set {_first_problem(error)}.") from error
+
+
+class Profile(Size):
+    """The size of a run. Every field can be changed with ``--set field=value``.
+
+    Attributes
+    ----------
+    objectives, parts, references : tuple of str
+        What is trained; which parts of the hypothesis are asked; which curves are
+        shown beside them (``untrained``, ``pixels``).
+    family : {"all", "question"}
+        Which comparisons are corrected together: all, so that the overall verdict
+        holds alpha; or those of one part and objective, so that each of these
+        questions holds alpha and the overall verdict does not.
+    published_features : {"exact", "projected"}
+        Whether the published protocol projects layers beyond the
+        Johnson-Lindenstrauss dimension at random, as the paper's code did, or
+        uses the exact features, which is far faster.
+    """
+
+    objectives: tuple[str, ...] = Field(min_length=1)
+    parts: tuple[str, ...] = Field(min_length=1)
+    references: tuple[Literal["untrained", "pixels"], ...] = ("untrained", "pixels")
+    family: Literal["all", "question"] = "all"
+    published_features: Literal["exact", "projected"] = "exact"
+
+    @field_validator("objectives")
+    @classmethod
+    def _canonical(cls, objectives: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple("+".join(objective_tasks(objective)) for objective in objectives)
 
 
 class Hypothesis(_Declared):

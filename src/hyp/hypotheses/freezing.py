@@ -20,7 +20,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, fiel
 
 from hyp.errors import HypError
 from hyp.hypotheses.declaration import Hypothesis, Profile
-from hyp.hypotheses.planning import VERSIONS, Plan, family_sizes, question_name
+from hyp.hypotheses.planning import Plan, family_sizes, question_name
+from hyp.hypotheses.shared_steps import VERSIONS
 from hyp.stats.attainable import attainable_p
 from hyp.stats.rules import DecisionRule, describe
 from hyp.store import Record

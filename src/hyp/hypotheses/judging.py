@@ -15,7 +15,7 @@ import xarray as xr
 from hyp.datasets.dataset import Dataset
 from hyp.datasets.latents import find_latent
 from hyp.hypotheses.declaration import FULL_CONDITION, Hypothesis, Part, Profile
-from hyp.hypotheses.planning import PIXELS, UNTRAINED, family_name, family_sizes, question_name
+from hyp.hypotheses.planning import UNTRAINED, family_name, family_sizes, question_name
 from hyp.hypotheses.result import (
     Comparison,
     ConditionSummary,
@@ -23,6 +23,7 @@ from hyp.hypotheses.result import (
     Result,
     Series,
 )
+from hyp.hypotheses.shared_steps import PIXELS
 from hyp.stats.checks import check_decodable, check_learned, check_reduction
 from hyp.stats.comparisons import compare
 from hyp.stats.published import WHY_PUBLISHED_DIFFERS, compare_published

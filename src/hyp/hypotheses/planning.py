@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
-from hyp.datasets.designs import Design
-from hyp.datasets.sources import ENGINE, Source, open_source, part_of, places
-from hyp.datasets.specs import DatasetSpec
 from hyp.hypotheses.declaration import FULL_CONDITION, Hypothesis, Part, Profile
-from hyp.models.hardware import best_precision
-from hyp.models.specs import ExtractSpec, TrainSpec
+from hyp.hypotheses.shared_steps import PIXELS, VERSIONS, PlannedSteps, SharedSteps, step
 from hyp.stats.attainable import is_testable, untestable_sentence
-from hyp.store import Step, Store, in_order
-
-VERSIONS = {
-    "datasets": 1,
-    "models": 1,
-    "activations": 1,
-    "grams": 1,
-    "scores": 1,
-    "results": 1,
-}
-"""Counted up by hand when the code of a kind of step changes its result."""
+from hyp.store import Step
 
 STAGES = tuple(VERSIONS)
 """Kinds of steps in the order data flows."""
 
 UNTRAINED = "untrained"
-PIXELS = "pixels"
 _SEEDS_A_CONDITION = 1000
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(PlannedSteps):
     """What would be computed for a hypothesis under a profile.
 
     Attributes
@@ -52,25 +36,10 @@ class Plan:
     untestable: str = ""
     settings: dict[str, str] = field(default_factory=dict)
 
-    @cached_property
-    def steps(self) -> list[Step]:
-        """All steps, inputs before what needs them."""
-        return in_order([self.goal])
-
-    def pending(self, store: Store | None) -> list[Step]:
-        """Return the steps that must run to reach the goal, given what is stored."""
-        if store is None:
-            return self.steps
-        needed: set[Step] = set()
-
-        def visit(step: Step) -> None:
-            if step not in needed and not store.has(step):
-                needed.add(step)
-                for parent in step.inputs.values():
-                    visit(parent)
-
-        visit(self.goal)
-        return [step for step in self.steps if step in needed]
+    @property
+    def name(self) -> str:
+        """What ``hyp run`` takes."""
+        return self.hypothesis.name
 
 
 def make_plan(
@@ -89,13 +58,13 @@ def make_plan(
     settings = settings or {}
     profile = hypothesis.profile(profile_name, settings)
     reason = _untestable(hypothesis, profile)
-    inputs = {} if reason else _Graph(hypothesis, profile).result_inputs()
+    inputs = {} if reason else _Graph(profile, hypothesis).result_inputs()
     spec = {
         "hypothesis": hypothesis.model_dump(mode="json", exclude={"profiles"}),
         "profile": {"name": profile_name, **profile.model_dump(mode="json")},
         "untestable": reason,
     }
-    goal = _step("results", spec, inputs, f"{hypothesis.name} ({profile_name})")
+    goal = step("results", spec, inputs, f"{hypothesis.name} ({profile_name})")
     return Plan(hypothesis, profile_name, profile, goal, reason, settings)
 
 
@@ -130,31 +99,8 @@ def _untestable(hypothesis: Hypothesis, profile: Profile) -> str:
 
 
 @dataclass
-class _Graph:
+class _Graph(SharedSteps[Profile]):
     hypothesis: Hypothesis
-    profile: Profile
-
-    @cached_property
-    def source(self) -> Source:
-        text = self.profile.source
-        own = {"supersample": self.profile.supersample} if text.partition(":")[0] == ENGINE else {}
-        return open_source(text, image_size=self.profile.image_size, **own)
-
-    @cached_property
-    def world(self) -> Design:
-        return Design.parse(self.profile.world)
-
-    @cached_property
-    def hardware(self) -> dict[str, Any]:
-        precision, channels_last, device = best_precision(self.profile.device)
-        if self.profile.precision != "auto":
-            precision = self.profile.precision
-        return {
-            "precision": precision,
-            "channels_last": channels_last,
-            "device": device,
-            "threads": self.profile.threads,
-        }
 
     def result_inputs(self) -> dict[str, Step]:
         inputs = {"stimuli": self.stimuli}
@@ -167,7 +113,7 @@ class _Graph:
                 inputs[f"scores:{objective}:{condition}:{seed}"] = self.scores(model)
         if UNTRAINED in self.profile.references:
             for seed in self.seeds(FULL_CONDITION):
-                inputs[f"scores:{UNTRAINED}::{seed}"] = self.scores(self.untrained(seed))
+                inputs[f"scores:{UNTRAINED}::{seed}"] = self.scores(self.initial(seed))
         if PIXELS in self.profile.references:
             inputs[f"scores:{PIXELS}::"] = self.scores(None)
         return inputs
@@ -196,73 +142,18 @@ class _Graph:
 
     def dataset(self, condition: str) -> Step:
         declared = self.hypothesis.condition(condition)
-        return self._dataset(
-            DatasetSpec(
-                source=part_of(self.source, "train"),
-                design=Design.parse(declared.design).within(self.world),
-                seed=self.profile.data_seed,
-                n_images=self.profile.n_images,
-                n_val=self.profile.n_val,
-                online=self.profile.online,
-            ),
-            declared.name,
-        )
-
-    @cached_property
-    def stimuli(self) -> Step:
-        spec = DatasetSpec(
-            source=part_of(self.source, "stimuli"),
-            design=self.world,
-            seed=self.profile.data_seed + 1,
-            n_images=self.profile.n_stimuli,
-            n_val=0,
-        )
-        return self._dataset(spec, "stimuli")
-
-    def _dataset(self, spec: DatasetSpec, label: str) -> Step:
-        spec.design.check(spec.source.latents)
-        return Step(
-            "datasets",
-            spec.model_dump(mode="json"),
-            version=VERSIONS["datasets"],
-            label=label,
-            places=places(spec.source),
-        )
+        return self.images(declared.design, declared.name)
 
     def model(self, objective: str, condition: str, seed: int) -> Step:
-        spec = TrainSpec(
-            objective=objective,
-            backbone=self.profile.backbone,
-            seed=seed,
-            n_batches=self.profile.n_batches,
-            batch_size=self.profile.batch_size,
-            learning_rate=self.profile.learning_rate,
-            input_size=self.profile.input_size,
-            evaluate_every=self.profile.evaluate_every,
-            **self.hardware,
-        )
-        inputs = {"dataset": self.dataset(condition)}
         label = f"{objective}, {condition}, seed {seed}"
-        return _step("models", spec.model_dump(mode="json"), inputs, label)
+        return self.network(objective, self.dataset(condition), seed, label)
 
-    def untrained(self, seed: int) -> Step:
-        spec = TrainSpec(
-            objective=self.profile.objectives[0],
-            backbone=self.profile.backbone,
-            seed=seed,
-            n_batches=0,
-            input_size=self.profile.input_size,
-            **self.hardware,
-        )
-        inputs = {"dataset": self.dataset(FULL_CONDITION)}
-        return _step("models", spec.model_dump(mode="json"), inputs, f"untrained, seed {seed}")
+    def initial(self, seed: int) -> Step:
+        return self.untrained(self.profile.objectives[0], self.dataset(FULL_CONDITION), seed)
 
     def scores(self, model: Step | None) -> Step:
         activations = self.activations(model)
-        inputs = {"activations": activations, "stimuli": self.stimuli}
-        if model is not None:
-            inputs["model"] = model
-        grams = _step("grams", {"threads": self.profile.threads}, inputs, activations.label)
+        grams = self.grams(activations)
         latents = {
             latent for name in self.profile.parts for latent in self.hypothesis.part(name).latents
         }
@@ -279,21 +170,9 @@ class _Graph:
             inputs["activations"] = activations
             if model is not None:
                 inputs["model"] = model
-        return _step("scores", spec, inputs, activations.label)
+        return step("scores", spec, inputs, activations.label)
 
     def _protocols(self, model: Step | None) -> list[str]:
         """Return the protocols a network's scores are needed under: references are only shown."""
         trained = model is not None and model.spec["n_batches"] > 0
         return ["recommended", "published"] if trained else ["recommended"]
-
-    def activations(self, model: Step | None) -> Step:
-        layers = self.profile.layers if model is not None else (PIXELS,)
-        spec = ExtractSpec(layers=layers, **self.hardware).model_dump(mode="json")
-        inputs = {"stimuli": self.stimuli}
-        if model is not None:
-            inputs["model"] = model
-        return _step("activations", spec, inputs, model.label if model else PIXELS)
-
-
-def _step(kind: str, spec: dict[str, Any], inputs: dict[str, Step], label: str) -> Step:
-    return Step(kind, spec, inputs, VERSIONS[kind], label)

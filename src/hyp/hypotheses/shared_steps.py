@@ -1,0 +1,193 @@
+"""Steps that hypotheses of one size share: datasets, networks, activations, Gram matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+from hyp.datasets.designs import Design
+from hyp.datasets.sources import ENGINE, Source, open_source, part_of, places
+from hyp.datasets.specs import DatasetSpec
+from hyp.hypotheses.declaration import Size
+from hyp.models.hardware import best_precision
+from hyp.models.specs import ExtractSpec, TrainSpec
+from hyp.store import Step, Store, in_order
+
+VERSIONS = {
+    "datasets": 1,
+    "models": 1,
+    "activations": 1,
+    "grams": 1,
+    "scores": 1,
+    "results": 1,
+}
+"""Counted up by hand when the code of a kind of step changes its result."""
+
+PIXELS = "pixels"
+
+
+class PlannedSteps:
+    """The steps that lead to a goal; the base of plans."""
+
+    goal: Step
+    profile_name: str
+    profile: Size
+    untestable: str
+    settings: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """What ``hyp run`` takes."""
+        raise NotImplementedError
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """All steps, inputs before what needs them."""
+        return in_order([self.goal])
+
+    def pending(self, store: Store | None) -> list[Step]:
+        """Return the steps that must run to reach the goal, given what is stored."""
+        if store is None:
+            return self.steps
+        needed: set[Step] = set()
+
+        def visit(step: Step) -> None:
+            if step not in needed and not store.has(step):
+                needed.add(step)
+                for parent in step.inputs.values():
+                    visit(parent)
+
+        visit(self.goal)
+        return [step for step in self.steps if step in needed]
+
+
+AnySize = TypeVar("AnySize", bound=Size)
+
+
+@dataclass
+class SharedSteps(Generic[AnySize]):
+    """Makes the steps that do not depend on what is asked of the networks.
+
+    Two hypotheses that need the same dataset, network or activations get equal steps, and
+    so share what is stored.
+    """
+
+    profile: AnySize
+
+    @cached_property
+    def source(self) -> Source:
+        """Where the images come from."""
+        text = self.profile.source
+        own = {"supersample": self.profile.supersample} if text.partition(":")[0] == ENGINE else {}
+        return open_source(text, image_size=self.profile.image_size, **own)
+
+    @cached_property
+    def world(self) -> Design:
+        """The design that every dataset stays within."""
+        return Design.parse(self.profile.world)
+
+    @cached_property
+    def hardware(self) -> dict[str, Any]:
+        """Numerics of training and extraction."""
+        precision, channels_last, device = best_precision(self.profile.device)
+        if self.profile.precision != "auto":
+            precision = self.profile.precision
+        return {
+            "precision": precision,
+            "channels_last": channels_last,
+            "device": device,
+            "threads": self.profile.threads,
+        }
+
+    @cached_property
+    def stimuli(self) -> Step:
+        """The images that every network is tested with."""
+        spec = DatasetSpec(
+            source=part_of(self.source, "stimuli"),
+            design=self.world,
+            seed=self.profile.data_seed + 1,
+            n_images=self.profile.n_stimuli,
+            n_val=0,
+        )
+        return dataset_step(spec, "stimuli")
+
+    def images(self, design: str, label: str, *, share: float = 1.0) -> Step:
+        """Return the training images of a design; `share` takes the first of them."""
+        n_images, n_val = self.profile.n_images, self.profile.n_val
+        spec = DatasetSpec(
+            source=part_of(self.source, "train"),
+            design=Design.parse(design).within(self.world),
+            seed=self.profile.data_seed,
+            n_images=n_images if share == 1.0 else n_val + round(share * (n_images - n_val)),
+            n_val=n_val,
+            online=self.profile.online,
+        )
+        return dataset_step(spec, label)
+
+    def network(self, objective: str, images: Step, seed: int, label: str) -> Step:
+        """Return the step that trains a network."""
+        spec = TrainSpec(
+            objective=objective,
+            backbone=self.profile.backbone,
+            seed=seed,
+            n_batches=self.profile.n_batches,
+            batch_size=self.profile.batch_size,
+            learning_rate=self.profile.learning_rate,
+            snapshots=self.profile.snapshots,
+            input_size=self.profile.input_size,
+            evaluate_every=self.profile.evaluate_every,
+            **self.hardware,
+        )
+        return step("models", spec.model_dump(mode="json"), {"dataset": images}, label)
+
+    def untrained(self, objective: str, images: Step, seed: int) -> Step:
+        """Return the step that makes a network's initial weights."""
+        spec = TrainSpec(
+            objective=objective,
+            backbone=self.profile.backbone,
+            seed=seed,
+            n_batches=0,
+            input_size=self.profile.input_size,
+            **self.hardware,
+        )
+        label = f"untrained, seed {seed}"
+        return step("models", spec.model_dump(mode="json"), {"dataset": images}, label)
+
+    def activations(
+        self, model: Step | None, *, layers: Sequence[str] = (), snapshot: int | None = None
+    ) -> Step:
+        """Return the step that keeps a network's responses to the stimuli, or the pixels."""
+        chosen = (tuple(layers) or self.profile.layers) if model is not None else (PIXELS,)
+        spec = ExtractSpec(layers=chosen, snapshot=snapshot, **self.hardware)
+        inputs = {"stimuli": self.stimuli}
+        if model is not None:
+            inputs["model"] = model
+        label = model.label if model else PIXELS
+        return step("activations", spec.model_dump(mode="json"), inputs, label)
+
+    def grams(self, activations: Step, *, whole: bool = False) -> Step:
+        """Return the step that makes Gram matrices; `whole` keeps untrained output units."""
+        inputs = {"activations": activations, **activations.inputs}
+        spec: dict[str, Any] = {"threads": self.profile.threads}
+        if whole:
+            spec["whole"] = True
+        return step("grams", spec, inputs, activations.label)
+
+
+def dataset_step(spec: DatasetSpec, label: str) -> Step:
+    """Return the step that makes a dataset."""
+    spec.design.check(spec.source.latents)
+    return Step(
+        "datasets",
+        spec.model_dump(mode="json"),
+        version=VERSIONS["datasets"],
+        label=label,
+        places=places(spec.source),
+    )
+
+
+def step(kind: str, spec: dict[str, Any], inputs: dict[str, Step], label: str) -> Step:
+    """Return a step with the version of its kind."""
+    return Step(kind, spec, inputs, VERSIONS[kind], label)
