@@ -1,11 +1,13 @@
 """Hypotheses that are declared in TOML files."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from hyp.errors import HypError
-from hyp.hypotheses.files import read_hypothesis
+from hyp.hypotheses.files import line_of, read_hypothesis
 from hyp.hypotheses.planning import make_plan
 from hyp.hypotheses.registry import find_hypothesis
 from hyp.stats.rules import BETTER_AND_WORSE, ONLY_BETTER, ONLY_WORSE
@@ -22,27 +24,184 @@ def test_the_example_is_a_hypothesis_that_can_be_planned():
     assert sum(step.kind == "models" for step in plan.steps) == 15
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "words"),
-    [
-        ('name = "category-variability"', "name = ", "not valid TOML.*line"),
-        ('objectives = ["rel_pos_x"]\n\n', "\n", "parts.0.objectives: Field required"),
-        ('"better somewhere", "worse nowhere"', '"better often"', "'better often'"),
-        ('design = "full"', 'design = "categories=2"', "first condition"),
-        ("n_val = 256", "n_val = -1", "profiles.laptop.n_val"),
-        ("n_batches = 60", "n_batchs = 60", "profiles.laptop"),
-    ],
-)
-def test_mistakes_name_their_place(old, new, words, tmp_path):
+MISTAKES = {
+    "not TOML": ('title = "D', "title = D", "title", "not valid TOML: .*line {line}"),
+    "a missing key": (
+        'latents = ["category"]\n',
+        "",
+        "[[parts]]",
+        "line {line}, parts.0.latents: Field required",
+    ),
+    "a wrong type": (
+        'latents = ["category"]',
+        "latents = 3",
+        "latents =",
+        "line {line}, parts.0.latents: .*valid tuple",
+    ),
+    "a misspelt key": (
+        "n_batches = 60",
+        "n_batchs = 60",
+        "n_batchs",
+        r"line {line}, profiles.laptop.n_batchs: unknown key; did you mean 'n_batches'\?$",
+    ),
+    "a misspelt table": (
+        "[predictions]",
+        "[prediction]",
+        "[prediction]",
+        r"line {line}, prediction: unknown key; did you mean 'predictions'\?$",
+    ),
+    "a key too many": (
+        'title = "one category"',
+        'title = "one category"\ncolour = "red"',
+        "colour",
+        "line {line}, conditions.1.colour: unknown key; choose from: name, design, title",
+    ),
+    "a number out of range": (
+        "n_val = 256",
+        "n_val = -1",
+        "n_val",
+        "line {line}, profiles.laptop.n_val: .*greater",
+    ),
+    "two numbers that do not fit": (
+        "n_val = 256",
+        "n_val = 2048",
+        "[profiles.laptop]",
+        "line {line}, profiles.laptop: n_val=2048 leaves nothing",
+    ),
+    "an unreadable need": (
+        'needs = ["worse somewhere", "better nowhere"]',
+        'needs = ["worse often"]',
+        "worse often",
+        "line {line}, rule.predictions.1.needs: cannot read the need 'worse often'",
+    ),
+    "a first condition that is reduced": (
+        'design = "full"',
+        'design = "categories=2"',
+        "[[conditions]]",
+        "line {line}, conditions.0: the first condition must be 'full'",
+    ),
+    "an unreadable design": (
+        'design = "categories=1"',
+        'design = "few"',
+        'design = "few"',
+        "line {line}, conditions.1.design: cannot read the design term 'few'",
+    ),
+    "a condition that is not declared": (
+        'condition = "one"',
+        'condition = "two"',
+        "condition =",
+        "line {line}, parts.0.condition: part 'category' names no declared condition",
+    ),
+    "an objective that cannot be read": (
+        'objectives = ["rel_pos_x"]\nparts',
+        'objectives = ["rel_pos_x", "distance++"]\nparts',
+        "distance++",
+        "line {line}, profiles.laptop.objectives: the objective 'distance\\+\\+' has an empty",
+    ),
+    "an objective that no part asks about": (
+        'objectives = ["rel_pos_x"]\nparts',
+        'objectives = ["distance"]\nparts',
+        '"distance"',
+        "line {line}, profiles.laptop.objectives: objective 'distance' is asked about by none",
+    ),
+    "a part that is not declared": (
+        'parts = ["category"]',
+        'parts = ["categry"]',
+        "parts =",
+        "line {line}, profiles.laptop.parts: category-variability has no part 'categry'",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_sentence_with_its_line(mistake, tmp_path):
+    old, new, on_line, words = MISTAKES[mistake]
     text = EXAMPLE.read_text()
     assert old in text
+    text = text.replace(old, new, 1)
+    line = next(n for n, row in enumerate(text.split("\n"), 1) if on_line in row)
     path = tmp_path / "mine.toml"
-    path.write_text(text.replace(old, new))
-    with pytest.raises(HypError, match=words) as caught:
+    path.write_text(text)
+    with pytest.raises(HypError, match=words.replace("{line}", str(line))) as caught:
         read_hypothesis(path)
+    assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
+    assert not str(caught.value).endswith("..")
+
+
+def test_a_claim_is_taken_from_the_predictions_unless_it_is_given(tmp_path):
+    text = EXAMPLE.read_text()
+    claim = 'claim = "variability in category makes networks represent it better"\n'
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace(claim, "", 1).replace("invariant to it", "blind to it", 1))
+    first, second = read_hypothesis(path).rule.predictions
+    assert first.claim == "variability in category makes networks represent it better"
+    assert second.claim == "variability in category makes networks invariant to it"
+    path.write_text(text.replace(claim, "", 1).replace("H1 =", "H3 ="))
+    with pytest.raises(HypError, match=r"rule.predictions.0.claim: Field required"):
+        read_hypothesis(path)
+
+
+TOML = '''\
+# a comment with = and [brackets]
+a.b = 1
+"quoted key" = """
+[table]
+c = 2
+"""
+
+[[parts]]
+name = "x ] y"
+[[parts]]  # the second
+  latents = [
+    "one",  # ]
+    "two", "three",
+    { deep = [
+      1,
+      2 ] },
+  ]
+[rule.more]
+on = { off = 3 }
+'''
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        (("a", "b"), 2),
+        (("quoted key",), 3),
+        (("parts",), 8),
+        (("parts", 0), 8),
+        (("parts", 0, "name"), 9),
+        (("parts", 0, "missing", "deeper"), 8),
+        (("parts", 1), 10),
+        (("parts", 1, "latents"), 11),
+        (("parts", 1, "latents", 0), 12),
+        (("parts", 1, "latents", 2), 13),
+        (("parts", 1, "latents", 3, "deep"), 14),
+        (("parts", 1, "latents", 3, "deep", 1), 16),
+        (("parts", 7), 8),
+        (("rule", "more"), 18),
+        (("rule", "more", "on", "off"), 19),
+        (("nothing",), 0),
+        ((), 0),
+    ],
+)
+def test_lines_are_those_of_the_statement_whatever_the_toml_looks_like(place, line):
+    assert line_of(TOML, place) == line
 
 
 def test_a_missing_file_is_one_sentence(tmp_path):
     with pytest.raises(HypError, match="no hypothesis file"):
         find_hypothesis(str(tmp_path / "none.toml"))
+
+
+def test_the_command_line_prints_the_line(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(EXAMPLE.read_text().replace("n_seeds", "n_sedes"))
+    done = subprocess.run(
+        [sys.executable, "-m", "hyp", "show", path], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "profiles.laptop.n_sedes: unknown key; did you mean 'n_seeds'?" in done.stderr

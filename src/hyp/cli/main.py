@@ -14,6 +14,7 @@ from hyp.cli.design import show_design
 from hyp.cli.freeze import freeze_declaration
 from hyp.cli.models import models_app
 from hyp.cli.neural import neural_app
+from hyp.cli.new import new_hypothesis
 from hyp.cli.options import (
     DEFAULT_STORE,
     INTERRUPTED,
@@ -183,6 +184,7 @@ def report(
 
 app.command("design")(show_design)
 app.command("freeze")(freeze_declaration)
+app.command("new")(new_hypothesis)
 app.command("published")(show_published)
 app.command("test")(judge_scores)
 app.command("score")(score_models)

@@ -16,14 +16,15 @@ from hyp.store import Store
 from hyp.store.runs import all_runs
 
 
-def hypotheses_table() -> Table:
+def hypotheses_table() -> Group:
     """Return the table of ``hyp list``."""
-    from hyp.hypotheses.registry import BUILT_IN
+    from hyp.hypotheses.registry import all_hypotheses
 
+    hypotheses, problems = all_hypotheses()
     table = Table("name", "question", "profiles", box=None, header_style="bold")
-    for hypothesis in BUILT_IN:
+    for hypothesis in hypotheses:
         table.add_row(hypothesis.name, hypothesis.title, ", ".join(hypothesis.profiles))
-    return table
+    return Group(table, *(Text(f"left out: {problem}") for problem in problems))
 
 
 def hypothesis_page(hypothesis: Hypothesis) -> RenderableType:

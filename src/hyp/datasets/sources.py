@@ -6,10 +6,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from pydantic import BaseModel
+
 from hyp.datasets.designs import Design
 from hyp.datasets.latents import Latent
 from hyp.datasets.rows import Columns, Encoding, Images, Rows, RowsSource
 from hyp.errors import HypError
+from hyp.plugins import SOURCES as PLUGIN_SOURCES
+from hyp.plugins import Plugin, find_plugins
 
 SOURCES: dict[str, str] = {
     "engine": "hyp.datasets.engine.source:EngineSource",
@@ -24,9 +28,23 @@ SOURCES: dict[str, str] = {
     "classes": "hyp.datasets.folders.classes:ClassFolderSource",
     "imagenet": "hyp.datasets.folders.imagenet:ImageNetSource",
 }
-"""Kind to where the source's class is; a class is imported when it is needed."""
+"""Kind to where the source's class is; a class is imported when it is needed.
+
+Installed packages add more, see `hyp.plugins`.
+"""
 
 ENGINE = "engine"
+
+_MEMBERS = (
+    "kind",
+    "version",
+    "image_size",
+    "encoding",
+    "latents",
+    "capacity",
+    "sample",
+    "render",
+)
 
 
 class Source(Protocol):
@@ -83,12 +101,56 @@ def source_class(kind: str) -> type[Any]:
     Raises
     ------
     HypError
-        If there is none.
+        If there is none, or the package that offers it is broken.
     """
-    if kind not in SOURCES:
-        raise HypError(f"unknown source {kind!r}; choose from: {', '.join(SOURCES)}.")
-    module, _, name = SOURCES[kind].partition(":")
-    return cast(type[Any], getattr(import_module(module), name))
+    if kind in SOURCES:
+        module, _, name = SOURCES[kind].partition(":")
+        return cast(type[Any], getattr(import_module(module), name))
+    added = _added()
+    if kind in added:
+        return _loaded(added[kind])
+    known = ", ".join(dict.fromkeys([*SOURCES, *added]))
+    raise HypError(f"unknown source {kind!r}; choose from: {known}.")
+
+
+def all_sources() -> tuple[dict[str, type[Any]], tuple[str, ...]]:
+    """Return the class of every kind, and what is wrong with those that cannot be used.
+
+    Returns
+    -------
+    classes : dict of str to type
+        hyp's own, then those of installed packages by name.
+    problems : tuple of str
+        One sentence a broken one.
+    """
+    classes, problems = {kind: source_class(kind) for kind in SOURCES}, []
+    for kind, plugin in _added().items():
+        try:
+            classes[kind] = _loaded(plugin)
+        except HypError as error:
+            problems.append(str(error))
+    return classes, tuple(problems)
+
+
+def _added() -> dict[str, Plugin]:
+    return find_plugins(PLUGIN_SOURCES, SOURCES)
+
+
+def _loaded(plugin: Plugin) -> type[Any]:
+    """Return the class that a plugin offers, once it is known to have what a source needs."""
+    cls = plugin.load()
+    where = plugin.entry.value
+    if not (isinstance(cls, type) and issubclass(cls, BaseModel)):
+        raise plugin.fault(f"{where} is no pydantic model")
+    if not cls.model_config.get("frozen"):
+        raise plugin.fault(f"{where} is not frozen")
+    missing = [name for name in _MEMBERS if name not in cls.model_fields and not hasattr(cls, name)]
+    if missing:
+        raise plugin.fault(f"{where} lacks {', '.join(missing)}")
+    kind = cls.model_fields["kind"].default if "kind" in cls.model_fields else None
+    if kind != plugin.name:
+        raise plugin.fault(f"the field kind of {where} is {kind!r}")
+    return cls
 
 
 def read_source(value: Any) -> Source:

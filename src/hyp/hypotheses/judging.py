@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from hyp.datasets.dataset import Dataset
+from hyp.datasets.designs import Design
 from hyp.datasets.latents import find_latent
 from hyp.hypotheses.declaration import FULL_CONDITION, Hypothesis, Part, Profile
 from hyp.hypotheses.planning import UNTRAINED, family_name, family_sizes, question_name
@@ -272,7 +273,8 @@ def _reduction_checks(
     hypothesis: Hypothesis, profile: Profile, datasets: Mapping[str, Dataset], stimuli: Dataset
 ) -> Iterator[Check]:
     for part, objective in hypothesis.questions(profile):
-        for name in part.latents:
+        design = Design.parse(hypothesis.condition(part.condition).design)
+        for name in design.reduced:
             latent = find_latent(stimuli.latents, name)
             yield from check_reduction(
                 name,
