@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,28 @@ def _build_alignment(step: Step, folder: Path, inputs: Inputs, progress: Progres
     )
 
 
+def _build_similarity(step: Step, folder: Path, inputs: Inputs, progress: Progress) -> None:
+    import numpy as np
+
+    from hyp.hypotheses.studies.measuring import compare_networks
+    from hyp.hypotheses.studies.result import SIMILARITY_FILE
+    from hyp.metrics.gram_files import read_gram
+
+    layers = step.spec["layers"]
+    found = {}
+    for done, layer in enumerate(layers):
+        progress(done, len(layers))
+        loads = [partial(read_gram, path, layer) for path in inputs.values()]
+        found[layer] = compare_networks(loads, step.spec["measure"])
+    np.savez(folder / SIMILARITY_FILE, allow_pickle=False, networks=np.array([*inputs]), **found)
+
+
 def _build_result(step: Step, folder: Path, inputs: Inputs, _: Progress) -> None:
+    if "study" in step.spec:
+        from hyp.hypotheses.studies.judging import judge_study
+
+        judge_study(step.spec, inputs, folder)
+        return
     from hyp.hypotheses.judging import judge_run
 
     judge_run(step.spec, inputs, folder)
@@ -190,4 +212,5 @@ _BUILDERS = {
     "results": _build_result,
     "recordings": _build_recording,
     "alignments": _build_alignment,
+    "similarities": _build_similarity,
 }

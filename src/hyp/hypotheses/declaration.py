@@ -24,11 +24,13 @@ RESNET_LAYERS = (
 """The layers that the paper decodes (its Table B.1)."""
 
 
-class _Declared(BaseModel):
+class Declared(BaseModel):
+    """What is declared: frozen, and no field too many."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Condition(_Declared):
+class Condition(Declared):
     """A training dataset by its variability.
 
     Attributes
@@ -46,7 +48,7 @@ class Condition(_Declared):
     title: str
 
 
-class Part(_Declared):
+class Part(Declared):
     """One non-target: which condition reduces it, which latents are decoded.
 
     Attributes
@@ -68,7 +70,7 @@ class Part(_Declared):
     objectives: tuple[str, ...]
 
 
-class Size(_Declared):
+class Size(Declared):
     """What hypotheses of one size share: images, networks, layers. ``--set`` changes a field.
 
     Attributes
@@ -201,7 +203,7 @@ class Profile(Size):
         return tuple("+".join(objective_tasks(objective)) for objective in objectives)
 
 
-class Hypothesis(_Declared):
+class Hypothesis(Declared):
     """A claim about vision models with everything needed to judge it.
 
     Attributes

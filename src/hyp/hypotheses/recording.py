@@ -117,15 +117,33 @@ def record_stream(stream: SimulatedStream, stimuli: Dataset) -> xr.DataArray:
         for latent in stimuli.latents
         if latent.kind == "categorical"
     }
+    reads_latents = any(region.latent_share for region in stream.regions)
     assemblies = simulate_ventral_stream(
         drives,
         stream.regions,
         seed=stream.seed,
         stimulus_id=stimulus_names(stimuli),
+        latents=_numbers(stimuli) if reads_latents else None,
         stimulus_coords=labels,
         hidden=stream.hidden,
     )
     return next(iter(assemblies.values())) if len(assemblies) == 1 else _joined(assemblies)
+
+
+def _numbers(stimuli: Dataset) -> dict[str, NDArray[np.float64]]:
+    """Return the latents as numbers: angles by sine and cosine, categories one by one."""
+    numbers: dict[str, NDArray[np.float64]] = {}
+    for latent in stimuli.latents:
+        column = stimuli.table[latent.name].to_numpy()
+        if latent.kind == "angle":
+            turned = np.deg2rad(column.astype(float))
+            numbers |= {f"sin {latent.name}": np.sin(turned), f"cos {latent.name}": np.cos(turned)}
+        elif latent.kind == "categorical":
+            values = np.unique(column.astype(str))
+            numbers |= {f"{latent.name} {v}": (column == v).astype(float) for v in values}
+        else:
+            numbers[latent.name] = column.astype(float)
+    return {name: values for name, values in numbers.items() if np.ptp(values) > 0}
 
 
 def _joined(assemblies: Mapping[str, xr.DataArray]) -> xr.DataArray:

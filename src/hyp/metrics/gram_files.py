@@ -43,5 +43,11 @@ def read_grams(folder: Path) -> dict[str, Gram]:
         return {layer: _read(dataset.sel(layer=layer)) for layer in layers}
 
 
+def read_gram(folder: Path, layer: str) -> Gram:
+    """Read the Gram matrix of one layer of what `write_grams` wrote."""
+    with xr.open_zarr(folder, chunks=None) as dataset:
+        return _read(dataset.sel(layer=layer))
+
+
 def _read(one: xr.Dataset) -> Gram:
     return Gram(one["gram"].to_numpy(), int(one["n_units"]), one["row_sum"].to_numpy())

@@ -20,16 +20,16 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from hyp.errors import HypError
-from hyp.stats.attainable import attainable_p, is_testable, untestable_sentence
+from hyp.stats.attainable import attainable_p, untestable_sentence
 from hyp.stats.verdict import Check, Outcome, Verdict
 
 Comparison = Mapping[str, Any]
 """A row of `compare` (``result.to_dict("records")``), or of the plan, without results."""
 
-Direction = Literal["better", "worse"]
-"""Of the full cohort against the reduced one."""
+Direction = Literal["better", "worse", "higher", "lower"]
+"""Of the first cohort against the second; higher is as better, for scores without a good end."""
 
-_SIGN = {"better": 1, "worse": -1}
+_SIGN = {"better": 1, "higher": 1, "worse": -1, "lower": -1}
 _COUNTS = (
     {"somewhere": "in at least one comparison", "nowhere": "in no comparison"},
     {"somewhere": "in at least one", "nowhere": "in none"},
@@ -91,7 +91,35 @@ class Nowhere(_Need):
         return Finding(not found, words)
 
 
-Predicate = Annotated[Somewhere | Nowhere, Field(discriminator="kind")]
+class NotLower(BaseModel):
+    """Nowhere lower by as much as the rule's margin: every non-inferiority test passes.
+
+    All must pass at alpha for the one claim, so it needs no correction.
+
+    Attributes
+    ----------
+    where : dict
+        For some of the rule's keys, the values that count; empty for all comparisons.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    kind: Literal["not lower"] = "not lower"
+    where: dict[str, tuple[str, ...]] = {}
+
+    def evaluate(self, comparisons: Sequence[Comparison], keys: Sequence[str]) -> Finding:
+        """Look at the comparisons; `keys` name them."""
+        asked = [
+            (place, bool(row.get("not_lower", False)))
+            for place, row in zip(_places(comparisons, keys), comparisons, strict=True)
+            if _within(row, self.where)
+        ]
+        open_ = [place for place, passed in asked if not passed]
+        if open_ or not asked:
+            return Finding(False, f"perhaps lower in {_listed(open_) or 'none'}")
+        return Finding(True, f"not lower by the margin in any of {_count(asked)}")
+
+
+Predicate = Annotated[Somewhere | Nowhere | NotLower, Field(discriminator="kind")]
 
 ONLY_BETTER = (Somewhere(direction="better"), Nowhere(direction="worse"))
 ONLY_WORSE = (Somewhere(direction="worse"), Nowhere(direction="better"))
@@ -209,11 +237,15 @@ def describe(rule: DecisionRule) -> str:
     )
 
 
-def _described(needs: Sequence[Somewhere | Nowhere]) -> str:
+def _described(needs: Sequence[Predicate]) -> str:
     first, later = _COUNTS
     counts = [first, *[later] * (len(needs) - 1)]
     return " and ".join(
-        f"{need.direction} {count[need.kind]}"
+        (
+            "not lower by the margin in any comparison"
+            if isinstance(need, NotLower)
+            else f"{need.direction} {count[need.kind]}"
+        )
         + "".join(f" of {_joined(values)}" for values in need.where.values())
         for need, count in zip(needs, counts, strict=True)
     )
@@ -319,18 +351,39 @@ def _judge_design(
 ) -> Verdict | None:
     if not comparisons:
         raise HypError("there is no comparison to judge; declare at least one.")
+    two_sided = rule.alternative == "two-sided"
+    reachable = [_reachable(row, two_sided) * sizes[row["family"]] for row in comparisons]
+    if min(reachable) <= rule.alpha:
+        return None
+    if _counts_on_margin(rule) and all(min(c["n_a"], c["n_b"]) > 1 for c in comparisons):
+        return None
     designs = sorted(
-        {(c["n_a"], c["n_b"], sizes[c["family"]]) for c in comparisons},
+        {
+            (c["n_a"], c["n_b"], sizes[c["family"]])
+            for c in comparisons
+            if _reachable(c, two_sided) == attainable_p(c["n_a"], c["n_b"], two_sided=two_sided)
+        },
         key=lambda design: attainable_p(*design[:2]) * design[2],
     )
-    two_sided = rule.alternative == "two-sided"
-    if any(is_testable(*design, rule.alpha, two_sided=two_sided) for design in designs):
-        return None
     sentences = tuple(
         untestable_sentence(*design, rule.alpha, two_sided=two_sided) for design in designs
+    ) or (
+        f"the smallest corrected p that any of {_count(comparisons)} can give is "
+        f"{min(1.0, *reachable):.2g}, which is above {rule.alpha:g}; use more seeds.",
     )
     sentence = f"The design cannot reach a verdict: {sentences[0]}"
     return Verdict(name=name, outcome="untestable", sentence=sentence, reasons=sentences)
+
+
+def _reachable(row: Comparison, two_sided: bool) -> float:
+    """Return the smallest p of a row: what it says, or what its numbers of seeds allow."""
+    if "p_attainable" in row:
+        return float(row["p_attainable"])
+    return attainable_p(row["n_a"], row["n_b"], two_sided=two_sided)
+
+
+def _counts_on_margin(rule: DecisionRule) -> bool:
+    return any(isinstance(need, NotLower) for one in rule.predictions for need in one.needs)
 
 
 def _decide(
@@ -393,7 +446,7 @@ def _reason(name: str, row: Comparison, p_word: str) -> str:
 
 
 def _words(
-    needs: Sequence[Somewhere | Nowhere], comparisons: Sequence[Comparison], keys: Sequence[str]
+    needs: Sequence[Predicate], comparisons: Sequence[Comparison], keys: Sequence[str]
 ) -> str:
     return ", ".join(need.evaluate(comparisons, keys).words for need in needs)
 
@@ -439,7 +492,7 @@ def _p_word(comparisons: Sequence[Comparison]) -> str:
     return "corrected p" if any(row["p_holm"] != row["p"] for row in comparisons) else "p"
 
 
-def _count(comparisons: Sequence[Comparison], *, every: bool = False) -> str:
+def _count(comparisons: Sequence[Any], *, every: bool = False) -> str:
     if every:
         return "the one comparison" if len(comparisons) == 1 else f"all {_count(comparisons)}"
     return f"{len(comparisons)} comparison{'' if len(comparisons) == 1 else 's'}"

@@ -1,0 +1,21 @@
+"""The paper's claims as studies (Xie et al. 2024), one file each."""
+
+from __future__ import annotations
+
+from hyp.hypotheses.claims.convergence import CONVERGENCE
+from hyp.hypotheses.claims.few_latents import FEW_LATENTS
+from hyp.hypotheses.claims.layer_assignment import LAYER_ASSIGNMENT
+from hyp.hypotheses.claims.objective_combination import OBJECTIVE_COMBINATION
+from hyp.hypotheses.claims.performance_alignment import PERFORMANCE_ALIGNMENT
+from hyp.hypotheses.claims.scaling import SCALING
+from hyp.hypotheses.studies.declaration import Study
+
+CLAIMS: tuple[Study, ...] = (
+    CONVERGENCE,
+    FEW_LATENTS,
+    SCALING,
+    PERFORMANCE_ALIGNMENT,
+    OBJECTIVE_COMBINATION,
+    LAYER_ASSIGNMENT,
+)
+"""In the paper's order."""

@@ -1,0 +1,86 @@
+"""The paper's cohorts and sizes, shared by its claims so that networks are trained once."""
+
+from __future__ import annotations
+
+from hyp.hypotheses.studies.declaration import Cohort, StudySize
+
+SPATIAL = "distance+translation+rotation"
+EVERYTHING = f"category+identity+{SPATIAL}"
+OBJECTIVES = (
+    "distance",
+    "translation",
+    "rotation",
+    "distance+translation",
+    "distance+rotation",
+    "translation+rotation",
+    SPATIAL,
+    "category",
+    "identity",
+    EVERYTHING,
+)
+"""The ten objectives of the paper's ResNet-18 and ResNet-50 (its Table B.2)."""
+
+_SEEDS_A_COHORT = 50
+_NAMES = {SPATIAL: "spatial", EVERYTHING: "everything"}
+_TITLES = {SPATIAL: "all spatial latents", EVERYTHING: "spatial latents, category and identity"}
+
+
+def trained_for(objective: str) -> Cohort:
+    """Return the cohort of an objective, with seeds that no other cohort has."""
+    return Cohort(
+        name=_NAMES.get(objective, objective),
+        title=_TITLES.get(objective, objective.replace("+", " and ")),
+        objective=objective,
+        first_seed=_SEEDS_A_COHORT * OBJECTIVES.index(objective),
+    )
+
+
+UNTRAINED = Cohort(
+    name="untrained",
+    title="untrained",
+    objective="distance",
+    trained=False,
+    first_seed=_SEEDS_A_COHORT * len(OBJECTIVES),
+)
+
+LAPTOP = StudySize(
+    summary="20 objects at 64 px, 6 ResNet-18 a cohort, 80 batches each, simulated responses",
+    world="identities=1",
+    n_images=5_632,
+    n_val=512,
+    n_stimuli=800,
+    n_seeds=6,
+    n_batches=80,
+    evaluate_every=10,
+    snapshots=(10, 20, 40),
+)
+"""The size of ``nontarget-variability``, whose networks are shared."""
+
+PUBLISHED_18 = StudySize(
+    summary="the paper's ResNet-18: 1.35 M images of 256 px, 500,000 batches, 8 networks a cohort",
+    source="tdw",
+    image_size=256,
+    input_size=224,
+    n_images=1_349_370,
+    n_val=50_000,
+    n_stimuli=2_000,
+    n_seeds=8,
+    n_batches=500_000,
+    evaluate_every=10_000,
+    snapshots=(100_000, 200_000),
+)
+
+PUBLISHED_50 = PUBLISHED_18.model_copy(
+    update={
+        "summary": "the paper's ResNet-50: 1.35 M images, 1,000,000 batches, 5 networks a cohort, "
+        "13 checkpoints",
+        "backbone": "resnet50",
+        "n_seeds": 5,
+        "n_batches": 1_000_000,
+        "evaluate_every": 20_000,
+        "snapshots": (
+            *(2_000, 4_000, 10_000, 20_000, 40_000, 60_000, 80_000),
+            *(100_000, 150_000, 200_000, 500_000, 700_000),
+        ),
+    }
+)

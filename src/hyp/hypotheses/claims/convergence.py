@@ -1,0 +1,78 @@
+"""Networks trained for different things represent images alike (Figures 4, D.1 to D.3)."""
+
+from __future__ import annotations
+
+from hyp.hypotheses.claims.cohorts import LAPTOP, OBJECTIVES, PUBLISHED_18, UNTRAINED, trained_for
+from hyp.hypotheses.studies.declaration import KEYS, Alike, Closer, Similarity, Study
+from hyp.stats.rules import DecisionRule, Nowhere, Prediction, Somewhere
+
+_ALIKE = (
+    "networks with different objectives come to represent images alike, beyond what their input "
+    "shares"
+)
+_APART = "training for different objectives drives representations apart"
+_EARLY = ("layer1.0.relu", "layer2.0.relu", "layer3.0.relu")
+_BEYOND = ("distance beyond the input", "rotation beyond the input")
+
+CONVERGENCE = Study(
+    name="convergence",
+    title="Do networks trained for different objectives come to represent images alike?",
+    question=(
+        "Are networks that were trained for a spatial latent more like networks that were trained "
+        "for categories than untrained networks are? And are networks with one objective more "
+        "alike than networks with different ones?"
+    ),
+    source="Xie et al. 2024, section 3.2, Figures 4 and D.1 to D.3",
+    predictions={"alike": _ALIKE, "apart": _APART},
+    cohorts=(*(trained_for(objective) for objective in OBJECTIVES), UNTRAINED),
+    questions=(
+        Closer(name=_BEYOND[0], anchor="category", b="distance", c="untrained", layers=_EARLY),
+        Closer(name=_BEYOND[1], anchor="category", b="rotation", c="untrained", layers=_EARLY),
+        Alike(
+            name="own objective",
+            cohorts=("distance", "translation", "rotation", "category"),
+        ),
+        Alike(
+            name="own objective, biased CKA",
+            cohorts=("distance", "translation", "rotation", "category"),
+            similarity=Similarity(measure="cka-biased"),
+        ),
+        Alike(
+            name="own objective, RSA",
+            cohorts=("distance", "translation", "rotation", "category"),
+            similarity=Similarity(measure="rsa-correlation"),
+        ),
+    ),
+    rule=DecisionRule(
+        keys=KEYS,
+        predictions=(
+            Prediction(
+                name="alike",
+                claim=_ALIKE,
+                needs=(
+                    Somewhere(direction="higher", where={"question": _BEYOND}),
+                    Nowhere(direction="lower", where={"question": _BEYOND}),
+                ),
+            ),
+            Prediction(
+                name="apart",
+                claim=_APART,
+                needs=(
+                    Somewhere(direction="lower", where={"question": _BEYOND}),
+                    Nowhere(direction="higher", where={"question": _BEYOND}),
+                ),
+            ),
+        ),
+    ),
+    published=(
+        "Networks trained for different targets learned similar (not identical) representations, "
+        "most so in early and middle layers; measured with biased linear CKA."
+    ),
+    agrees="alike",
+    profiles={
+        "laptop": LAPTOP.model_copy(
+            update={"cohorts": ("distance", "translation", "rotation", "category", "untrained")}
+        ),
+        "published": PUBLISHED_18,
+    },
+)

@@ -1,0 +1,65 @@
+"""A few spatial latents suffice (section 3.1, Figure 2, Tables C.1 and C.2, 2024 abstract)."""
+
+from __future__ import annotations
+
+from hyp.hypotheses.claims.cohorts import (
+    LAPTOP,
+    OBJECTIVES,
+    PUBLISHED_50,
+    UNTRAINED,
+    trained_for,
+)
+from hyp.hypotheses.studies.declaration import KEYS, Alignment, Contrast, Study
+from hyp.stats.rules import DecisionRule, NotLower, Prediction, Somewhere
+
+_ENOUGH = (
+    "networks trained for a few spatial latents align with the ventral stream as well as networks "
+    "trained for categories, up to the margin"
+)
+_SHORT = "networks trained for a few spatial latents align less"
+_AGAINST = ("distance", "rotation", "all spatial latents")
+
+FEW_LATENTS = Study(
+    name="few-latents",
+    title="Do a few spatial latents suffice for alignment with the ventral stream?",
+    question=(
+        "Are networks that were trained to estimate where an object is aligned with V1, V2, V4 and "
+        "IT no worse than networks that were trained to name it, by a declared margin?"
+    ),
+    source="Xie et al. 2024, section 3.1, Figure 2, Tables C.1 and C.2; abstract of February 2024",
+    predictions={"enough": _ENOUGH, "too few": _SHORT},
+    cohorts=(*(trained_for(objective) for objective in OBJECTIVES), UNTRAINED),
+    questions=(
+        *(
+            Contrast(name=title, score=Alignment(), a=cohort, b=("category",))
+            for title, cohort in zip(_AGAINST, ("distance", "rotation", "spatial"), strict=True)
+        ),
+        Contrast(name="training helps", score=Alignment(), a="category", b=("untrained",)),
+    ),
+    rule=DecisionRule(
+        keys=KEYS,
+        margin=0.05,
+        predictions=(
+            Prediction(
+                name="enough", claim=_ENOUGH, needs=(NotLower(where={"question": _AGAINST}),)
+            ),
+            Prediction(
+                name="too few",
+                claim=_SHORT,
+                needs=(Somewhere(direction="lower", where={"question": _AGAINST}),),
+            ),
+        ),
+    ),
+    published=(
+        "Models trained for a handful of spatial latents reached alignment comparable to models "
+        "trained for hundreds of categories; the abstract of February 2024 reads p = 0.1 at 3 v 3 "
+        "networks, the smallest p of that design, as no difference."
+    ),
+    agrees="enough",
+    profiles={
+        "laptop": LAPTOP.model_copy(
+            update={"cohorts": ("distance", "rotation", "spatial", "category", "untrained")}
+        ),
+        "published": PUBLISHED_50,
+    },
+)

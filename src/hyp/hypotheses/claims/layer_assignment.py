@@ -1,0 +1,57 @@
+"""Which layer fits which region, by objective (Figure C.4)."""
+
+from __future__ import annotations
+
+from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, trained_for
+from hyp.hypotheses.studies.declaration import KEYS, Closer, Contrast, Depth, Study
+from hyp.stats.rules import DecisionRule, Nowhere, Prediction, Somewhere
+
+_DEEPER = "networks trained for a spatial latent take later layers for a region"
+_EARLIER = "networks trained for a spatial latent take earlier layers for a region"
+_ASKED = ("distance", "rotation")
+
+LAYER_ASSIGNMENT = Study(
+    name="layer-assignment",
+    title="Does the objective decide which layer fits a region?",
+    question=(
+        "Is the layer that predicts V1, V2, V4 or IT best a later or an earlier one in networks "
+        "trained for a spatial latent than in networks trained for categories?"
+    ),
+    source="Xie et al. 2024, Figure C.4",
+    predictions={"later": _DEEPER, "earlier": _EARLIER},
+    cohorts=tuple(trained_for(task) for task in (*_ASKED, "translation", "category")),
+    questions=(
+        *(Contrast(name=task, score=Depth(), a=task, b=("category",)) for task in _ASKED),
+        Closer(name="distance like category", anchor="category", b="distance", c="rotation"),
+    ),
+    rule=DecisionRule(
+        keys=KEYS,
+        predictions=(
+            Prediction(
+                name="later",
+                claim=_DEEPER,
+                needs=(
+                    Somewhere(direction="higher", where={"question": _ASKED}),
+                    Nowhere(direction="lower", where={"question": _ASKED}),
+                ),
+            ),
+            Prediction(
+                name="earlier",
+                claim=_EARLIER,
+                needs=(
+                    Somewhere(direction="lower", where={"question": _ASKED}),
+                    Nowhere(direction="higher", where={"question": _ASKED}),
+                ),
+            ),
+        ),
+    ),
+    published=(
+        "Networks trained for spatial latents took slightly earlier layers than networks trained "
+        "for categories; no test is reported."
+    ),
+    agrees="earlier",
+    profiles={
+        "laptop": LAPTOP.model_copy(update={"cohorts": ("distance", "rotation", "category")}),
+        "published": PUBLISHED_18,
+    },
+)

@@ -1,0 +1,49 @@
+"""Combined objectives against their best part (section 3.2, last paragraph)."""
+
+from __future__ import annotations
+
+from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_50, trained_for
+from hyp.hypotheses.studies.declaration import KEYS, Alignment, Contrast, Study
+from hyp.stats.rules import DecisionRule, Nowhere, Prediction, Somewhere
+
+_BETTER = "networks trained for several objectives align better than for the best of them alone"
+_NOT = "networks trained for several objectives align worse than for the best of them alone"
+_PARTS = ("distance", "translation", "rotation")
+
+OBJECTIVE_COMBINATION = Study(
+    name="objective-combination",
+    title="Do combined objectives align better than their best single part?",
+    question=(
+        "Are networks that were trained for distance, translation and rotation together aligned "
+        "better than those trained for the best of the three?"
+    ),
+    source="Xie et al. 2024, section 3.2",
+    predictions={"better": _BETTER, "worse": _NOT},
+    cohorts=(
+        *(trained_for(part) for part in _PARTS),
+        trained_for("distance+translation+rotation"),
+    ),
+    questions=(Contrast(name="combined", score=Alignment(), a="spatial", b=_PARTS),),
+    rule=DecisionRule(
+        keys=KEYS,
+        margin=0.05,
+        predictions=(
+            Prediction(
+                name="better",
+                claim=_BETTER,
+                needs=(Somewhere(direction="better"), Nowhere(direction="worse")),
+            ),
+            Prediction(
+                name="worse",
+                claim=_NOT,
+                needs=(Somewhere(direction="worse"), Nowhere(direction="better")),
+            ),
+        ),
+    ),
+    published=(
+        "Models trained with combined objectives did not align much better than those trained for "
+        "single ones, which the authors explain by how alike they are."
+    ),
+    agrees="",
+    profiles={"laptop": LAPTOP, "published": PUBLISHED_50},
+)

@@ -1,0 +1,49 @@
+"""Task performance predicts alignment (section 3.1, Figures 3 and C.7, Table C.3)."""
+
+from __future__ import annotations
+
+from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_50, trained_for
+from hyp.hypotheses.studies.declaration import KEYS, Study, Tracks
+from hyp.stats.rules import DecisionRule, Nowhere, Prediction, Somewhere
+
+_FOLLOWS = "as a network learns its task, it aligns better"
+_AGAINST = "as a network learns its task, it aligns worse"
+_TASKS = ("distance", "translation", "rotation", "category")
+
+PERFORMANCE_ALIGNMENT = Study(
+    name="performance-alignment",
+    title="Does a network that has learned its task better align better?",
+    question=(
+        "Over the checkpoints of each network, does success at its own task go together with "
+        "alignment in V1, V2, V4 and IT?"
+    ),
+    source="Xie et al. 2024, section 3.1, Figures 3 and C.7, Table C.3",
+    predictions={"follows": _FOLLOWS, "opposes": _AGAINST},
+    cohorts=tuple(trained_for(task) for task in _TASKS),
+    questions=tuple(Tracks(name=task, cohorts=(task,)) for task in _TASKS),
+    rule=DecisionRule(
+        keys=KEYS,
+        predictions=(
+            Prediction(
+                name="follows",
+                claim=_FOLLOWS,
+                needs=(Somewhere(direction="higher"), Nowhere(direction="lower")),
+            ),
+            Prediction(
+                name="opposes",
+                claim=_AGAINST,
+                needs=(Somewhere(direction="lower"), Nowhere(direction="higher")),
+            ),
+        ),
+        mixed=(Somewhere(direction="higher"), Somewhere(direction="lower")),
+    ),
+    published=(
+        "Neural alignment correlated with spatial performance (r of 0.66 to 0.97 by region and "
+        "objective, all checkpoints of all networks pooled as independent points)."
+    ),
+    agrees="follows",
+    profiles={
+        "laptop": LAPTOP.model_copy(update={"cohorts": ("distance", "category")}),
+        "published": PUBLISHED_50,
+    },
+)

@@ -1,0 +1,141 @@
+"""Alignment grows with outputs, categories and images (Figures 2 and C.2, 2024 abstract)."""
+
+from __future__ import annotations
+
+from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_50, trained_for
+from hyp.hypotheses.studies.declaration import KEYS, Alignment, Cohort, Decoding, Study, Trend
+from hyp.stats.rules import DecisionRule, Nowhere, Prediction, Somewhere
+
+_GROWS = "alignment grows with what networks are trained on and for"
+_NOT = "alignment falls with it"
+_FIRST_SEED = 1000
+_COUNTS = (2, 5, 10)
+_SHARES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 3e-4, 1e-4)
+_TASKS = (
+    "distance",
+    "translation",
+    "rotation",
+    "category",
+    "category+identity+distance+translation+rotation",
+)
+_ASKED = ("categories", "images", "output units")
+
+
+def _share(task: str, share: float, first_seed: int) -> Cohort:
+    whole = trained_for(task)
+    if share == 1.0:
+        return whole
+    return whole.model_copy(
+        update={
+            "name": f"{whole.name} on {share:g}",
+            "title": f"{whole.title}, {share:.4g} of the images",
+            "share": share,
+            "first_seed": first_seed,
+        }
+    )
+
+
+_FRACTIONS = tuple(
+    _share(task, share, 2000 + 100 * number + 10 * place)
+    for number, task in enumerate(_TASKS)
+    for place, share in enumerate(_SHARES)
+)
+
+SCALING = Study(
+    name="scaling",
+    title="Does alignment grow with categories, images and output units?",
+    question=(
+        "Do networks align better the more categories they tell apart, the more images they see, "
+        "and the more output units they are trained with?"
+    ),
+    source="Xie et al. 2024, section 3.1, Figures 2 and C.2; abstract of February 2024, Figure 2c",
+    predictions={"grows": _GROWS, "falls": _NOT},
+    cohorts=(
+        *_FRACTIONS,
+        *(
+            Cohort(
+                name=f"category of {count}",
+                title=f"{count} categories",
+                objective="category",
+                design=f"categories={count}",
+                first_seed=_FIRST_SEED + 10 * place,
+            )
+            for place, count in enumerate(_COUNTS)
+        ),
+    ),
+    questions=(
+        Trend(
+            name="categories",
+            score=Alignment(),
+            sizes={**{f"category of {n}": n for n in _COUNTS}, "category": 20},
+            unit="categories",
+        ),
+        Trend(
+            name="images",
+            score=Alignment(),
+            sizes={"category on 0.1": 0.1, "category on 0.3": 0.3, "category": 1.0},
+            unit="share of the images",
+        ),
+        Trend(
+            name="output units",
+            score=Alignment(),
+            sizes={"distance": 1, "translation": 2, "rotation": 6, "category": 20},
+            unit="output units",
+        ),
+        Trend(
+            name="decoding position, by categories",
+            score=Decoding(latents=("rel_pos_x",)),
+            sizes={**{f"category of {n}": n for n in _COUNTS}, "category": 20},
+            unit="categories",
+            layers=("layer3.0.relu",),
+        ),
+    ),
+    rule=DecisionRule(
+        keys=KEYS,
+        predictions=(
+            Prediction(
+                name="grows",
+                claim=_GROWS,
+                needs=(
+                    Somewhere(direction="higher", where={"question": _ASKED}),
+                    Nowhere(direction="lower", where={"question": _ASKED}),
+                ),
+            ),
+            Prediction(
+                name="falls",
+                claim=_NOT,
+                needs=(
+                    Somewhere(direction="lower", where={"question": _ASKED}),
+                    Nowhere(direction="higher", where={"question": _ASKED}),
+                ),
+            ),
+        ),
+    ),
+    published=(
+        "Alignment grew with the number of training images up to 1 to 10 million and then stayed "
+        "level; the abstract of February 2024 saw no plateau at 1.3 million."
+    ),
+    agrees="grows",
+    profiles={
+        "laptop": LAPTOP.model_copy(
+            update={
+                "n_seeds": 4,
+                "cohorts": (
+                    *(f"category of {count}" for count in _COUNTS),
+                    *("category", "category on 0.1", "category on 0.3"),
+                    *("distance", "translation", "rotation"),
+                ),
+            }
+        ),
+        "published": PUBLISHED_50.model_copy(
+            update={
+                "summary": "9 shares of 100 M images x 5 objectives x 3 ResNet-50, 1.5 M batches",
+                "n_images": 100_000_000,
+                "n_batches": 1_500_000,
+                "n_seeds": 3,
+                "snapshots": (),
+                "cohorts": tuple(cohort.name for cohort in _FRACTIONS),
+            }
+        ),
+    },
+)

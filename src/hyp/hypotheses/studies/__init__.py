@@ -1,0 +1,1 @@
+"""Hypotheses about cohorts of any kind: declared, planned, measured, judged."""

@@ -1,0 +1,352 @@
+"""What a study declares: cohorts, what is measured of them, what is asked, a rule, sizes.
+
+A study is a hypothesis of any form. Each question turns scores of cohorts into rows that
+the decision rule reads, whatever the question was: a difference, its interval, a p.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from hyp.datasets.designs import Design
+from hyp.errors import HypError
+from hyp.hypotheses.declaration import Declared, Size, choose_from
+from hyp.metrics.neural.specs import neural_metric
+from hyp.models.specs import objective_tasks
+from hyp.stats.rules import DecisionRule
+
+KEYS = ("question", "of", "layer")
+"""What tells the rows of a study apart: the question, what was measured, and where."""
+
+
+class Cohort(Declared):
+    """Networks that differ in their seed alone.
+
+    Attributes
+    ----------
+    name, title : str
+        What questions call it, and a phrase for figures.
+    objective : str
+        What the networks are trained for.
+    design : str
+        Variability of their training images.
+    share : float
+        Of the profile's training images, the first.
+    trained : bool
+        False leaves the initial weights.
+    weights : str
+        Networks that exist already, such as ``torchvision:resnet18`` or a folder of weights;
+        empty for those that are trained here.
+    first_seed : int
+        Seeds are this and the following ones. Cohorts that are compared should share none:
+        networks with one seed start alike and see the images in one order.
+    """
+
+    name: str
+    title: str
+    objective: str
+    design: str = "full"
+    share: float = Field(1.0, gt=0, le=1)
+    trained: bool = True
+    weights: str = ""
+    first_seed: int = Field(0, ge=0)
+
+    @field_validator("objective")
+    @classmethod
+    def _canonical(cls, objective: str) -> str:
+        return "+".join(objective_tasks(objective))
+
+    @field_validator("design")
+    @classmethod
+    def _readable(cls, design: str) -> str:
+        Design.parse(design)
+        return design
+
+
+class Decoding(Declared):
+    """How well latents can be decoded, layer by layer (``of`` is the latent)."""
+
+    kind: Literal["decoding"] = "decoding"
+    latents: tuple[str, ...] = Field(min_length=1)
+
+
+class Alignment(Declared):
+    """How well a network accounts for the recording, region by region (``of``)."""
+
+    kind: Literal["alignment"] = "alignment"
+
+
+class Depth(Declared):
+    """Which layer a region took (``of``): 0 is the first of the profile's layers, 1 the last."""
+
+    kind: Literal["depth"] = "depth"
+
+
+class Performance(Declared):
+    """Held-out success at what the network was trained for, task by task (``of``).
+
+    1 minus the loss as a share of the best constant predictor's: 0 knows nothing, 1 is perfect.
+    """
+
+    kind: Literal["performance"] = "performance"
+
+
+class Similarity(Declared):
+    """How alike two networks represent the stimuli, layer by layer (``of`` is the measure)."""
+
+    kind: Literal["similarity"] = "similarity"
+    measure: Literal["cka", "cka-biased", "rsa-correlation", "procrustes"] = "cka"
+
+
+Score = Annotated[Decoding | Alignment | Depth | Performance, Field(discriminator="kind")]
+"""What a single network has."""
+
+
+class _Question(Declared):
+    """What questions have in common.
+
+    Attributes
+    ----------
+    name : str
+        What the rule and the report call it.
+    of, layers : tuple of str
+        Latents, regions, tasks or measures, and layers, that it is about; empty for all.
+    """
+
+    name: str
+    of: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+
+
+class Contrast(_Question):
+    """Whether cohort `a` scores higher than cohort `b`: exact Mann-Whitney over seeds.
+
+    With several cohorts in `b` it is held against the best of them: higher only if it is
+    higher than every one (the largest p counts), lower if it is lower than any (the smallest p,
+    times their number).
+    """
+
+    kind: Literal["contrast"] = "contrast"
+    score: Score
+    a: str
+    b: tuple[str, ...] = Field(min_length=1)
+
+
+class Closer(_Question):
+    """Whether the networks of `anchor` are more alike those of `b` than those of `c`.
+
+    See `hyp.stats.closeness`: the models of b and c are permuted.
+    """
+
+    kind: Literal["closer"] = "closer"
+    similarity: Similarity = Similarity()
+    anchor: str
+    b: str
+    c: str
+
+
+class Alike(_Question):
+    """Whether networks are more alike within cohorts than between them.
+
+    See `hyp.stats.within_between`: the models' labels are permuted.
+    """
+
+    kind: Literal["alike"] = "alike"
+    similarity: Similarity = Similarity()
+    cohorts: tuple[str, ...] = Field(min_length=2)
+
+
+class Tracks(_Question):
+    """Whether one score follows another over the checkpoints within networks.
+
+    Repeated-measures correlation with a test over seeds, see `hyp.stats.repeated_correlation`.
+    Every checkpoint of the profile is measured.
+    """
+
+    kind: Literal["tracks"] = "tracks"
+    cohorts: tuple[str, ...] = Field(min_length=1)
+    performance: Performance = Performance()
+    score: Alignment = Alignment()
+
+
+class Trend(_Question):
+    """Whether a score rises with a size: Spearman's correlation over cohorts, exact.
+
+    Attributes
+    ----------
+    sizes : dict of str to float
+        Cohorts and where they stand on the axis.
+    unit : str
+        What the axis counts.
+    """
+
+    kind: Literal["trend"] = "trend"
+    score: Score
+    sizes: dict[str, float] = Field(min_length=3)
+    unit: str
+
+    @field_validator("sizes")
+    @classmethod
+    def _positive(cls, sizes: dict[str, float]) -> dict[str, float]:
+        if min(sizes.values()) <= 0:
+            raise ValueError("sizes must be positive numbers")
+        return sizes
+
+
+Question = Annotated[Contrast | Closer | Alike | Tracks | Trend, Field(discriminator="kind")]
+
+
+class StudySize(Size):
+    """The size of a study, see `Size`.
+
+    Attributes
+    ----------
+    recording : str
+        What networks are aligned with: ``simulated``, or a recording of the store by name.
+    n_recorded : int
+        Stimuli that were shown in a simulated recording: as many of a sample like the stimuli.
+    neural_metric : str
+        ``pls``, ``ridge``, ``rsa`` or ``cka``, see `hyp.metrics.neural`.
+    neural_protocol : {"recommended", "published"}
+        How a layer is chosen for a region.
+    cohorts : tuple of str
+        Only these; a question about others is left out. Empty for all.
+    """
+
+    recording: str = "simulated"
+    n_recorded: int = Field(240, ge=60)
+    neural_metric: str = "pls"
+    neural_protocol: Literal["recommended", "published"] = "recommended"
+    cohorts: tuple[str, ...] = ()
+
+    @field_validator("neural_metric")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            neural_metric(name)
+        except HypError as error:
+            raise ValueError(str(error).rstrip(".")) from error
+        return name
+
+
+class Study(Declared):
+    """A claim about cohorts of networks with everything needed to judge it.
+
+    Attributes
+    ----------
+    name : str
+        What ``hyp run`` takes.
+    title, question, source : str
+        For people; `source` says where the claim was made.
+    predictions : dict of str to str
+        Rival hypotheses and what each says.
+    cohorts : tuple of Cohort
+    questions : tuple of question
+        Each gives rows; the rule's keys are `KEYS`.
+    rule : DecisionRule
+        How the rows become a verdict.
+    published : str
+        What was published about it, in a sentence or two; empty where nothing was.
+    agrees : str
+        The prediction that what was published agrees with; empty where it agrees with none.
+    profiles : dict of str to StudySize
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    title: str
+    question: str
+    source: str
+    predictions: dict[str, str]
+    cohorts: tuple[Cohort, ...] = Field(min_length=1)
+    questions: tuple[Question, ...] = Field(min_length=1)
+    rule: DecisionRule
+    published: str = ""
+    agrees: str = ""
+    profiles: dict[str, StudySize]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [cohort.name for cohort in self.cohorts]
+        asked = [question.name for question in self.questions]
+        for what, found in (("cohorts", names), ("questions", asked)):
+            if len(set(found)) < len(found):
+                raise ValueError(f"two of the {what} have one name")
+        for question in self.questions:
+            for name in cohorts_of(question):
+                if name not in names:
+                    raise ValueError(
+                        f"the question {question.name!r} names no declared cohort with {name!r}"
+                    )
+        if self.rule.keys != KEYS:
+            raise ValueError(f"the rule's keys must be {', '.join(KEYS)}")
+        for prediction in self.rule.predictions:
+            for need in prediction.needs:
+                unknown = set(need.where.get("question", ())) - set(asked)
+                if unknown:
+                    raise ValueError(f"the rule names no declared question with {min(unknown)!r}")
+        if self.agrees and self.agrees not in self.predictions:
+            raise ValueError(f"agrees={self.agrees!r} is none of the predictions")
+        return self
+
+    def profile(self, name: str, settings: dict[str, str] | None = None) -> StudySize:
+        """Return a profile by name with ``--set`` values applied.
+
+        Raises
+        ------
+        HypError
+            For an unknown profile, key or cohort.
+        """
+        if name not in self.profiles:
+            raise HypError(f"{self.name} has no profile {name!r}" + choose_from(self.profiles))
+        profile = self.profiles[name].with_settings(settings or {})
+        for cohort in profile.cohorts:
+            self.cohort(cohort)
+        if not self.asked(profile):
+            raise HypError(
+                f"no question of {self.name} is about the cohorts {', '.join(profile.cohorts)} "
+                "alone; name more."
+            )
+        return profile
+
+    def cohort(self, name: str) -> Cohort:
+        """Return a cohort by name.
+
+        Raises
+        ------
+        HypError
+            If there is none.
+        """
+        for cohort in self.cohorts:
+            if cohort.name == name:
+                return cohort
+        known = choose_from(cohort.name for cohort in self.cohorts)
+        raise HypError(f"{self.name} has no cohort {name!r}{known}")
+
+    def asked(self, profile: StudySize) -> tuple[Question, ...]:
+        """Return the questions whose cohorts all take part under a profile."""
+        if not profile.cohorts:
+            return self.questions
+        there = set(profile.cohorts)
+        return tuple(one for one in self.questions if set(cohorts_of(one)) <= there)
+
+
+def cohorts_of(question: Question) -> tuple[str, ...]:
+    """Return the cohorts that a question is about, each once."""
+    if isinstance(question, Contrast):
+        return tuple(dict.fromkeys((question.a, *question.b)))
+    if isinstance(question, Closer):
+        return (question.anchor, question.b, question.c)
+    if isinstance(question, Trend):
+        return tuple(question.sizes)
+    return question.cohorts
+
+
+def score_of(question: Question) -> Decoding | Alignment | Depth | Performance | Similarity:
+    """Return what a question measures."""
+    if isinstance(question, Closer | Alike):
+        return question.similarity
+    return question.score
