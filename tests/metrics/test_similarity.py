@@ -131,13 +131,64 @@ def test_procrustes_is_scipy_s_disparity():
     assert found == pytest.approx(np.sqrt(1 - left), abs=1e-9)
 
 
+DEAD = {
+    "silent": np.zeros((N, 5)),
+    "constant": np.full((N, 5), 3.7),
+    "constant, each unit another": np.tile(RNG.normal(size=500), (N, 1)),
+    "constant, large": np.tile(1e8 * RNG.random(500), (N, 1)),
+    "constant, small": np.tile(1e-8 * RNG.random(7), (N, 1)),
+    "constant, almost equal": 3.7 + np.tile(0.01 * RNG.random(500), (N, 1)),
+    "one unit": np.full((N, 1), 0.1),
+}
+
+
 @pytest.mark.parametrize("measure", MEASURES)
-@pytest.mark.parametrize("dead", [np.zeros((N, 5)), np.full((N, 5), 3.7)])
+@pytest.mark.parametrize("dead", DEAD.values(), ids=DEAD)
+@pytest.mark.filterwarnings("error")
 def test_a_dead_layer_is_like_nothing(measure, dead):
-    found = similarities([LAYERS[0], dead], measure)
+    found = similarities([LAYERS[0], dead, dead], measure)
     assert found[0, 0] == pytest.approx(1)
-    assert found[0, 1] == found[1, 0] == found[1, 1] == 0
-    assert procrustes(compute_gram(LAYERS[0]), compute_gram(dead)) == 0
+    assert not found[0, 1:].any()
+    assert not found[1:].any()
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.filterwarnings("error")
+def test_dead_units_change_nothing_and_silent_stimuli_leave_numbers(measure):
+    silent = [np.hstack([layer, np.zeros((N, 9))]) for layer in LAYERS]
+    if not measure.startswith("rsa-correlation"):
+        assert np.allclose(similarities(silent, measure), similarities(LAYERS, measure), atol=1e-12)
+    rectified = [np.maximum(layer - 2.0, 0) for layer in LAYERS]
+    for layer in rectified[1:]:
+        layer[:3] = 0
+    found = similarities(rectified, measure)
+    assert np.isfinite(found).all()
+    assert found[0, 0] == pytest.approx(1)
+    alive = 0 if measure.startswith("rsa-correlation") else 1
+    assert found[1, 1] == pytest.approx(alive)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("scale", [1e-30, 1e-6, 1e6, 1e30])
+def test_faint_and_loud_layers_are_what_they_were(measure, scale):
+    scaled = [LAYERS[0], scale * LAYERS[1], scale * LAYERS[2]]
+    assert np.allclose(similarities(scaled, measure), similarities(LAYERS, measure), atol=1e-9)
+
+
+def test_the_matrix_of_procrustes_is_that_of_its_pairs():
+    found = similarities(LAYERS, "procrustes")
+    grams = [compute_gram(layer) for layer in LAYERS]
+    expected = [[procrustes(one, other) for other in grams] for one in grams]
+    assert np.allclose(found, expected, atol=1e-12)
+
+
+def test_grams_are_read_once_where_they_fit_and_progress_is_told():
+    grams = [compute_gram(layer) for layer in LAYERS]
+    read, told = [], []
+    loads = [lambda i=i: read.append(i) or grams[i] for i in range(3)]
+    similarity_matrix(loads, progress=lambda done, total: told.append((done, total)))
+    assert read == [0, 0, 1, 2]  # the first once more for the number of stimuli
+    assert told == [(3, 3)]
 
 
 def test_what_cannot_be_compared_is_refused():

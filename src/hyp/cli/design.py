@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hyp.cli.options import Name, ProfileName, Settings, named_plan
+from hyp.cli.options import Name, ProfileName, Settings, variability_plan
 
 
 def show_design(
@@ -33,8 +33,8 @@ def show_design(
     from hyp.reports.power_figure import check_figure_path, write_power_figure
     from hyp.stats.designs import examine, power_table
 
-    plan = named_plan(name, profile, settings)
-    path = out or Path(f"{name}-{profile}-power.svg")
+    plan = variability_plan(name, profile, settings, "design")
+    path = out or Path(f"{plan.name}-{profile}-power.svg")
     check_figure_path(path)
     designs = family_designs(plan.hypothesis, plan.profile, smallest_effect=smallest)
     distinct = dict.fromkeys(designs.values())

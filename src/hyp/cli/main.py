@@ -19,6 +19,7 @@ from hyp.cli.options import (
     DEFAULT_STORE,
     INTERRUPTED,
     Name,
+    OptionalName,
     ProfileName,
     Settings,
     StorePath,
@@ -120,7 +121,7 @@ def plan(
 
 @app.command()
 def run(
-    name: Name,
+    name: OptionalName = None,
     profile: ProfileName = "laptop",
     settings: Settings = None,
     store: StorePath = DEFAULT_STORE,
@@ -131,16 +132,33 @@ def run(
     scheduler: Annotated[
         str | None, typer.Option(help="A running Dask scheduler, tcp://HOST:PORT.")
     ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Run every hypothesis there is.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be computed, what is shared.")
+    ] = False,
 ) -> None:
     """Run a hypothesis to its verdict; what is stored already is not computed again."""
+    from hyp.cli.every import every_plan, sharing_table
     from hyp.cli.progress import run_with_progress
     from hyp.cli.terminal import console
     from hyp.store import Store
 
-    planned = named_plan(name, profile, settings)
+    if every == (name is not None):
+        raise HypError("name one hypothesis, or say --all; 'hyp list' shows what there is.")
+    screen = console()
+    if name is None:
+        plans, left_out = every_plan(profile, settings)
+    else:
+        plans, left_out = [named_plan(name, profile, settings)], []
+    for problem in left_out:
+        screen.print(f"left out: {problem}", style="yellow", soft_wrap=True, markup=False)
+    if dry_run:
+        screen.print(sharing_table(plans, _store_if_any(store)))
+        return
     opened = Store.create(store)
     try:
-        run_with_progress(planned, opened, workers=workers, scheduler=scheduler, console=console())
+        for planned in plans:
+            run_with_progress(planned, opened, workers=workers, scheduler=scheduler, console=screen)
     except KeyboardInterrupt:
         typer.echo(
             "\ninterrupted; nothing is lost. The same command goes on where it stopped.", err=True
@@ -168,6 +186,9 @@ def report(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the report; default: in the store.")
     ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Report every finished run, and a page over them.")
+    ] = False,
     frozen: Annotated[
         Path | None,
         typer.Option(help="Frozen declaration; default: NAME-PROFILE.frozen.json, if here."),
@@ -178,7 +199,16 @@ def report(
     from hyp.reports.making import make_report
     from hyp.store import Store
 
-    page = make_report(Store.open(store), name, profile, out, frozen)
+    opened = Store.open(store)
+    if every:
+        if name is not None or frozen is not None:
+            raise HypError("--all reports every hypothesis; leave the name and --frozen away.")
+        from hyp.cli.every import report_every
+
+        page = report_every(opened, profile, out)
+        console().print(f"overview: {page}", soft_wrap=True, highlight=False)
+        return
+    page = make_report(opened, name, profile, out, frozen)
     console().print(f"report: {page}", soft_wrap=True, highlight=False)
 
 

@@ -11,8 +11,12 @@ from hyp.errors import HypError
 
 if TYPE_CHECKING:
     from hyp.hypotheses.planning import Plan
+    from hyp.hypotheses.plans import AnyPlan
 
 Name = Annotated[str, typer.Argument(help="A hypothesis (see 'hyp list') or a .toml file.")]
+OptionalName = Annotated[
+    str | None, typer.Argument(help="A hypothesis (see 'hyp list') or a .toml file.")
+]
 ProfileName = Annotated[str, typer.Option("--profile", "-p", help="Size of the run.")]
 Settings = Annotated[
     list[str] | None,
@@ -26,7 +30,7 @@ INTERRUPTED = 130
 """Exit status after Ctrl-C."""
 
 
-def named_plan(name: str, profile: str, settings: list[str] | None) -> Plan:
+def named_plan(name: str, profile: str, settings: list[str] | None) -> AnyPlan:
     """Return the plan that a command line names.
 
     Raises
@@ -34,10 +38,28 @@ def named_plan(name: str, profile: str, settings: list[str] | None) -> Plan:
     HypError
         If it names none.
     """
-    from hyp.hypotheses.planning import make_plan
-    from hyp.hypotheses.registry import find_hypothesis
+    from hyp.hypotheses.plans import plan_named
 
-    return make_plan(find_hypothesis(name), profile, read_settings(settings))
+    return plan_named(name, profile, read_settings(settings))
+
+
+def variability_plan(name: str, profile: str, settings: list[str] | None, command: str) -> Plan:
+    """Return the plan of a hypothesis about variability.
+
+    Raises
+    ------
+    HypError
+        If it is one of another form, which `command` does not know.
+    """
+    from hyp.hypotheses.planning import Plan
+
+    plan = named_plan(name, profile, settings)
+    if not isinstance(plan, Plan):
+        raise HypError(
+            f"hyp {command} knows hypotheses about variability only, and {plan.name} is a study; "
+            f"'hyp plan {plan.name}' shows what its design can reach."
+        )
+    return plan
 
 
 def read_settings(settings: list[str] | None) -> dict[str, str]:

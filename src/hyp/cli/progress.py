@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     Progress,
@@ -26,19 +26,21 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from hyp.hypotheses.planning import Plan
 from hyp.hypotheses.running import StepEvent, run_plan
+from hyp.hypotheses.shared_steps import PlannedSteps
 from hyp.store import Step, Store
 from hyp.store.runs import Run, RunState, load_run, run_path, save_run
 
 
 def run_with_progress(
-    plan: Plan, store: Store, *, workers: int | None, scheduler: str | None, console: Console
+    plan: PlannedSteps,
+    store: Store,
+    *,
+    workers: int | None,
+    scheduler: str | None,
+    console: Console,
 ) -> None:
     """Run a plan under live bars, keep its run record, and print the verdict."""
-    from hyp.reports.load import load_result
-    from hyp.reports.summary import verdict_panel
-
     pending = plan.pending(store)
     console.print(_opening(plan, pending), soft_wrap=True)
     with _run_record(plan, store):
@@ -46,8 +48,20 @@ def run_with_progress(
             workers = default_workers(pending)
         with stage_bars(pending, console) as listener:
             folder = run_plan(plan, store, workers=workers, scheduler=scheduler, listener=listener)
-    console.print(verdict_panel(load_result(folder)))
+    console.print(result_panel(folder))
     console.print("Next: hyp report", _store_option(store), sep="", soft_wrap=True)
+
+
+def result_panel(folder: Path) -> RenderableType:
+    """Show the verdict of a result folder."""
+    from hyp.hypotheses.studies.result import is_study, load_study
+    from hyp.reports.load import load_result
+    from hyp.reports.study_summary import study_panel
+    from hyp.reports.summary import verdict_panel
+
+    return (
+        study_panel(load_study(folder)) if is_study(folder) else verdict_panel(load_result(folder))
+    )
 
 
 def default_workers(pending: list[Step]) -> int:
@@ -112,15 +126,15 @@ def stage_bars(pending: list[Step], console: Console) -> Iterator[_StageBars]:
 
 
 @contextmanager
-def _run_record(plan: Plan, store: Store) -> Iterator[None]:
+def _run_record(plan: PlannedSteps, store: Store) -> Iterator[None]:
     started = datetime.now(UTC).isoformat(timespec="seconds")
     clock = time.monotonic()
-    path = run_path(store.root, plan.hypothesis.name, plan.profile_name, plan.goal.key)
+    path = run_path(store.root, plan.name, plan.profile_name, plan.goal.key)
     earlier = load_run(path) if path.exists() else None
 
     def save(state: RunState, message: str = "") -> None:
         run = Run(
-            hypothesis=plan.hypothesis.name,
+            hypothesis=plan.name,
             profile=plan.profile_name,
             overrides=plan.settings,
             goal=plan.goal.key,
@@ -153,9 +167,9 @@ def _run_record(plan: Plan, store: Store) -> Iterator[None]:
     save("finished")
 
 
-def _opening(plan: Plan, pending: list[Step]) -> str:
+def _opening(plan: PlannedSteps, pending: list[Step]) -> str:
     stored = len(plan.steps) - len(pending)
-    what = f"{plan.hypothesis.name}, profile {plan.profile_name}"
+    what = f"{plan.name}, profile {plan.profile_name}"
     if not pending:
         return f"{what}: all {stored} steps are stored."
     return f"{what}: {len(pending)} steps to compute, {stored} stored."

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from hyp.hypotheses.declaration import Hypothesis
-from hyp.hypotheses.planning import STAGES, Plan, family_sizes
+from hyp.hypotheses.planning import Plan, family_sizes
+from hyp.hypotheses.plans import AnyPlan
+from hyp.hypotheses.registry import AnyHypothesis
+from hyp.hypotheses.shared_steps import STAGES
+from hyp.hypotheses.studies.declaration import Study, cohorts_of, score_of
+from hyp.hypotheses.studies.designing import planned_questions
+from hyp.hypotheses.studies.planning import StudyPlan
 from hyp.hypotheses.timing import expected_seconds
 from hyp.stats.rules import describe
 from hyp.store import Store
 from hyp.store.runs import all_runs
+
+_MOST = 12
+"""Cohorts that are listed by name."""
 
 
 def hypotheses_table() -> Group:
@@ -27,7 +37,7 @@ def hypotheses_table() -> Group:
     return Group(table, *(Text(f"left out: {problem}") for problem in problems))
 
 
-def hypothesis_page(hypothesis: Hypothesis) -> RenderableType:
+def hypothesis_page(hypothesis: AnyHypothesis) -> RenderableType:
     """Return the page of ``hyp show``."""
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="bold")
@@ -38,28 +48,45 @@ def hypothesis_page(hypothesis: Hypothesis) -> RenderableType:
         facts.add_row(name, Text(prediction))
     facts.add_row("rule", Text(describe(hypothesis.rule)))
     facts.add_row("", "")
-    for condition in hypothesis.conditions:
-        facts.add_row(
-            "condition", Text(f"{condition.name}: {condition.title} ({condition.design})")
-        )
-    for part in hypothesis.parts:
-        facts.add_row(
-            "part",
-            Text(
-                f"{part.name}: full against {part.condition}; decode "
-                f"{', '.join(part.latents)}; targets {', '.join(part.objectives)}"
-            ),
-        )
+    declared = _study(hypothesis) if isinstance(hypothesis, Study) else _variability(hypothesis)
+    for label, text in declared:
+        facts.add_row(label, Text(text))
     facts.add_row("", "")
     for name, profile in hypothesis.profiles.items():
         facts.add_row("profile", Text(f"{name}: {profile.summary}"))
     return Group(Text(hypothesis.title, style="bold"), "", facts)
 
 
-def plan_page(plan: Plan, store: Store | None) -> RenderableType:
+def _variability(hypothesis: Hypothesis) -> Iterator[tuple[str, str]]:
+    for condition in hypothesis.conditions:
+        yield "condition", f"{condition.name}: {condition.title} ({condition.design})"
+    for part in hypothesis.parts:
+        yield (
+            "part",
+            f"{part.name}: full against {part.condition}; decode {', '.join(part.latents)}; "
+            f"targets {', '.join(part.objectives)}",
+        )
+
+
+def _study(study: Study) -> Iterator[tuple[str, str]]:
+    if study.published:
+        yield "published", study.published
+        yield "", ""
+    cohorts = [cohort.name for cohort in study.cohorts]
+    shown = cohorts if len(cohorts) <= _MOST else [*cohorts[:_MOST], f"{len(cohorts) - _MOST} more"]
+    yield "cohorts", ", ".join(shown)
+    for question in study.questions:
+        beside = "" if study.judged(question.name) else " (beside the rule)"
+        yield (
+            "question",
+            f"{question.name}: {question.kind}, {score_of(question).kind} of "
+            f"{', '.join(cohorts_of(question))}{beside}",
+        )
+
+
+def plan_page(plan: AnyPlan, store: Store | None) -> RenderableType:
     """Return the page of ``hyp plan``."""
-    profile = plan.profile
-    heading = Text(f"{plan.hypothesis.name}, profile {plan.profile_name}", style="bold")
+    heading = Text(f"{plan.name}, profile {plan.profile_name}", style="bold")
     if plan.untestable:
         return Group(heading, Text(f"untestable: {plan.untestable}"))
     pending = plan.pending(store)
@@ -67,8 +94,9 @@ def plan_page(plan: Plan, store: Store | None) -> RenderableType:
     table = Table("stage", box=None, header_style="bold")
     for column in ("steps", "stored", "to compute", "expected"):
         table.add_column(column, justify="right")
-    expected = {kind: expected_seconds(plan, kind, pending, store) for kind in STAGES}
-    for kind in STAGES:
+    stages = [kind for kind in STAGES if every[kind]]
+    expected = {kind: expected_seconds(plan, kind, pending, store) for kind in stages}
+    for kind in stages:
         table.add_row(
             kind,
             str(every[kind]),
@@ -76,12 +104,8 @@ def plan_page(plan: Plan, store: Store | None) -> RenderableType:
             str(missing[kind]),
             ("" if expected[kind].measured else "~") + duration(expected[kind].seconds),
         )
-    families = list(family_sizes(plan.hypothesis, profile).values())
-    counted = " + ".join(map(str, families))
-    notes = [
-        f"{profile.n_seeds} networks a group; {counted} comparisons, corrected together in "
-        f"{len(families)} {'family' if len(families) == 1 else 'families'} at {profile.alpha:g}."
-    ]
+    asked = _questions_table(plan) if isinstance(plan, StudyPlan) else _families(plan)
+    notes = []
     seconds = [stage.seconds for stage in expected.values() if stage.seconds is not None]
     if not pending:
         notes.append("Everything is stored; 'hyp run' only prints the verdict.")
@@ -91,7 +115,34 @@ def plan_page(plan: Plan, store: Store | None) -> RenderableType:
         )
     if pending and not all(stage.measured for stage in expected.values()):
         notes.append("~: not timed in this store yet; scaled from another machine (2.5 GHz Xeon).")
-    return Group(heading, table, "", *(Text(note) for note in notes))
+    return Group(heading, table, "", asked, *(Text(note) for note in notes))
+
+
+def _families(plan: Plan) -> Text:
+    families = list(family_sizes(plan.hypothesis, plan.profile).values())
+    counted = " + ".join(map(str, families))
+    return Text(
+        f"{plan.profile.n_seeds} networks a group; {counted} comparisons, corrected together in "
+        f"{len(families)} {'family' if len(families) == 1 else 'families'} at "
+        f"{plan.profile.alpha:g}."
+    )
+
+
+def _questions_table(plan: StudyPlan) -> Table:
+    table = Table(box=None, header_style="bold")
+    table.add_column("question", overflow="fold")
+    table.add_column("", no_wrap=True)
+    for column in ("networks", "comparisons", "attainable p"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for question in planned_questions(plan.study, plan.profile):
+        table.add_row(
+            question.name,
+            "" if question.judged else "beside",
+            question.networks,
+            str(question.rows),
+            f"{question.p_attainable:.2g}",
+        )
+    return table
 
 
 def status_table(store: Store) -> RenderableType:

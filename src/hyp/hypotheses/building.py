@@ -60,8 +60,20 @@ def _build_model(step: Step, folder: Path, inputs: Inputs, progress: Progress) -
     from hyp.models.specs import TrainSpec
     from hyp.models.training import train
 
+    if "kind" in step.spec:
+        _import_model(step, folder)
+        return
     dataset = Dataset.open(inputs["dataset"])
     train(TrainSpec.model_validate(step.spec), dataset, folder, progress=progress)
+
+
+def _import_model(step: Step, folder: Path) -> None:
+    from hyp.models.pretrained import PretrainedSpec, build_pretrained
+
+    place = step.places.get("path")
+    build_pretrained(
+        PretrainedSpec.model_validate(step.spec), Path(place) if place else None, folder
+    )
 
 
 def _build_activations(step: Step, folder: Path, inputs: Inputs, progress: Progress) -> None:
@@ -72,8 +84,8 @@ def _build_activations(step: Step, folder: Path, inputs: Inputs, progress: Progr
     extraction = ExtractSpec.model_validate(step.spec)
     stimuli = Dataset.open(inputs["stimuli"])
     if "model" in inputs:
-        trained_on = step.inputs["model"].inputs["dataset"].spec
-        attrs = {"design": trained_on["design"]}
+        trained_on = step.inputs["model"].inputs.get("dataset")
+        attrs = {"design": trained_on.spec["design"]} if trained_on else {}
         extract(extraction, inputs["model"], stimuli, folder, attrs=attrs, progress=progress)
     else:
         extract_pixels(extraction, stimuli, folder, progress=progress)
@@ -179,16 +191,16 @@ def _build_alignment(step: Step, folder: Path, inputs: Inputs, progress: Progres
 def _build_similarity(step: Step, folder: Path, inputs: Inputs, progress: Progress) -> None:
     import numpy as np
 
-    from hyp.hypotheses.studies.measuring import compare_networks
     from hyp.hypotheses.studies.result import SIMILARITY_FILE
     from hyp.metrics.gram_files import read_gram
+    from hyp.metrics.similarity import similarity_matrix
 
     layers = step.spec["layers"]
     found = {}
     for done, layer in enumerate(layers):
         progress(done, len(layers))
         loads = [partial(read_gram, path, layer) for path in inputs.values()]
-        found[layer] = compare_networks(loads, step.spec["measure"])
+        found[layer] = similarity_matrix(loads, step.spec["measure"])
     np.savez(folder / SIMILARITY_FILE, allow_pickle=False, networks=np.array([*inputs]), **found)
 
 

@@ -56,8 +56,8 @@ NONTARGET_VARIABILITY = Hypothesis(
             parts=("category", "translation"),
             n_seeds=6,
             n_batches=80,
-            evaluate_every=10,
-            snapshots=(10, 20, 40),
+            evaluate_every=20,
+            snapshots=(20, 40, 60),
         ),
         "published": Profile(
             summary="the paper's size: 1.35 M images of 256 px, 500,000 batches, 6 networks",

@@ -6,12 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hyp.hypotheses.declaration import FULL_CONDITION, Hypothesis, Part, Profile
-from hyp.hypotheses.shared_steps import PIXELS, VERSIONS, PlannedSteps, SharedSteps, step
+from hyp.hypotheses.shared_steps import PIXELS, PlannedSteps, SharedSteps, step
 from hyp.stats.attainable import is_testable, untestable_sentence
 from hyp.store import Step
-
-STAGES = tuple(VERSIONS)
-"""Kinds of steps in the order data flows."""
 
 UNTRAINED = "untrained"
 _SEEDS_A_CONDITION = 1000

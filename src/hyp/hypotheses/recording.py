@@ -137,10 +137,10 @@ def _numbers(stimuli: Dataset) -> dict[str, NDArray[np.float64]]:
         column = stimuli.table[latent.name].to_numpy()
         if latent.kind == "angle":
             turned = np.deg2rad(column.astype(float))
-            numbers |= {f"sin {latent.name}": np.sin(turned), f"cos {latent.name}": np.cos(turned)}
+            numbers |= {f"sin_{latent.name}": np.sin(turned), f"cos_{latent.name}": np.cos(turned)}
         elif latent.kind == "categorical":
             values = np.unique(column.astype(str))
-            numbers |= {f"{latent.name} {v}": (column == v).astype(float) for v in values}
+            numbers |= {f"{latent.name}_{v}": (column == v).astype(float) for v in values}
         else:
             numbers[latent.name] = column.astype(float)
     return {name: values for name, values in numbers.items() if np.ptp(values) > 0}

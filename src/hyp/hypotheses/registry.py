@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from hyp.errors import HypError
+from hyp.hypotheses.claims import CLAIMS
 from hyp.hypotheses.declaration import Hypothesis, did_you_mean
 from hyp.hypotheses.files import SUFFIX, read_hypothesis
 from hyp.hypotheses.nontarget_variability import NONTARGET_VARIABILITY
+from hyp.hypotheses.studies.declaration import Study
 from hyp.plugins import HYPOTHESES, Plugin, find_plugins
 
-BUILT_IN: tuple[Hypothesis, ...] = (NONTARGET_VARIABILITY,)
+AnyHypothesis = Hypothesis | Study
+
+BUILT_IN: tuple[AnyHypothesis, ...] = (NONTARGET_VARIABILITY, *CLAIMS)
 
 
-def find_hypothesis(name: str) -> Hypothesis:
+def find_hypothesis(name: str) -> AnyHypothesis:
     """Return a hypothesis by name, or the one that a TOML file declares.
 
     Raises
@@ -36,12 +40,12 @@ def hypothesis_names() -> list[str]:
     return list(dict.fromkeys([*(hypothesis.name for hypothesis in BUILT_IN), *_added()]))
 
 
-def all_hypotheses() -> tuple[tuple[Hypothesis, ...], tuple[str, ...]]:
+def all_hypotheses() -> tuple[tuple[AnyHypothesis, ...], tuple[str, ...]]:
     """Return all hypotheses that can be run, and what is wrong with those that cannot.
 
     Returns
     -------
-    hypotheses : tuple of Hypothesis
+    hypotheses : tuple of Hypothesis or Study
         hyp's own, then those of installed packages by name.
     problems : tuple of str
         One sentence a broken one.
@@ -59,11 +63,11 @@ def _added() -> dict[str, Plugin]:
     return find_plugins(HYPOTHESES, [hypothesis.name for hypothesis in BUILT_IN])
 
 
-def _loaded(plugin: Plugin) -> Hypothesis:
+def _loaded(plugin: Plugin) -> AnyHypothesis:
     hypothesis = plugin.load()
-    if not isinstance(hypothesis, Hypothesis):
+    if not isinstance(hypothesis, Hypothesis | Study):
         kind = type(hypothesis).__name__
-        raise plugin.fault(f"{plugin.entry.value} is a {kind} and no Hypothesis")
+        raise plugin.fault(f"{plugin.entry.value} is a {kind} and no Hypothesis or Study")
     if hypothesis.name != plugin.name:
         raise plugin.fault(f"{plugin.entry.value} calls itself {hypothesis.name!r}")
     return hypothesis

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from hyp.clusters import local_client, remote_client, require_shared
 from hyp.errors import HypError
 from hyp.hypotheses.building import build, check_networks
-from hyp.hypotheses.planning import Plan
+from hyp.hypotheses.shared_steps import PlannedSteps
 from hyp.store import Step, Store
 
 TOPIC = "hyp-progress"
@@ -35,7 +35,7 @@ Listener = Callable[[StepEvent], None]
 
 
 def run_plan(
-    plan: Plan,
+    plan: PlannedSteps,
     store: Store,
     *,
     workers: int = 0,
@@ -49,8 +49,8 @@ def run_plan(
 
     Parameters
     ----------
-    plan : Plan
-        From `make_plan`.
+    plan : PlannedSteps
+        From `make_plan` or `plan_study`.
     store : Store
         Where artifacts are read and written.
     workers : int

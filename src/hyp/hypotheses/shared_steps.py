@@ -25,6 +25,12 @@ VERSIONS = {
 }
 """Counted up by hand when the code of a kind of step changes its result."""
 
+STAGES = (
+    *("datasets", "recordings", "models", "activations", "grams"),
+    *("scores", "alignments", "similarities", "results"),
+)
+"""Kinds of steps in the order data flows."""
+
 PIXELS = "pixels"
 
 

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from hyp.hypotheses.planning import Plan
+from hyp.hypotheses.shared_steps import PlannedSteps
 from hyp.store import Record, Step, Store
 
 _REFERENCE_SIZE = 64
@@ -18,6 +19,9 @@ _REFERENCE_SECONDS = {
     "activations": 7.0,
     "grams": 2.2,
     "scores": 17.0,
+    "recordings": 10.0,
+    "alignments": 20.0,
+    "similarities": 5.0,
     "results": 5.0,
 }
 """Seconds a unit of work (see `_work`) on the reference machine: one core of an Intel
@@ -32,7 +36,9 @@ class Expected(NamedTuple):
     measured: bool
 
 
-def expected_seconds(plan: Plan, kind: str, pending: list[Step], store: Store | None) -> Expected:
+def expected_seconds(
+    plan: PlannedSteps, kind: str, pending: list[Step], store: Store | None
+) -> Expected:
     """Return what one core needs for a stage's missing steps.
 
     From the steps of the same kind and image size in the store: the median of seconds
@@ -51,13 +57,17 @@ def expected_seconds(plan: Plan, kind: str, pending: list[Step], store: Store | 
     ]
     if rates:
         return Expected(median(rates) * work, True)
-    projected = kind == "scores" and plan.profile.published_features == "projected"
+    projected = (
+        kind == "scores"
+        and isinstance(plan, Plan)
+        and plan.profile.published_features == "projected"
+    )
     if projected or plan.profile.backbone != _REFERENCE_BACKBONE:
         return Expected(None, False)
     return Expected(_REFERENCE_SECONDS[kind] * work * _scale(plan, kind, size), False)
 
 
-def _scale(plan: Plan, kind: str, size: int) -> float:
+def _scale(plan: PlannedSteps, kind: str, size: int) -> float:
     """How much larger a unit of work is than on the reference."""
     pixels = (size / _REFERENCE_SIZE) ** 2
     stimuli = plan.profile.n_stimuli / _REFERENCE_STIMULI

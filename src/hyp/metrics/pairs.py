@@ -12,6 +12,8 @@ from hyp.errors import HypError
 from hyp.metrics.gram import Floats, Gram, Indices
 
 _FLAT = 1e-10
+_ROUNDING = 1e-12
+_ROUNDING_OF_A_SUM = 1e-14
 
 
 def dissimilarities(
@@ -30,31 +32,56 @@ def dissimilarities(
     Returns
     -------
     ndarray of shape (n (n - 1) / 2,)
-        Upper triangle, row by row, as ``scipy.spatial.distance.pdist``.
+        Upper triangle, row by row, as ``scipy.spatial.distance.pdist``. Distances too small
+        to be told from rounding are 0.
 
     Raises
     ------
     HypError
         If correlations are asked for and the units respond alike to some stimulus.
     """
-    upper = np.triu_indices(gram.n_stimuli, k=1)
+    n = gram.n_stimuli
     if kind == "euclidean":
         squares = gram.K.diagonal() / gram.n_units
-        distances: Floats = squares[upper[0]] + squares[upper[1]]
-        distances -= 2 / gram.n_units * gram.K[upper]
+        distances: Floats = np.concatenate(
+            [
+                squares[i] + squares[i + 1 :] - 2 / gram.n_units * gram.K[i, i + 1 :]
+                for i in range(n)
+            ]
+        )
+        distances[distances <= _ROUNDING * squares.max()] = 0.0
         return distances
-    mean = gram.row_mean
-    covariance = gram.K / gram.n_units - np.outer(mean, mean)
-    variance = covariance.diagonal()
-    flat = np.flatnonzero(variance <= _FLAT * gram.K.diagonal() / gram.n_units)
+    flat = flat_stimuli(gram)
     if flat.size:
         raise HypError(
-            f"{flat.size} of {gram.n_stimuli} stimuli, the first at position {flat[0]}, drive all "
-            "units alike, so they have no correlation with others; use euclidean dissimilarities."
+            f"{flat.size} of {n} stimuli, the first at position {flat[0]}, drive all units alike, "
+            "so they have no correlation with others; use euclidean dissimilarities."
         )
+    mean, variance = gram.row_mean, _variance(gram)
     deviation = np.sqrt(variance)
-    correlations: Floats = covariance[upper] / (deviation[upper[0]] * deviation[upper[1]])
-    return 1 - correlations
+    correlations: Floats = np.concatenate(
+        [
+            (gram.K[i, i + 1 :] / gram.n_units - mean[i] * mean[i + 1 :])
+            / (deviation[i] * deviation[i + 1 :])
+            for i in range(n)
+        ]
+    )
+    distances = 1 - correlations
+    blur = (gram.K.diagonal() / gram.n_units / variance).max()
+    distances[distances <= _ROUNDING_OF_A_SUM * blur] = 0.0
+    return distances
+
+
+def flat_stimuli(gram: Gram) -> Indices:
+    """Return the positions of the stimuli that drive all units alike, as in a dead layer."""
+    flat: Indices = np.flatnonzero(_variance(gram) <= _FLAT * gram.K.diagonal() / gram.n_units)
+    return flat
+
+
+def _variance(gram: Gram) -> Floats:
+    """Return the variance of the units' responses to every stimulus, shape (n,)."""
+    variance: Floats = gram.K.diagonal() / gram.n_units - gram.row_mean**2
+    return variance
 
 
 def compare_dissimilarities(
@@ -74,6 +101,10 @@ def compare_dissimilarities(
     float
         0 where either does not vary.
     """
+    if how != "cosine" and any(
+        np.ptp(one) <= _ROUNDING * np.abs(one).max() for one in (first, second)
+    ):
+        return 0.0
     if how == "spearman":
         first, second = rankdata(first), rankdata(second)
     if how != "cosine":
@@ -105,9 +136,9 @@ def unbiased_cka(K: Floats, L: Floats) -> float:
     """
     if len(K) < 4:
         raise HypError(f"unbiased CKA needs at least 4 stimuli, but there are {len(K)}.")
-    K, L = u_centred(K), u_centred(L)
-    product = float(np.vdot(K, K)) * float(np.vdot(L, L))
-    return float(np.vdot(K, L)) / np.sqrt(product) if product > 0 else 0.0
+    first, second = u_centred(K), u_centred(L)
+    lengths = float(np.linalg.norm(first) * np.linalg.norm(second))
+    return float(first @ second) / lengths if lengths else 0.0
 
 
 def procrustes(first: Gram, second: Gram) -> float:
@@ -132,21 +163,29 @@ def procrustes(first: Gram, second: Gram) -> float:
             f"the representations are of {first.n_stimuli} and {second.n_stimuli} stimuli; "
             "compare responses to the same stimuli."
         )
-    A, B = _factor(first), _factor(second)
-    lengths = np.linalg.norm(A) * np.linalg.norm(B)
-    if not lengths:
-        return 0.0
-    return float(min(1.0, svdvals(A.T @ B).sum() / lengths))
+    return aligned_length(procrustes_factor(first), procrustes_factor(second))
 
 
-def _factor(gram: Gram) -> Floats:
-    """Return A, (n, r), with ``A A^T`` the centred Gram matrix; no columns if it is flat."""
+def procrustes_factor(gram: Gram) -> Floats:
+    """Return the centred representation, of length 1, in its principal axes.
+
+    Returns
+    -------
+    ndarray of shape (n, r)
+        A, with ``A A^T`` the centred Gram matrix over its trace; r is its rank, 0 where the
+        representation does not vary over the stimuli.
+    """
     centred = gram.K - gram.K.mean(axis=0)
     centred -= centred.mean(axis=1, keepdims=True)
     values, vectors = eigh(centred)
     kept = values > len(values) * np.finfo(float).eps * max(np.abs(gram.K).max(), values[-1])
-    factor: Floats = vectors[:, kept] * np.sqrt(values[kept])
+    factor: Floats = vectors[:, kept] * np.sqrt(values[kept] / values[kept].sum())
     return factor
+
+
+def aligned_length(A: Floats, B: Floats) -> float:
+    """Return the sum of the singular values of ``A^T B``: `procrustes` of two factors."""
+    return float(min(1.0, svdvals(A.T @ B).sum())) if A.shape[1] and B.shape[1] else 0.0
 
 
 def sub_gram(gram: Gram, rows: Indices) -> Gram:
@@ -164,14 +203,20 @@ def u_centred(K: Floats) -> Floats:
 
     Returns
     -------
-    ndarray of shape (n, n)
-        Zero on the diagonal, and in every row's sum (Szekely & Rizzo 2014; the inner
-        product over ``n (n - 3)`` is the estimator of Song et al. 2012).
+    ndarray of shape (n (n - 1) / 2,)
+        Upper triangle, row by row, of a matrix that is zero on the diagonal, and in every
+        row's sum (Szekely & Rizzo 2014; the inner product over ``n (n - 3) / 2`` is the
+        estimator of Song et al. 2012). All zeros where there is nothing but rounding.
     """
     n = len(K)
-    U: Floats = K - K.mean()
-    np.fill_diagonal(U, 0.0)
-    row = U.sum(axis=0)
-    U += row.sum() / ((n - 1) * (n - 2)) - (row + row[:, None]) / (n - 2)
-    np.fill_diagonal(U, 0.0)
-    return U
+    row = (K.sum(axis=1) - K.diagonal()) / (n - 2)
+    shift = row - row.sum() / (n - 1)
+    U: Floats = np.concatenate([K[i, i + 1 :] - row[i + 1 :] - shift[i] for i in range(n)])
+    return drop_rounding(U, max(K.max(), -K.min()))
+
+
+def drop_rounding(vector: Floats, scale: float) -> Floats:
+    """Return zeros in place of a vector that is no more than rounding of numbers of a size."""
+    if np.linalg.norm(vector) <= _ROUNDING * scale * np.sqrt(vector.size):
+        return np.zeros_like(vector)
+    return vector

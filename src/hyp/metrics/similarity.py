@@ -1,23 +1,32 @@
-"""How alike many models represent the same stimuli: CKA and RSA of all pairs, from Grams.
+"""How alike many models represent the same stimuli: CKA, RSA, Procrustes of all pairs, from Grams.
 
-Every measure is a cosine between one vector a representation, its
-signature, so that the similarities of m representations are one product of a matrix of m
-rows with itself; each Gram matrix is read and centred once, not once a pair.
+CKA and RSA are cosines between one vector a representation, its signature, so that the
+similarities of m representations are one product of a matrix of m rows with itself.
+Procrustes takes a singular value decomposition a pair. Each Gram matrix is read and centred
+once, not once a pair.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, get_args
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 from scipy.stats import rankdata
 
 from hyp.errors import HypError
 from hyp.metrics.gram import Floats, Gram
-from hyp.metrics.pairs import dissimilarities, u_centred
+from hyp.metrics.pairs import (
+    aligned_length,
+    dissimilarities,
+    drop_rounding,
+    flat_stimuli,
+    procrustes_factor,
+    u_centred,
+)
 
-Measure = Literal[
+Cosine = Literal[
     "cka",
     "cka-biased",
     "rsa-correlation",
@@ -25,14 +34,15 @@ Measure = Literal[
     "rsa-euclidean",
     "rsa-euclidean-spearman",
 ]
+Measure = Literal[Cosine, "procrustes"]
 MEASURES: tuple[str, ...] = get_args(Measure)
 
 Load = Callable[[], Gram]
 Progress = Callable[[int, int], None]
+Block = TypeVar("Block")
 
 _BLOCK_BYTES = 2**31
 _FEWEST = 4
-_FLAT = 1e-12
 
 
 def similarity_matrix(
@@ -57,16 +67,22 @@ def similarity_matrix(
         ``rsa-correlation`` and ``rsa-euclidean``: Pearson correlation between matrices of
         dissimilarities (one minus correlation, or squared Euclidean distance) of all pairs of
         stimuli (Kriegeskorte et al. 2008), with ``-spearman`` the rank correlation.
+        ``procrustes``: `hyp.metrics.pairs.procrustes`, which takes seconds a pair where
+        there are thousands of stimuli and units, and is computed on the CPU.
     device : str
         Where to multiply: ``cpu``, ``cuda`` or ``cuda:N``.
     block_bytes : int
-        Signatures in memory at a time; where they do not all fit, some are made twice.
+        What is kept of the representations at a time; where it does not hold all, some
+        Gram matrices are read again.
+    progress : callable, optional
+        Called with (done, total) in representations.
 
     Returns
     -------
     ndarray of shape (m, m)
-        Symmetric. A representation that does not vary over the stimuli has similarity 0
-        with every other and with itself.
+        Symmetric and finite. A representation that does not vary over the stimuli has
+        similarity 0 with every other and with itself; by correlations of patterns, so has
+        one with a stimulus that drives all its units alike.
 
     Raises
     ------
@@ -76,93 +92,117 @@ def similarity_matrix(
     if measure not in MEASURES:
         raise HypError(f"unknown measure {measure!r}; choose from: {', '.join(MEASURES)}.")
     m = len(loads)
-    found = np.zeros((m, m))
     if not m:
-        return found
-    first = signature(loads[0](), measure)
-    rows = max(1, min(m, block_bytes // (2 * first.nbytes)))
-    done = 0
-    for start, block in _blocks(loads, measure, rows, 0):
-        stop = start + len(block)
-        found[start:stop, start:stop] = _product(block, block, device)
-        done += len(block)
-        progress(min(done, m), m)
-        for other, beside in _blocks(loads, measure, rows, stop):
-            product = _product(block, beside, device)
-            found[start:stop, other : other + len(beside)] = product
-            found[other : other + len(beside), start:stop] = product.T
-    return found
+        return np.zeros((0, 0))
+    K = loads[0]().K
+    size = K.nbytes if measure == "procrustes" else K.nbytes // 2
+    rows = m if m * size <= block_bytes else max(1, block_bytes // (2 * size))
+    of_equal_n = [partial(_load, load, len(K)) for load in loads]
+    if measure == "procrustes":
+        return _all_pairs(of_equal_n, rows, _factors, _aligned, progress)
+    make, compare = partial(_signatures, measure=measure), partial(_product, device=device)
+    return _all_pairs(of_equal_n, rows, make, compare, progress)
 
 
-def signature(gram: Gram, measure: Measure) -> Floats:
+def signature(gram: Gram, measure: Cosine) -> Floats:
     """Return the vector of length 1 whose cosines are the similarities, see `similarity_matrix`.
 
-    It is all zeros for a representation that does not vary over the stimuli.
+    It is all zeros for a representation that does not vary over the stimuli. ``procrustes``
+    is no cosine and has none.
 
     Returns
     -------
     ndarray of shape (p,)
         p = n (n - 1) / 2 pairs of stimuli, n more for ``cka-biased``.
+
+    Raises
+    ------
+    HypError
+        If there are fewer than four stimuli.
     """
     n = gram.n_stimuli
     if n < _FEWEST:
         raise HypError(f"similarities need at least {_FEWEST} stimuli, but there are {n}.")
     if measure == "cka":
-        vector = u_centred(gram.K)[np.triu_indices(n, k=1)]
-        scale = np.abs(gram.K).max()
+        vector = u_centred(gram.K)
     elif measure == "cka-biased":
-        centred = gram.K - gram.K.mean(axis=0)
-        centred -= centred.mean(axis=1, keepdims=True)
-        centred[np.diag_indices(n)] /= np.sqrt(2)
-        vector = centred[np.triu_indices(n)]
-        scale = np.abs(gram.K).max()
+        vector = _centred(gram.K)
     else:
-        kind: Literal["correlation", "euclidean"] = (
-            "euclidean" if measure.startswith("rsa-euclidean") else "correlation"
-        )
-        if kind == "correlation" and not _varies(gram):
-            return np.zeros(n * (n - 1) // 2)
-        vector = dissimilarities(gram, kind)
-        scale = np.abs(gram.K).max() / gram.n_units if kind == "euclidean" else 1.0
-        if np.ptp(vector) <= _FLAT * scale:
-            return np.zeros(len(vector))
-        if measure.endswith("spearman"):
-            vector = rankdata(vector)
-            scale = 1.0
-        vector = vector - vector.mean()
+        vector = _ranked_or_centred(gram, measure)
     length = np.linalg.norm(vector)
-    if length <= _FLAT * scale * np.sqrt(len(vector)):
-        return np.zeros(len(vector))
-    scaled: Floats = vector / length
-    return scaled
+    if length:
+        vector /= length
+    return vector
 
 
-def _varies(gram: Gram) -> bool:
-    """Whether every stimulus drives the units apart, so that patterns have correlations."""
-    variance = gram.K.diagonal() / gram.n_units - gram.row_mean**2
-    return bool(np.all(variance > _FLAT * max(1e-300, gram.K.diagonal().max() / gram.n_units)))
+def _centred(K: Floats) -> Floats:
+    """Return the upper triangle of the centred matrix, its diagonal over the root of 2."""
+    n = len(K)
+    mean = K.mean(axis=1)
+    shift = mean - mean.mean()
+    centred: Floats = np.concatenate([K[i, i:] - mean[i:] - shift[i] for i in range(n)])
+    centred[np.cumsum([0, *range(n, 1, -1)])] /= np.sqrt(2)
+    return drop_rounding(centred, max(K.max(), -K.min()))
 
 
-def _blocks(
-    loads: Sequence[Load], measure: Measure, rows: int, first: int
-) -> Iterator[tuple[int, Floats]]:
-    for start in range(first, len(loads), rows):
-        made = [signature(load(), measure) for load in loads[start : start + rows]]
-        sizes = {len(one) for one in made}
-        if len(sizes) > 1:
-            raise HypError(
-                "the representations are of different numbers of stimuli; compare responses to "
-                "the same stimuli."
-            )
-        yield start, np.stack(made)
+def _ranked_or_centred(gram: Gram, measure: Cosine) -> Floats:
+    """Return dissimilarities or their ranks, less their mean; zeros if they do not vary."""
+    kind: Literal["correlation", "euclidean"] = (
+        "euclidean" if measure.startswith("rsa-euclidean") else "correlation"
+    )
+    if kind == "correlation" and flat_stimuli(gram).size:
+        return np.zeros(gram.n_stimuli * (gram.n_stimuli - 1) // 2)
+    vector = dissimilarities(gram, kind)
+    centred: Floats = vector - vector.mean()
+    centred = drop_rounding(centred, np.abs(vector).max())
+    if measure.endswith("spearman") and centred.any():
+        ranks: Floats = rankdata(vector)
+        centred = ranks - ranks.mean()
+    return centred
 
 
-def _product(first: Floats, second: Floats, device: str) -> Floats:
-    if first.shape[1] != second.shape[1]:
+def _load(load: Load, n: int) -> Gram:
+    gram = load()
+    if gram.n_stimuli != n:
         raise HypError(
             "the representations are of different numbers of stimuli; compare responses to the "
             "same stimuli."
         )
+    return gram
+
+
+def _all_pairs(
+    loads: Sequence[Load],
+    rows: int,
+    make: Callable[[Sequence[Load]], Block],
+    compare: Callable[[Block, Block], Floats],
+    progress: Progress,
+) -> Floats:
+    """Compare all with all, `rows` against `rows` at a time."""
+    m = len(loads)
+    found = np.zeros((m, m))
+    for start in range(0, m, rows):
+        here = slice(start, start + rows)
+        block = make(loads[here])
+        found[here, here] = compare(block, block)
+        for other in range(start + rows, m, rows):
+            there = slice(other, other + rows)
+            found[here, there] = compare(block, make(loads[there]))
+            found[there, here] = found[here, there].T
+        progress(min(start + rows, m), m)
+    return found
+
+
+def _signatures(loads: Sequence[Load], measure: Cosine) -> Floats:
+    first = signature(loads[0](), measure)
+    block = np.empty((len(loads), len(first)))
+    block[0] = first
+    for position, load in enumerate(loads[1:], 1):
+        block[position] = signature(load(), measure)
+    return block
+
+
+def _product(first: Floats, second: Floats, device: str) -> Floats:
     if device == "cpu":
         product: Floats = first @ second.T
         return product
@@ -171,3 +211,18 @@ def _product(first: Floats, second: Floats, device: str) -> Floats:
     left, right = (torch.from_numpy(block).to(device) for block in (first, second))
     on_device: Floats = (left @ right.T).cpu().numpy()
     return on_device
+
+
+def _factors(loads: Sequence[Load]) -> list[Floats]:
+    return [procrustes_factor(load()) for load in loads]
+
+
+def _aligned(first: list[Floats], second: list[Floats]) -> Floats:
+    found = np.zeros((len(first), len(second)))
+    for i, A in enumerate(first):
+        for j, B in enumerate(second):
+            if first is not second or i <= j:
+                found[i, j] = aligned_length(A, B)
+            else:
+                found[i, j] = found[j, i]
+    return found

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hyp.models.extraction import extract, extract_pixels
     from hyp.models.hardware import best_precision
     from hyp.models.objectives import Objective, fit_objective, head_layout
+    from hyp.models.pretrained import PretrainedSpec, build_pretrained, resolve_pretrained
     from hyp.models.released import import_cohort, import_weights
     from hyp.models.specs import ExtractSpec, TrainSpec
     from hyp.models.training import evaluate, train
@@ -19,8 +20,10 @@ __all__ = [
     "ExtractSpec",
     "ModelInfo",
     "Objective",
+    "PretrainedSpec",
     "TrainSpec",
     "best_precision",
+    "build_pretrained",
     "evaluate",
     "extract",
     "extract_pixels",
@@ -29,6 +32,7 @@ __all__ = [
     "import_cohort",
     "import_weights",
     "load_model",
+    "resolve_pretrained",
     "train",
 ]
 
@@ -36,8 +40,10 @@ _HOMES = {
     "ExtractSpec": "specs",
     "ModelInfo": "checkpoints",
     "Objective": "objectives",
+    "PretrainedSpec": "pretrained",
     "TrainSpec": "specs",
     "best_precision": "hardware",
+    "build_pretrained": "pretrained",
     "evaluate": "training",
     "extract": "extraction",
     "extract_pixels": "extraction",
@@ -46,6 +52,7 @@ _HOMES = {
     "import_cohort": "released",
     "import_weights": "released",
     "load_model": "checkpoints",
+    "resolve_pretrained": "pretrained",
     "train": "training",
 }
 

@@ -20,23 +20,13 @@ from hyp.errors import HypError
 from hyp.models.backbones import build_backbone
 from hyp.models.objectives import Objective
 from hyp.models.runtime import open_device
-from hyp.models.specs import Device, TrainSpec
+from hyp.models.specs import Device, TrainSpec, Units
 
 MODEL = "model.json"
 HISTORY = "history.json"
 RESUME = "resume.pt"
 _DIGEST = 32
 _HALF = ".half"
-
-
-class Units(BaseModel):
-    """Output units ``start:stop`` of a task."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    task: str
-    start: int
-    stop: int
 
 
 class ModelInfo(BaseModel):

@@ -13,7 +13,7 @@ import tarfile
 import uuid
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,15 @@ from torch import Tensor, nn
 from hyp.errors import HypError
 from hyp.models import checkpoints
 from hyp.models.backbones import build_backbone
-from hyp.models.checkpoints import ModelInfo, Units
-from hyp.models.specs import TrainSpec
+from hyp.models.checkpoints import ModelInfo
+from hyp.models.specs import TrainSpec, Units
 from hyp.store.artifacts import readable_disk_errors
 
 ORIGIN = "origin.json"
 """File of an imported model folder that says which files its weights came from."""
+
+NO_HISTORY: Mapping[str, Any] = {"training": {"batch": []}, "evaluation": []}
+"""``history.json`` of a network whose training is not known."""
 
 HEADS: dict[int, tuple[Units, ...]] = {
     674: (
@@ -140,7 +143,8 @@ def import_weights(
 
     The head is that of TDW-117 where the network has 674 outputs (117 categories in order
     of their wnids, 548 identities in sorted order, distance, translation, rotation), and
-    ImageNet-1K's where it has 1000. ``history.json`` is empty: nothing is known of the
+    ImageNet-1K's where it has 1000. A network that was trained for ``category`` alone may
+    have any other number of classes. ``history.json`` is empty: nothing is known of the
     training. Batch size and learning rate are the paper's, 64 and 0.001.
 
     Parameters
@@ -181,12 +185,48 @@ def import_weights(
     ------
     HypError
         If a file cannot be read or holds no weights; a tensor is missing, unexpected, of
-        another shape or not finite (the first is named); the head is neither of the two,
-        or lacks a task of the objective; or the folder is not empty. Nothing is written.
+        another shape or not finite (the first is named); the head is none of these, or
+        lacks a task of the objective; or the folder is not empty. Nothing is written.
     """
     path, folder = Path(path).expanduser(), Path(folder).expanduser().absolute()
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise HypError(f"{folder} is not empty; choose another folder for the model.")
+    info, models = read_weights(
+        path,
+        objective=objective,
+        backbone=backbone,
+        seed=seed,
+        n_batches=n_batches,
+        snapshots=snapshots,
+        normalisation=normalisation,
+        input_size=input_size,
+        image_shape=image_shape,
+    )
+    files = {**(snapshots or {}), info.spec.n_batches: path}
+    with readable_disk_errors(folder):
+        _write(folder, info, models, {batch: Path(file) for batch, file in files.items()})
+    return checkpoints.read_info(folder)
+
+
+def read_weights(
+    path: Path,
+    *,
+    objective: str | None = None,
+    backbone: str | None = None,
+    seed: int | None = None,
+    n_batches: int | None = None,
+    snapshots: Mapping[int, Path | str] | None = None,
+    normalisation: Path | str | None = None,
+    input_size: int = PUBLISHED_INPUT,
+    image_shape: tuple[int, int, int] = PUBLISHED_SHAPE,
+) -> tuple[ModelInfo, dict[int, nn.Module]]:
+    """Return what `import_weights` writes: the description, and the networks by batch count.
+
+    Raises
+    ------
+    HypError
+        As `import_weights`, but for the folder.
+    """
     named = read_identifier(path.stem)
     if objective is None and named is None:
         raise HypError(f"the name of {path} does not say what it was trained for; say objective.")
@@ -212,9 +252,7 @@ def import_weights(
         image_shape=image_shape,
         checkpoints=spec.checkpoints,
     )
-    with readable_disk_errors(folder):
-        _write(folder, info, {batch: model for batch, (model, _) in fitted.items()}, files)
-    return checkpoints.read_info(folder)
+    return info, {batch: model for batch, (model, _) in fitted.items()}
 
 
 def import_cohort(source: Path | str, folder: Path | str, **settings: Any) -> dict[str, ModelInfo]:
@@ -316,11 +354,14 @@ def _spec(**fields: Any) -> TrainSpec:
 def _fit(spec: TrainSpec, path: Path) -> tuple[nn.Module, int]:
     """Return the network with the weights of a file, and its number of outputs."""
     state = read_state(path)
+    sizes = list(HEADS)
+    if spec.tasks == ("category",):
+        sizes += {*list(state.values())[-1].shape[:1]}.difference(sizes, {0})
     problems = []
-    for n_outputs in HEADS:
+    for n_outputs in sizes:
         with torch.device("meta"):
             model: nn.Module = build_backbone(spec.backbone, n_outputs)
-        problem = _mismatch(model.state_dict(), state)
+        problem = mismatch(model.state_dict(), state)
         if problem is None:
             _load(model, state, path)
             return model, n_outputs
@@ -328,13 +369,11 @@ def _fit(spec: TrainSpec, path: Path) -> tuple[nn.Module, int]:
     _, reason = max(problems)
     raise HypError(
         f"the weights {path} are not those of a {spec.backbone} with "
-        f"{' or '.join(map(str, HEADS))} outputs: {reason}."
+        f"{' or '.join(map(str, sizes))} outputs: {reason}."
     )
 
 
-def _mismatch(
-    expected: Mapping[str, Tensor], state: Mapping[str, Tensor]
-) -> tuple[int, str] | None:
+def mismatch(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> tuple[int, str] | None:
     """Return the place of the first tensor that is not as expected, and what is wrong."""
     for place, (name, wanted) in enumerate(expected.items()):
         if name not in state:
@@ -356,7 +395,7 @@ def _load(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
 
 
 def _head(spec: TrainSpec, n_outputs: int) -> tuple[Units, ...]:
-    head = HEADS[n_outputs]
+    head = HEADS.get(n_outputs, (Units(task="category", start=0, stop=n_outputs),))
     lacking = [task for task in spec.tasks if task not in {units.task for units in head}]
     if lacking:
         raise HypError(
@@ -381,17 +420,27 @@ def _write(
     beside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
     beside.mkdir()
     try:
-        for batch, model in models.items():
-            checkpoints.save_weights(beside, batch, model)
-        history = {"training": {"batch": []}, "evaluation": []}
-        checkpoints.write_json(beside / checkpoints.HISTORY, history)
-        checkpoints.write_json(beside / ORIGIN, origin)
-        checkpoints.write_json(beside / checkpoints.MODEL, info.model_dump(mode="json"))
+        fill_folder(beside, info, models.items(), origin)
         if folder.exists():
             folder.rmdir()
         beside.rename(folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def fill_folder(
+    folder: Path,
+    info: ModelInfo,
+    models: Iterable[tuple[int, nn.Module]],
+    origin: Mapping[str, Any],
+    history: Mapping[str, Any] = NO_HISTORY,
+) -> None:
+    """Write a model folder, ``model.json`` last; networks come one by one, by batch count."""
+    for batch, model in models:
+        checkpoints.save_weights(folder, batch, model)
+    checkpoints.write_json(folder / checkpoints.HISTORY, history)
+    checkpoints.write_json(folder / ORIGIN, origin)
+    checkpoints.write_json(folder / checkpoints.MODEL, info.model_dump(mode="json"))
 
 
 def _sha256(path: Path) -> str:

@@ -46,6 +46,16 @@ def objective_tasks(objective: str) -> tuple[str, ...]:
     )
 
 
+class Units(BaseModel):
+    """Output units ``start:stop`` of a task."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: str
+    start: int
+    stop: int
+
+
 class _Hardware(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -8,6 +8,7 @@ from hyp.hypotheses.claims.layer_assignment import LAYER_ASSIGNMENT
 from hyp.hypotheses.claims.objective_combination import OBJECTIVE_COMBINATION
 from hyp.hypotheses.claims.performance_alignment import PERFORMANCE_ALIGNMENT
 from hyp.hypotheses.claims.scaling import SCALING
+from hyp.hypotheses.claims.synthetic_natural import SYNTHETIC_NATURAL
 from hyp.hypotheses.studies.declaration import Study
 
 CLAIMS: tuple[Study, ...] = (
@@ -17,5 +18,6 @@ CLAIMS: tuple[Study, ...] = (
     PERFORMANCE_ALIGNMENT,
     OBJECTIVE_COMBINATION,
     LAYER_ASSIGNMENT,
+    SYNTHETIC_NATURAL,
 )
 """In the paper's order."""

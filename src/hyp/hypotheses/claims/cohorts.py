@@ -51,8 +51,8 @@ LAPTOP = StudySize(
     n_stimuli=800,
     n_seeds=6,
     n_batches=80,
-    evaluate_every=10,
-    snapshots=(10, 20, 40),
+    evaluate_every=20,
+    snapshots=(20, 40, 60),
 )
 """The size of ``nontarget-variability``, whose networks are shared."""
 

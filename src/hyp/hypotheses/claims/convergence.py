@@ -12,6 +12,7 @@ _ALIKE = (
 )
 _APART = "training for different objectives drives representations apart"
 _EARLY = ("layer1.0.relu", "layer2.0.relu", "layer3.0.relu")
+_TRAINED = tuple(trained_for(objective) for objective in OBJECTIVES)
 _BEYOND = ("distance beyond the input", "rotation beyond the input")
 
 CONVERGENCE = Study(
@@ -24,7 +25,7 @@ CONVERGENCE = Study(
     ),
     source="Xie et al. 2024, section 3.2, Figures 4 and D.1 to D.3",
     predictions={"alike": _ALIKE, "apart": _APART},
-    cohorts=(*(trained_for(objective) for objective in OBJECTIVES), UNTRAINED),
+    cohorts=(*_TRAINED, UNTRAINED),
     questions=(
         Closer(name=_BEYOND[0], anchor="category", b="distance", c="untrained", layers=_EARLY),
         Closer(name=_BEYOND[1], anchor="category", b="rotation", c="untrained", layers=_EARLY),
@@ -32,6 +33,7 @@ CONVERGENCE = Study(
             name="own objective",
             cohorts=("distance", "translation", "rotation", "category"),
         ),
+        Alike(name="own objective, all ten", cohorts=tuple(cohort.name for cohort in _TRAINED)),
         Alike(
             name="own objective, biased CKA",
             cohorts=("distance", "translation", "rotation", "category"),

@@ -17,6 +17,7 @@ _ENOUGH = (
     "trained for categories, up to the margin"
 )
 _SHORT = "networks trained for a few spatial latents align less"
+_TRAINED = tuple(trained_for(objective) for objective in OBJECTIVES)
 _AGAINST = ("distance", "rotation", "all spatial latents")
 
 FEW_LATENTS = Study(
@@ -28,11 +29,16 @@ FEW_LATENTS = Study(
     ),
     source="Xie et al. 2024, section 3.1, Figure 2, Tables C.1 and C.2; abstract of February 2024",
     predictions={"enough": _ENOUGH, "too few": _SHORT},
-    cohorts=(*(trained_for(objective) for objective in OBJECTIVES), UNTRAINED),
+    cohorts=(*_TRAINED, UNTRAINED),
     questions=(
         *(
             Contrast(name=title, score=Alignment(), a=cohort, b=("category",))
             for title, cohort in zip(_AGAINST, ("distance", "rotation", "spatial"), strict=True)
+        ),
+        *(
+            Contrast(name=cohort.title, score=Alignment(), a=cohort.name, b=("category",))
+            for cohort in _TRAINED
+            if cohort.name not in ("distance", "rotation", "spatial", "category")
         ),
         Contrast(name="training helps", score=Alignment(), a="category", b=("untrained",)),
     ),

@@ -8,6 +8,8 @@ from hyp.stats.rules import DecisionRule, Nowhere, Prediction, Somewhere
 
 _FOLLOWS = "as a network learns its task, it aligns better"
 _AGAINST = "as a network learns its task, it aligns worse"
+_ASKED = "distance and category networks"
+_WHERE = {"question": (_ASKED,)}
 _TASKS = ("distance", "translation", "rotation", "category")
 
 PERFORMANCE_ALIGNMENT = Study(
@@ -20,22 +22,34 @@ PERFORMANCE_ALIGNMENT = Study(
     source="Xie et al. 2024, section 3.1, Figures 3 and C.7, Table C.3",
     predictions={"follows": _FOLLOWS, "opposes": _AGAINST},
     cohorts=tuple(trained_for(task) for task in _TASKS),
-    questions=tuple(Tracks(name=task, cohorts=(task,)) for task in _TASKS),
+    questions=(
+        Tracks(name=_ASKED, cohorts=("distance", "category")),
+        *(Tracks(name=task, cohorts=(task,)) for task in _TASKS),
+    ),
     rule=DecisionRule(
         keys=KEYS,
         predictions=(
             Prediction(
                 name="follows",
                 claim=_FOLLOWS,
-                needs=(Somewhere(direction="higher"), Nowhere(direction="lower")),
+                needs=(
+                    Somewhere(direction="higher", where=_WHERE),
+                    Nowhere(direction="lower", where=_WHERE),
+                ),
             ),
             Prediction(
                 name="opposes",
                 claim=_AGAINST,
-                needs=(Somewhere(direction="lower"), Nowhere(direction="higher")),
+                needs=(
+                    Somewhere(direction="lower", where=_WHERE),
+                    Nowhere(direction="higher", where=_WHERE),
+                ),
             ),
         ),
-        mixed=(Somewhere(direction="higher"), Somewhere(direction="lower")),
+        mixed=(
+            Somewhere(direction="higher", where=_WHERE),
+            Somewhere(direction="lower", where=_WHERE),
+        ),
     ),
     published=(
         "Neural alignment correlated with spatial performance (r of 0.66 to 0.97 by region and "

@@ -9,7 +9,7 @@ from hyp.stats.rules import DecisionRule, Nowhere, Prediction, Somewhere
 _GROWS = "alignment grows with what networks are trained on and for"
 _NOT = "alignment falls with it"
 _FIRST_SEED = 1000
-_COUNTS = (2, 5, 10)
+_COUNTS = (2, 6)
 _SHARES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 3e-4, 1e-4)
 _TASKS = (
     "distance",
@@ -75,6 +75,15 @@ SCALING = Study(
             score=Alignment(),
             sizes={"category on 0.1": 0.1, "category on 0.3": 0.3, "category": 1.0},
             unit="share of the images",
+        ),
+        *(
+            Trend(
+                name=f"images, trained for {trained_for(task).title}",
+                score=Alignment(),
+                sizes={_share(task, share, 0).name: share for share in _SHARES},
+                unit="share of the images",
+            )
+            for task in _TASKS
         ),
         Trend(
             name="output units",

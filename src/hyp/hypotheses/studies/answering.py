@@ -29,7 +29,7 @@ from hyp.stats.tost import equivalence
 SCORE_COLUMNS = ("kind", "cohort", "seed", "batches", "of", "layer", "fold", "score", "chosen")
 """Columns of the score table: one row a fold; `chosen` is the layer that a region took."""
 
-FAMILY = "all"
+JUDGED, BESIDE = "judged", "beside"
 _AGAINST_SEVERAL = "against the best of several"
 
 Values = dict[str, Any]
@@ -54,7 +54,7 @@ class Similarities:
 def answer(
     study: Study, profile: StudySize, scores: pd.DataFrame, similarities: Similarities
 ) -> list[Values]:
-    """Answer every question of a study, corrected together by Holm.
+    """Answer every question of a study, corrected by Holm: see `family_of`.
 
     Parameters
     ----------
@@ -77,17 +77,28 @@ def answer(
     """
     titles = {cohort.name: cohort.title for cohort in study.cohorts}
     rows = [
-        {"question": question.name, "kind": question.kind, "family": FAMILY, **row}
+        {
+            "question": question.name,
+            "kind": question.kind,
+            "family": family_of(study, question),
+            **row,
+        }
         for question in study.asked(profile)
         for row in _answers(question, scores, similarities, titles, study.rule.margin)
     ]
-    corrected = holm([row["p"] for row in rows])
-    for row, p_holm in zip(rows, corrected.tolist(), strict=True):
-        row["p_holm"] = p_holm
-        row["significant"] = p_holm <= profile.alpha
-        p_not_lower = row.get("p_not_lower")
-        row["not_lower"] = p_not_lower is not None and p_not_lower <= profile.alpha
+    for family in dict.fromkeys(row["family"] for row in rows):
+        own = [row for row in rows if row["family"] == family]
+        for row, p_holm in zip(own, holm([row["p"] for row in own]).tolist(), strict=True):
+            row["p_holm"] = p_holm
+            row["significant"] = p_holm <= profile.alpha
+            p_not_lower = row.get("p_not_lower")
+            row["not_lower"] = p_not_lower is not None and p_not_lower <= profile.alpha
     return rows
+
+
+def family_of(study: Study, question: Question) -> str:
+    """Return which comparisons a question's are corrected with: those judged, or the others."""
+    return JUDGED if study.judged(question.name) else BESIDE
 
 
 def _answers(
@@ -115,7 +126,7 @@ def _contrast(
     tables = [_compared(table, question.a, other, margin) for other in question.b]
     for place in tables[0].index:
         each = [
-            {**one.loc[place].to_dict(), "b": titles[other]}
+            {**_whole(one.loc[place].to_dict()), "b": titles[other]}
             for one, other in zip(tables, question.b, strict=True)
         ]
         row = each[0] if len(each) == 1 else _against_best(each)
@@ -142,6 +153,11 @@ def _compared(table: pd.DataFrame, a: str, b: str, margin: float | None) -> pd.D
         for place in found.index
     ]
     return found[[*wanted, "p_equivalence"]].assign(p_not_lower=not_lower)
+
+
+def _whole(values: Values) -> Values:
+    """Return what counts as whole numbers, which a row of mixed types turned to floats."""
+    return {**values, **{name: int(values[name]) for name in ("n_a", "n_b", "direction")}}
 
 
 def _against_best(each: Sequence[Values]) -> Values:

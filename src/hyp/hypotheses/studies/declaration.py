@@ -36,9 +36,11 @@ class Cohort(Declared):
         Of the profile's training images, the first.
     trained : bool
         False leaves the initial weights.
-    weights : str
-        Networks that exist already, such as ``torchvision:resnet18`` or a folder of weights;
-        empty for those that are trained here.
+    natural : bool
+        Trained on the profile's natural images instead.
+    weights : tuple of str
+        Networks that exist already, one a seed, such as ``torchvision:resnet18`` or a model
+        folder (`hyp.models.resolve_pretrained`); empty for those that are trained here.
     first_seed : int
         Seeds are this and the following ones. Cohorts that are compared should share none:
         networks with one seed start alike and see the images in one order.
@@ -50,7 +52,8 @@ class Cohort(Declared):
     design: str = "full"
     share: float = Field(1.0, gt=0, le=1)
     trained: bool = True
-    weights: str = ""
+    natural: bool = False
+    weights: tuple[str, ...] = ()
     first_seed: int = Field(0, ge=0)
 
     @field_validator("objective")
@@ -211,6 +214,9 @@ class StudySize(Size):
         ``pls``, ``ridge``, ``rsa`` or ``cka``, see `hyp.metrics.neural`.
     neural_protocol : {"recommended", "published"}
         How a layer is chosen for a region.
+    natural : str
+        Where natural images come from, such as ``imagenet:/data/imagenet`` or
+        ``classes:/data/photographs``, for cohorts that are trained on them.
     cohorts : tuple of str
         Only these; a question about others is left out. Empty for all.
     """
@@ -219,6 +225,7 @@ class StudySize(Size):
     n_recorded: int = Field(240, ge=60)
     neural_metric: str = "pls"
     neural_protocol: Literal["recommended", "published"] = "recommended"
+    natural: str = ""
     cohorts: tuple[str, ...] = ()
 
     @field_validator("neural_metric")
@@ -246,7 +253,8 @@ class Study(Declared):
     questions : tuple of question
         Each gives rows; the rule's keys are `KEYS`.
     rule : DecisionRule
-        How the rows become a verdict.
+        How the rows become a verdict. Rows of the questions that it names are corrected
+        together and judged; those of others stand beside them, corrected among themselves.
     published : str
         What was published about it, in a sentence or two; empty where nothing was.
     agrees : str
@@ -325,6 +333,16 @@ class Study(Declared):
                 return cohort
         known = choose_from(cohort.name for cohort in self.cohorts)
         raise HypError(f"{self.name} has no cohort {name!r}{known}")
+
+    def judged(self, question: str) -> bool:
+        """Tell whether the rule reads a question; it reads all unless it names some."""
+        needs = [
+            need
+            for prediction in self.rule.predictions
+            for need in (*prediction.needs, *self.rule.mixed)
+        ]
+        named = [need.where.get("question", ()) for need in needs]
+        return not all(named) or any(question in names for names in named)
 
     def asked(self, profile: StudySize) -> tuple[Question, ...]:
         """Return the questions whose cohorts all take part under a profile."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hyp.hypotheses.aligning import SCORES
-from hyp.hypotheses.studies.answering import SCORE_COLUMNS, Similarities, Values, answer
+from hyp.hypotheses.studies.answering import JUDGED, SCORE_COLUMNS, Similarities, Values, answer
 from hyp.hypotheses.studies.declaration import Study, StudySize
 from hyp.hypotheses.studies.planning import END
 from hyp.hypotheses.studies.result import (
@@ -26,7 +26,7 @@ from hyp.hypotheses.studies.result import (
 )
 from hyp.stats.checks import check_learned
 from hyp.stats.rules import describe, judge
-from hyp.stats.verdict import Check
+from hyp.stats.verdict import Check, Verdict
 from hyp.store.artifacts import read_record
 
 PAPER_IMAGES = 500_000 * 64
@@ -49,6 +49,10 @@ def judge_study(spec: Mapping[str, Any], inputs: Mapping[str, Path], folder: Pat
     settings = dict(spec["profile"])
     profile_name = settings.pop("name")
     profile = StudySize.model_validate(settings)
+    if spec["untestable"]:
+        result = _untestable(study, profile, profile_name, spec["untestable"])
+        (folder / RESULT_FILE).write_text(result.model_dump_json(indent=1))
+        return
     scores = gather_scores(inputs, profile)
     similarities = gather_similarities(inputs)
     result = conclude(
@@ -60,6 +64,13 @@ def judge_study(spec: Mapping[str, Any], inputs: Mapping[str, Path], folder: Pat
         checks=tuple(_checks(study, inputs)),
         cohorts=tuple(_cohorts(study, inputs)),
     )
+    write_result(folder, result, scores, similarities)
+
+
+def write_result(
+    folder: Path, result: StudyResult, scores: pd.DataFrame, similarities: Similarities
+) -> None:
+    """Write what a finished study leaves, see `judge_study`; the inverse of `studies.result`."""
     scores.to_parquet(folder / SCORES_FILE, index=False)
     if similarities.matrices:
         named = {f"{measure}|{layer}": m for (measure, layer), m in similarities.matrices.items()}
@@ -81,7 +92,31 @@ def conclude(
     """Judge scores that are there, wherever they came from."""
     rows = answer(study, profile, scores, similarities)
     rule = study.rule.model_copy(update={"alpha": profile.alpha})
-    verdict = judge(rule, rows, checks)
+    verdict = judge(rule, [row for row in rows if row["family"] == JUDGED], checks)
+    return _result(
+        study, profile, profile_name, verdict, [_row(row) for row in rows], checks, cohorts
+    )
+
+
+def _untestable(study: Study, profile: StudySize, profile_name: str, reason: str) -> StudyResult:
+    verdict = Verdict(
+        outcome="untestable",
+        sentence=f"The design cannot reach a verdict: {reason}",
+        reasons=(reason,),
+    )
+    return _result(study, profile, profile_name, verdict, [], (), ())
+
+
+def _result(
+    study: Study,
+    profile: StudySize,
+    profile_name: str,
+    verdict: Verdict,
+    rows: Sequence[Row],
+    checks: tuple[Check, ...],
+    cohorts: tuple[CohortSummary, ...],
+) -> StudyResult:
+    rule = study.rule.model_copy(update={"alpha": profile.alpha})
     agrees = None
     if study.agrees and verdict.prediction:
         agrees = verdict.prediction == study.agrees
@@ -98,7 +133,7 @@ def conclude(
         published=study.published,
         agrees=agrees,
         verdict=verdict,
-        rows=tuple(_row(row) for row in rows),
+        rows=tuple(rows),
         cohorts=cohorts,
         checks=checks,
         questions=tuple(one.model_dump(mode="json") for one in study.asked(profile)),
@@ -202,13 +237,15 @@ def _cohorts(study: Study, inputs: Mapping[str, Path]) -> Iterator[CohortSummary
         if not places:
             continue
         record = read_record(next(iter(places.values())))
-        dataset = next(iter(places.values())).parents[1] / "datasets" / record.inputs["dataset"]
+        root = next(iter(places.values())).parents[1]
+        images = record.inputs.get("dataset")
+        n_images = read_record(root / "datasets" / images).spec["n_images"] if images else 0
         yield CohortSummary(
             name=cohort.name,
             title=cohort.title,
             objective=cohort.objective,
             design=cohort.design,
-            n_images=int(read_record(dataset).spec["n_images"]),
+            n_images=int(n_images),
             batches=int(record.spec["n_batches"]),
             seeds=tuple(places),
             keys=tuple(path.name for path in places.values()),

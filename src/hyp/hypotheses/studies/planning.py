@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from hyp.datasets.designs import Design
-from hyp.datasets.sources import open_source
+from hyp.datasets.sources import open_source, part_of
 from hyp.datasets.specs import DatasetSpec
+from hyp.errors import HypError
 from hyp.hypotheses.aligning import (
     SIMULATED,
     VERSIONS,
@@ -21,7 +22,7 @@ from hyp.hypotheses.aligning import (
     alignment_step,
     recording_step,
 )
-from hyp.hypotheses.shared_steps import PlannedSteps, SharedSteps
+from hyp.hypotheses.shared_steps import PlannedSteps, SharedSteps, dataset_step
 from hyp.hypotheses.studies.declaration import (
     Alike,
     Closer,
@@ -34,8 +35,10 @@ from hyp.hypotheses.studies.declaration import (
     cohorts_of,
     score_of,
 )
+from hyp.hypotheses.studies.designing import untestable
 from hyp.metrics.neural.simulation import VENTRAL_STREAM
 from hyp.metrics.neural.specs import neural_metric
+from hyp.models.pretrained import resolve_pretrained
 from hyp.store import Step
 
 END = "end"
@@ -78,13 +81,15 @@ def plan_study(
     """
     settings = settings or {}
     profile = study.profile(profile_name, settings)
-    inputs = _StudySteps(profile, study).result_inputs()
+    reason = untestable(study, profile)
+    inputs = {} if reason else _StudySteps(profile, study).result_inputs()
     spec = {
         "study": study.model_dump(mode="json", exclude={"profiles"}),
         "profile": {"name": profile_name, **profile.model_dump(mode="json")},
+        "untestable": reason,
     }
     goal = Step("results", spec, inputs, VERSIONS["studies"], f"{study.name} ({profile_name})")
-    return StudyPlan(study, profile_name, profile, goal, "", settings)
+    return StudyPlan(study, profile_name, profile, goal, reason, settings)
 
 
 @dataclass
@@ -133,13 +138,51 @@ class _StudySteps(SharedSteps[StudySize]):
         return recording_step(spec, images, folder / RESPONSES)
 
     def seeds(self, cohort: Cohort) -> range:
-        return range(cohort.first_seed, cohort.first_seed + self.profile.n_seeds)
+        n_networks = len(cohort.weights) or self.profile.n_seeds
+        return range(cohort.first_seed, cohort.first_seed + n_networks)
 
     def model(self, cohort: Cohort, seed: int) -> Step:
+        if cohort.weights:
+            return self._existing(cohort, seed)
+        if cohort.natural:
+            label = f"{cohort.name}, seed {seed}"
+            return self.network(cohort.objective, self.photographs, seed, label)
         images = self.images(cohort.design, cohort.name, share=cohort.share)
         if not cohort.trained:
             return self.untrained(cohort.objective, images, seed)
         return self.network(cohort.objective, images, seed, f"{cohort.name}, seed {seed}")
+
+    @cached_property
+    def photographs(self) -> Step:
+        """The natural images that cohorts are trained on."""
+        if not self.profile.natural:
+            raise HypError(
+                "this study trains networks on natural images; say where they are, for instance "
+                "--set natural=imagenet:/data/imagenet or natural=classes:/data/photographs."
+            )
+        source = part_of(
+            open_source(self.profile.natural, image_size=self.profile.image_size), "train"
+        )
+        n_images = min(self.profile.n_images, source.capacity or self.profile.n_images)
+        spec = DatasetSpec(
+            source=source,
+            design=Design(),
+            seed=self.profile.data_seed,
+            n_images=n_images,
+            n_val=min(self.profile.n_val, n_images // 10),
+        )
+        return dataset_step(spec, "natural images")
+
+    def _existing(self, cohort: Cohort, seed: int) -> Step:
+        text = cohort.weights[seed - cohort.first_seed]
+        spec, place = resolve_pretrained(text, objective=cohort.objective)
+        return Step(
+            "models",
+            spec.model_dump(mode="json"),
+            version=VERSIONS["models"],
+            label=f"{cohort.name}, {text}",
+            places={"path": str(place)} if place else {},
+        )
 
     def result_inputs(self) -> dict[str, Step]:
         inputs: dict[str, Step] = {"stimuli": self.stimuli}

@@ -39,6 +39,8 @@ class Row(_Model):
     effect : {"difference", "correlation"}
     p, p_attainable, p_holm : float
         Uncorrected, the smallest that the design allows, and corrected over the family.
+    family : {"judged", "beside"}
+        Whether the rule reads it.
     p_equivalence, p_not_lower : float
         Where the rule has a margin.
     direction : int
@@ -67,6 +69,7 @@ class Row(_Model):
     p: float
     p_attainable: float
     p_holm: float
+    family: str = "judged"
     p_equivalence: float | None = None
     p_not_lower: float | None = None
     direction: int

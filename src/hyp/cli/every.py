@@ -1,0 +1,87 @@
+"""All hypotheses together: what they share, and reports of all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from hyp.cli.options import read_settings
+from hyp.cli.show import duration
+from hyp.errors import HypError
+from hyp.hypotheses.plans import AnyPlan, plan_hypothesis
+from hyp.hypotheses.registry import all_hypotheses
+from hyp.hypotheses.shared_steps import STAGES
+from hyp.hypotheses.timing import expected_seconds
+from hyp.store import Step, Store
+
+
+def every_plan(profile: str, settings: list[str] | None) -> tuple[list[AnyPlan], list[str]]:
+    """Plan every hypothesis that has a profile, and say why others are left out."""
+    hypotheses, problems = all_hypotheses()
+    plans, left_out = [], list(problems)
+    for hypothesis in hypotheses:
+        try:
+            plans.append(plan_hypothesis(hypothesis, profile, read_settings(settings)))
+        except HypError as error:
+            left_out.append(f"{hypothesis.name}: {error}")
+    if not plans:
+        raise HypError(f"no hypothesis can be run with the profile {profile!r}: {left_out[0]}")
+    return plans, left_out
+
+
+def sharing_table(plans: Sequence[AnyPlan], store: Store | None) -> RenderableType:
+    """Show what each plan would compute after those above it, and what it would cost alone."""
+    table = Table(box=None, header_style="bold")
+    table.add_column("hypothesis", overflow="fold")
+    for column in ("steps", "stored", "shared", "new networks", "alone", "together"):
+        table.add_column(column, justify="right")
+    planned: set[Step] = set()
+    total = 0.0
+    for plan in plans:
+        pending = plan.pending(store)
+        new = [step for step in pending if step not in planned]
+        planned.update(pending)
+        together = _seconds(plan, new, store)
+        total += together or 0.0
+        table.add_row(
+            plan.name + (" (untestable)" if plan.untestable else ""),
+            str(len(plan.steps)),
+            str(len(plan.steps) - len(pending)),
+            str(len(pending) - len(new)),
+            str(Counter(step.kind for step in new)["models"]),
+            duration(_seconds(plan, pending, store)),
+            duration(together),
+        )
+    return Group(
+        table,
+        Text(f"One core: {duration(total)} in all; steps of a stage run side by side."),
+        Text("Alone: without what hypotheses above it share. Networks are trained once."),
+    )
+
+
+def report_every(store: Store, profile: str | None, out: Path | None) -> Path:
+    """Write the report of every finished run, and the page that sums them up."""
+    from hyp.reports.making import make_report
+    from hyp.reports.overview import write_overview
+    from hyp.store.runs import all_runs
+
+    finished = {
+        (run.hypothesis, run.profile)
+        for run in all_runs(store.root)
+        if run.state == "finished" and profile in (None, run.profile)
+    }
+    if not finished:
+        raise HypError(f"{store.root} holds no finished run; start one with 'hyp run NAME'.")
+    for name, size in sorted(finished):
+        make_report(store, name, size)
+    return write_overview(store.root, out)
+
+
+def _seconds(plan: AnyPlan, steps: list[Step], store: Store | None) -> float | None:
+    seconds = [expected_seconds(plan, kind, steps, store).seconds for kind in STAGES]
+    return None if None in seconds else sum(s for s in seconds if s is not None)

@@ -1,0 +1,230 @@
+"""A study with every kind of question, from images to a verdict, on tiny networks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hyp.errors import HypError
+from hyp.hypotheses.plans import plan_hypothesis
+from hyp.hypotheses.running import run_plan
+from hyp.hypotheses.studies.declaration import (
+    KEYS,
+    Alignment,
+    Alike,
+    Closer,
+    Cohort,
+    Contrast,
+    Decoding,
+    Depth,
+    Performance,
+    Similarity,
+    Study,
+    StudySize,
+    Tracks,
+    Trend,
+)
+from hyp.hypotheses.studies.planning import plan_study
+from hyp.hypotheses.studies.result import load_networks, load_scores, load_similarities, load_study
+from hyp.metrics.gram_files import read_gram
+from hyp.metrics.similarity import similarity_matrix
+from hyp.stats.rules import DecisionRule, Prediction, Somewhere
+from hyp.store import Store
+
+LAYERS = ("conv", "relu")
+SIZE = StudySize(
+    summary="tiny",
+    image_size=16,
+    supersample=1,
+    n_images=96,
+    n_val=32,
+    n_stimuli=60,
+    n_recorded=60,
+    world="categories=4",
+    n_seeds=3,
+    backbone="tiny_backbone:make",
+    n_batches=4,
+    batch_size=16,
+    evaluate_every=1,
+    snapshots=(1, 2),
+    layers=LAYERS,
+    n_folds=2,
+    neural_metric="cka",
+    neural_protocol="published",
+)
+
+
+def cohort(name, first_seed, **fields):
+    return Cohort(
+        **{"name": name, "title": name, "objective": name, "first_seed": first_seed, **fields}
+    )
+
+
+def study(**fields):
+    declared = {
+        "name": "everything",
+        "title": "Everything",
+        "question": "Does everything work?",
+        "source": "here",
+        "predictions": {"yes": "it does"},
+        "cohorts": (
+            cohort("distance", 0),
+            cohort("category", 10),
+            cohort("half", 20, objective="distance", share=0.5),
+            cohort("untrained", 30, objective="distance", trained=False),
+        ),
+        "questions": (
+            Contrast(
+                name="decoding",
+                score=Decoding(latents=("rel_pos_x",)),
+                a="distance",
+                b=("untrained",),
+            ),
+            Contrast(
+                name="best", score=Alignment(), a="distance", b=("category", "half"), of=("IT",)
+            ),
+            Contrast(name="deep", score=Depth(), a="distance", b=("category",)),
+            Contrast(
+                name="learned", score=Performance(), a="distance", b=("half",), of=("distance",)
+            ),
+            Closer(name="closer", anchor="category", b="distance", c="untrained"),
+            Alike(
+                name="alike",
+                cohorts=("distance", "category"),
+                similarity=Similarity(measure="procrustes"),
+                layers=("relu",),
+            ),
+            Tracks(name="tracks", cohorts=("distance",)),
+            Trend(
+                name="trend",
+                score=Decoding(latents=("rel_pos_x",)),
+                sizes={"untrained": 1, "half": 2, "distance": 4},
+                unit="images",
+                layers=("relu",),
+            ),
+        ),
+        "rule": DecisionRule(
+            keys=KEYS,
+            predictions=(
+                Prediction(name="yes", claim="it does", needs=(Somewhere(direction="higher"),)),
+            ),
+        ),
+        "profiles": {"tiny": SIZE},
+    }
+    return Study(**{**declared, **fields})
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    plan = plan_hypothesis(study(), "tiny")
+    store = Store.create(tmp_path_factory.mktemp("study") / "store")
+    return plan, store, run_plan(plan, store)
+
+
+def test_every_question_has_its_rows(run):
+    result = load_study(run[2])
+    found = {}
+    for row in result.rows:
+        found.setdefault(row.question, []).append((row.of, row.layer))
+    regions = [("IT", ""), ("V1", ""), ("V2", ""), ("V4", "")]
+    assert {name: sorted(places) for name, places in found.items()} == {
+        "decoding": sorted(("rel_pos_x", layer) for layer in LAYERS),
+        "best": [("IT", "")],
+        "deep": regions,
+        "learned": [("distance", "")],
+        "closer": sorted(("cka", layer) for layer in LAYERS),
+        "alike": [("procrustes", "relu")],
+        "tracks": regions,
+        "trend": [("rel_pos_x", "relu")],
+    }
+    assert [row.n_a for row in result.rows if row.question == "tracks"] == [3] * 4
+    assert {row.family for row in result.rows} == {"judged"}
+    assert all(0 < row.p_attainable <= row.p <= row.p_holm <= 1 for row in result.rows)
+    assert any("simulated" in warning for warning in result.warnings)
+    assert {c.name: len(c.seeds) for c in result.cohorts} == dict.fromkeys(
+        ("distance", "category", "half", "untrained"), 3
+    )
+
+
+def test_scores_are_what_the_rows_say(run):
+    scores, result = load_scores(run[2]), load_study(run[2])
+    decoded = scores[(scores["kind"] == "decoding") & (scores["layer"] == "relu")]
+    means = decoded.groupby(["cohort", "seed"])["score"].mean().groupby("cohort").mean()
+    row = next(r for r in result.rows if r.question == "decoding" and r.layer == "relu")
+    assert row.difference == pytest.approx(means["distance"] - means["untrained"])
+    assert set(scores.loc[scores["kind"] == "alignment", "batches"]) == {1, 2, 4}
+    depths = scores[scores["kind"] == "depth"]
+    assert set(depths["score"]) <= {0.0, 1.0}
+    chosen = np.where(depths["score"] == 1.0, LAYERS[1], LAYERS[0])
+    assert (depths["chosen"].to_numpy() == chosen).all()
+
+
+def test_similarities_are_of_the_stored_grams(run):
+    plan, store, folder = run
+    step = plan.goal.inputs["similarity:cka"]
+    grams = [read_gram(store.path(one), "relu") for one in step.inputs.values()]
+    found = load_similarities(folder)["cka", "relu"]
+    assert np.allclose(found, similarity_matrix([lambda g=g: g for g in grams]), atol=1e-12)
+    assert load_networks(folder) == [role.partition(":")[0] for role in step.inputs]
+
+
+def test_a_part_of_the_images_is_the_first_of_them(run):
+    plan = run[0]
+    whole, half = (
+        plan.goal.inputs[f"model:{n}"].inputs["dataset"] for n in ("distance:0", "half:20")
+    )
+    assert half.spec["n_images"] == 32 + 32
+    assert half.spec["seed"] == whole.spec["seed"]
+
+
+def test_the_same_study_again_computes_nothing(run):
+    _, store, folder = run
+    assert plan_study(study(), "tiny").pending(store) == []
+    before = (folder / "study.json").read_bytes()
+    assert run_plan(plan_study(study(), "tiny"), store) == folder
+    assert (folder / "study.json").read_bytes() == before
+
+
+def test_networks_that_exist_join_a_cohort(run, tmp_path):
+    plan, store, _ = run
+    existing = tuple(str(store.path(plan.goal.inputs[f"model:category:{s}"])) for s in (10, 11, 12))
+    changed = study(
+        cohorts=(
+            cohort("distance", 0),
+            cohort("given", 40, objective="category", weights=existing),
+            cohort("untrained", 30, objective="distance", trained=False),
+        ),
+        questions=(
+            Closer(name="closer", anchor="distance", b="given", c="untrained", layers=("relu",)),
+        ),
+    )
+    again = run_plan(plan_study(changed, "tiny", {"alpha": "0.2"}), store)
+    mine = load_similarities(again)["cka", "relu"]
+    theirs = load_similarities(run[2])["cka", "relu"]
+    # The given networks are the category cohort, from its files.
+    assert np.allclose(mine[:3, 3:6], theirs[:3, 3:6], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"cohorts": (cohort("distance", 0), cohort("distance", 5))}, "have one name"),
+        ({"cohorts": (cohort("distance", 0),)}, "names no declared cohort with"),
+        ({"agrees": "no"}, "is none of the predictions"),
+    ],
+)
+def test_what_does_not_fit_is_refused(fields, reason):
+    with pytest.raises(ValueError, match=reason):
+        study(**fields)
+
+
+def test_settings_that_do_not_fit_are_one_sentence():
+    with pytest.raises(HypError, match="has no cohort 'animals'"):
+        plan_study(study(), "tiny", {"cohorts": "animals"})
+    with pytest.raises(HypError, match="no question of everything is about the cohorts untrained"):
+        plan_study(study(), "tiny", {"cohorts": "untrained"})
+    with pytest.raises(HypError, match="unknown neural metric"):
+        plan_study(study(), "tiny", {"neural_metric": "magic"})
+    natural = study(cohorts=(*study().cohorts[1:], cohort("distance", 0, natural=True)))
+    with pytest.raises(HypError, match="say where they are, for instance --set natural="):
+        plan_study(natural, "tiny")
