@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from hyp.errors import HypError
+from hyp.hypotheses.files import read_hypothesis
 from hyp.hypotheses.plans import plan_hypothesis
 from hyp.hypotheses.running import run_plan
 from hyp.hypotheses.studies.declaration import (
@@ -216,6 +219,29 @@ def test_networks_that_exist_join_a_cohort(run, tmp_path):
 def test_what_does_not_fit_is_refused(fields, reason):
     with pytest.raises(ValueError, match=reason):
         study(**fields)
+
+
+def test_a_study_is_read_from_a_file(tmp_path):
+    example = Path(__file__).parents[2] / "examples" / "identity_alignment.toml"
+    read = read_hypothesis(example)
+    assert isinstance(read, Study)
+    assert [question.kind for question in read.questions] == ["contrast"]
+    need = read.rule.predictions[0].needs[0]
+    assert (need.kind, need.direction, need.where) == (
+        *("somewhere", "higher"),
+        {"question": ("alignment",)},
+    )
+    assert plan_hypothesis(read, "laptop").untestable == ""
+    wrong = tmp_path / "wrong.toml"
+    for old, new, reason in (
+        ('b = ["category"]', 'b = ["dog"]', "names no declared cohort with 'dog'"),
+        ("in alignment", "in aliment", "names no declared question with 'aliment'"),
+        ("first_seed = 400", "first_sed = 400", r"line 17, cohorts.0.first_sed: unknown key; did"),
+        ("higher somewhere", "taller somewhere", "cannot read the need 'taller somewhere"),
+    ):
+        wrong.write_text(example.read_text().replace(old, new, 1))
+        with pytest.raises(HypError, match=reason):
+            read_hypothesis(wrong)
 
 
 def test_settings_that_do_not_fit_are_one_sentence():

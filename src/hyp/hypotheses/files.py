@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,12 +14,19 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from hyp.datasets.designs import FULL, Design
 from hyp.errors import HypError
 from hyp.hypotheses.declaration import FULL_CONDITION, Hypothesis, did_you_mean
+from hyp.hypotheses.studies.declaration import KEYS as STUDY_KEYS
+from hyp.hypotheses.studies.declaration import Study
 
 Place = tuple[int | str, ...]
 """Keys and indices that lead to a value of a file, such as ``("parts", 0, "latents")``."""
 
 SUFFIX = ".toml"
 
+
+_NEED = re.compile(
+    r"(?:(?P<direction>better|worse|higher|lower) (?P<kind>somewhere|nowhere)|not lower)"
+    r"(?: in (?P<question>.+))?"
+)
 
 KEYS = ("objective", "latent", "layer")
 """What tells the comparisons of a run apart."""
@@ -32,11 +40,13 @@ class _MisplacedError(HypError):
         self.place = place
 
 
-def read_hypothesis(path: Path | str) -> Hypothesis:
+def read_hypothesis(path: Path | str) -> Hypothesis | Study:
     """Read a hypothesis from a TOML file.
 
-    The file has the fields of `Hypothesis`. What a prediction needs may be written in
-    words: ``needs = ["better somewhere", "worse nowhere"]``. The claim of a prediction may
+    The file has the fields of `Hypothesis`, or those of a `Study` if it asks
+    ``[[questions]]``. What a prediction needs may be written in words: ``needs = ["better
+    somewhere", "worse nowhere"]``, of a study also ``"higher somewhere in QUESTION"`` and
+    ``"not lower"``. The claim of a prediction may
     be left out where ``[predictions]`` has one of that name.
 
     Raises
@@ -128,15 +138,21 @@ def _known(content: Any, place: Sequence[int | str]) -> Place:
     return tuple(known)
 
 
-def _validated(content: dict[str, Any]) -> Hypothesis:
+def _form(content: dict[str, Any]) -> type[Hypothesis] | type[Study]:
+    """Return which form a declaration has: a study asks questions."""
+    return Study if "questions" in content else Hypothesis
+
+
+def _validated(content: dict[str, Any]) -> Hypothesis | Study:
+    form = _form(content)
     try:
-        hypothesis = Hypothesis.model_validate(_spelt_out(content))
+        hypothesis = form.model_validate(_spelt_out(content))
     except ValidationError as error:
         raise _explained(error, content) from error
     except _MisplacedError:
         raise
     except HypError as error:
-        place = _culprit(Hypothesis, content, str(error)) or _misfit(content)
+        place = _culprit(form, content, str(error)) or _misfit(content)
         raise _MisplacedError(str(error), place) from error
     for name in hypothesis.profiles:
         try:
@@ -154,7 +170,7 @@ def _explained(error: ValidationError, content: dict[str, Any]) -> _MisplacedErr
     place = problem["loc"] or _misfit(content)
     reason = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
-        known = _keys_at(Hypothesis, place[:-1])
+        known = _keys_at(_form(content), place[:-1])
         reason = "unknown key" + (did_you_mean(str(place[-1]), known) if known else "")
     return _MisplacedError(reason, place)
 
@@ -232,7 +248,7 @@ def _spelt_out(content: dict[str, Any]) -> dict[str, Any]:
     rule = content.get("rule")
     if not isinstance(rule, dict):
         return content
-    spelt = {"keys": KEYS, **rule}
+    spelt = {"keys": STUDY_KEYS if _form(content) is Study else KEYS, **rule}
     if "mixed" in rule:
         spelt["mixed"] = _predicates(rule["mixed"], ("rule", "mixed"))
     if isinstance(rule.get("predictions"), list):
@@ -261,12 +277,16 @@ def _predicates(needs: Any, place: Place) -> Any:
     return [_predicate(need, place) if isinstance(need, str) else need for need in needs]
 
 
-def _predicate(text: str, place: Place) -> dict[str, str]:
-    direction, _, kind = text.partition(" ")
-    if direction not in ("better", "worse") or kind not in ("somewhere", "nowhere"):
+def _predicate(text: str, place: Place) -> dict[str, Any]:
+    read = _NEED.fullmatch(text)
+    if read is None:
         raise _MisplacedError(
             f"cannot read the need {text!r}; write 'better somewhere', 'better nowhere', "
-            "'worse somewhere' or 'worse nowhere'",
+            "'worse somewhere' or 'worse nowhere' (of a study 'higher', 'lower', 'not lower', and "
+            "'in QUESTION' after it)",
             place,
         )
-    return {"direction": direction, "kind": kind}
+    named = {"question": (read["question"],)} if read["question"] else {}
+    if read["kind"] is None:
+        return {"kind": "not lower", "where": named}
+    return {"direction": read["direction"], "kind": read["kind"], "where": named}
