@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zarr
 
 from _machine import write
 
@@ -154,8 +155,13 @@ def run_layers(n: int, size: int, folder: Path) -> dict[str, Any]:
         for name, output in last.items():
             flat = output.flatten(1).numpy()
             if name not in stored:
-                path, shape = folder / f"{name}.npy", (n, flat.shape[1])
-                stored[name] = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+                stored[name] = zarr.create_array(
+                    folder / name,
+                    shape=(n, flat.shape[1]),
+                    chunks=(50, min(flat.shape[1], 16_384)),
+                    dtype="float32",
+                    compressors=None,
+                )
             stored[name][first : first + len(flat)] = flat
     seconds["forward_and_write"] = time.perf_counter() - start
     cpu["forward_and_write"] = time.process_time() - used

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -62,24 +61,6 @@ def sharing_table(plans: Sequence[AnyPlan], store: Store | None) -> RenderableTy
         Text(f"One core: {duration(total)} in all; steps of a stage run side by side."),
         Text("Alone: without what hypotheses above it share. Networks are trained once."),
     )
-
-
-def report_every(store: Store, profile: str | None, out: Path | None) -> Path:
-    """Write the report of every finished run, and the page that sums them up."""
-    from hyp.reports.making import make_report
-    from hyp.reports.overview import write_overview
-    from hyp.store.runs import all_runs
-
-    finished = {
-        (run.hypothesis, run.profile)
-        for run in all_runs(store.root)
-        if run.state == "finished" and profile in (None, run.profile)
-    }
-    if not finished:
-        raise HypError(f"{store.root} holds no finished run; start one with 'hyp run NAME'.")
-    for name, size in sorted(finished):
-        make_report(store, name, size)
-    return write_overview(store.root, out)
 
 
 def _seconds(plan: AnyPlan, steps: list[Step], store: Store | None) -> float | None:

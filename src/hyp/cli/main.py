@@ -203,9 +203,11 @@ def report(
     if every:
         if name is not None or frozen is not None:
             raise HypError("--all reports every hypothesis; leave the name and --frozen away.")
-        from hyp.cli.every import report_every
+        from hyp.reports.making import make_all_reports
+        from hyp.reports.overview import overview_table
 
-        page = report_every(opened, profile, out)
+        page = make_all_reports(opened, profile, out)
+        console().print(overview_table(opened.root))
         console().print(f"overview: {page}", soft_wrap=True, highlight=False)
         return
     page = make_report(opened, name, profile, out, frozen)

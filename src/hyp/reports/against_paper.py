@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hyp.hypotheses import paper
 from hyp.reports.arrange import Part, Row
@@ -21,23 +21,38 @@ def claim_about(row: Row, hypothesis: str) -> Claim | None:
     return claims[0] if claims else None
 
 
-def paper_sentence(parts: Iterable[Part], hypothesis: str) -> str:
-    """Say how the significant differences stand to what the paper's text claims.
+class Agreement(NamedTuple):
+    """Comparisons in all, those the paper's text speaks of, and how the significant ones stand."""
+
+    comparisons: int
+    claimed: int
+    as_claimed: int
+    against: int
+
+
+def agreement_with_paper(parts: Iterable[Part], hypothesis: str) -> Agreement:
+    """Count how the significant differences stand to what the paper's text claims.
 
     The figures in question print no numbers, so it is directions that are compared.
-    Empty where the text speaks of none of the comparisons.
     """
     rows = [row for part in parts for panel in part.panels for row in panel.rows]
     claimed = [(row, claim) for row in rows if (claim := claim_about(row, hypothesis))]
-    if not claimed:
-        return ""
     agree = [
         (row.values.difference > 0) == (claim.better == "full")
         for row, claim in claimed
         if row.significant
     ]
+    return Agreement(len(rows), len(claimed), sum(agree), len(agree) - sum(agree))
+
+
+def paper_sentence(parts: Iterable[Part], hypothesis: str) -> str:
+    """Say what `agreement_with_paper` counts; empty where the text speaks of no comparison."""
+    found = agreement_with_paper(parts, hypothesis)
+    if not found.claimed:
+        return ""
     return (
-        f"Of these {len(rows)} comparisons the paper's text speaks of {len(claimed)}, in "
-        f"directions, without numbers: here {sum(agree)} differ significantly as it says, "
-        f"{len(agree) - sum(agree)} the other way, and {len(claimed) - len(agree)} are open."
+        f"Of these {found.comparisons} comparisons the paper's text speaks of {found.claimed}, in "
+        f"directions, without numbers: here {found.as_claimed} differ significantly as it says, "
+        f"{found.against} the other way, and "
+        f"{found.claimed - found.as_claimed - found.against} are open."
     )

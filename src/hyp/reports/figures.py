@@ -12,6 +12,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from hyp.hypotheses.result import LearningCurve, Series
 from hyp.reports.arrange import GROUPS, Panel, Row
+from hyp.reports.axes import Limits, finite, layer_axis, padded, tick
 from hyp.reports.svg import (
     FULL,
     INK,
@@ -24,8 +25,6 @@ from hyp.reports.svg import (
     to_svg,
 )
 from hyp.reports.words import latent_words, layer_words, metric_words, score, signed
-
-Limits = tuple[float, float]
 
 _COLOURS = {"full": FULL, "reduced": REDUCED}
 _MEANS_AT = {"full": -0.08, "reduced": 0.08, "untrained": 0.0}
@@ -48,9 +47,9 @@ def decoding_limits(panels: Iterable[Panel]) -> Limits:
         for panel in panels
         for series in panel.series.values()
         for scores in series.scores
-        for value in (*_finite(scores), *_reach(scores), series.chance)
+        for value in (*finite(scores), *_reach(scores), series.chance)
     ]
-    return _padded(values, below=0.05, above=0.14)
+    return padded(values, below=0.05, above=0.14)
 
 
 def decoding(panel: Panel, limits: Limits, name: str) -> str:
@@ -59,7 +58,7 @@ def decoding(panel: Panel, limits: Limits, name: str) -> str:
     with style():
         figure = new_figure(360, 290)
         axes = figure.add_axes((0.135, 0.09, 0.855, 0.81))
-        _layer_axis(axes, layers)
+        layer_axis(axes, layers)
         axes.set_ylim(*limits)
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
         axes.grid(axis="y")
@@ -94,8 +93,8 @@ def forest_limits(panels: Iterable[Panel]) -> Limits:
     for panel in panels:
         for row in panel.rows:
             shown = row.values
-            values += _finite((shown.difference, shown.ci_low, shown.ci_high))
-    low, high = _padded(values, below=0.06, above=0.06)
+            values += finite((shown.difference, shown.ci_low, shown.ci_high))
+    low, high = padded(values, below=0.06, above=0.06)
     return min(low, -high / 3), max(high, -low / 3)
 
 
@@ -112,7 +111,7 @@ def forest(panel: Panel, limits: Limits, name: str) -> str:
         axes.axvline(0, color=INK, linewidth=1)
         axes.set_yticks(range(len(panel.rows)), [layer_words(row.layer) for row in panel.rows])
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-        axes.xaxis.set_major_formatter(lambda value, _: _tick(value))
+        axes.xaxis.set_major_formatter(lambda value, _: tick(value))
         axes.set_xlabel(f"Difference in {metric_words(panel.metric) or 'score'}, full − reduced")
         for y, row in enumerate(panel.rows):
             _effect(axes, y, row)
@@ -141,8 +140,7 @@ def learning_limits(curves: Iterable[LearningCurve]) -> Limits:
             *(loss for _, loss in curve.held_out),
         )
     ]
-    finite = _finite(values)
-    return 0.0, 1.06 * max(finite, default=1.0) or 1.0
+    return 0.0, 1.06 * max(finite(values), default=1.0) or 1.0
 
 
 def learning(curves: Sequence[LearningCurve], group: str, limits: Limits, name: str) -> str:
@@ -170,7 +168,7 @@ def learning(curves: Sequence[LearningCurve], group: str, limits: Limits, name: 
                 axes.plot(
                     x, y, color=colour, linewidth=1.6, marker="o", markersize=3, gid="hyp-held-out"
                 )
-        for baseline in sorted({curve.baseline for curve in curves if _finite([curve.baseline])}):
+        for baseline in sorted({curve.baseline for curve in curves if finite([curve.baseline])}):
             axes.axhline(baseline, color=INK, linewidth=1.2, linestyle=(0, (5, 3)))
         handles = [
             Line2D([], [], color=colour, linewidth=0.8, alpha=0.6, label="training"),
@@ -198,22 +196,9 @@ def _layers(panel: Panel) -> tuple[str, ...]:
     return tuple(row.layer for row in panel.rows)
 
 
-def _layer_axis(axes: Any, layers: Sequence[str]) -> None:
-    labels = [layer_words(layer) for layer in layers]
-    crowded = len(labels) * max(map(len, labels), default=0) > 56
-    margin = max(0.5, (4 - len(layers)) / 2)
-    axes.set_xlim(-margin, len(layers) - 1 + margin)
-    axes.set_xticks(range(len(layers)), labels, fontsize=9 if crowded else 10)
-    if crowded:
-        for label in axes.get_xticklabels():
-            label.set(rotation=40, ha="right", rotation_mode="anchor")
-        box = axes.get_position()
-        axes.set_position((box.x0, box.y0 + 0.07, box.width, box.height - 0.07))
-
-
 def _chance(axes: Any, panel: Panel) -> None:
     chances = {series.chance for series in panel.series.values()}
-    for chance in sorted(_finite(chances)):
+    for chance in sorted(finite(chances)):
         axes.axhline(chance, color=MUTED, linewidth=1, zorder=1)
         axes.annotate(
             "chance",
@@ -229,14 +214,14 @@ def _chance(axes: Any, panel: Panel) -> None:
 def _curve(axes: Any, series: Series, group: str, layers: Sequence[str]) -> None:
     look = _LINES[group]
     if group == "pixels":
-        values = _finite(value for scores in series.scores for value in scores)
+        values = finite(value for scores in series.scores for value in scores)
         if values:
             axes.axhline(fmean(values), zorder=1.5, gid="hyp-pixels", **look)
         return
     places, means, spreads = [], [], []
     seeds_x, seeds_y = [], []
     for layer, scores in zip(series.layers, series.scores, strict=False):
-        values = _finite(scores)
+        values = finite(scores)
         if layer not in layers or not values:
             continue
         place = layers.index(layer)
@@ -288,7 +273,7 @@ def _significance(axes: Any, panel: Panel, layers: Sequence[str]) -> None:
                 panel.series[group].layers, panel.series[group].scores, strict=False
             )
             if layer == row.layer
-            for value in (*_finite(values), *_reach(values))
+            for value in (*finite(values), *_reach(values))
         ]
         place = layers.index(row.layer)
         height = max(scores, default=low) + 0.055 * (high - low)
@@ -320,7 +305,7 @@ def _effect(axes: Any, y: int, row: Row) -> None:
     if not math.isfinite(shown.difference):
         return
     colour = _COLOURS["full" if shown.difference > 0 else "reduced"] if row.significant else INK
-    ends = _finite((shown.ci_low, shown.ci_high))
+    ends = finite((shown.ci_low, shown.ci_high))
     if len(ends) == 2:
         axes.plot(ends, (y, y), color=colour, linewidth=2, solid_capstyle="butt")
     axes.plot(
@@ -343,29 +328,13 @@ def _thinned(points: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
     return [(fmean(x for x, _ in part), fmean(y for _, y in part)) for part in blocks]
 
 
-def _finite(values: Iterable[float | None]) -> list[float]:
-    return [value for value in values if value is not None and math.isfinite(value)]
-
-
 def _reach(scores: Iterable[float]) -> tuple[float, ...]:
     """Return the two ends of the error bar over `scores`."""
-    values = _finite(scores)
+    values = finite(scores)
     if len(values) < 2:
         return ()
     centre, spread = fmean(values), stdev(values)
     return centre - spread, centre + spread
-
-
-def _padded(values: Iterable[float], below: float, above: float) -> Limits:
-    finite = _finite(values)
-    low, high = min(finite, default=0.0), max(finite, default=1.0)
-    span = high - low or 1.0
-    return low - below * span, high + above * span
-
-
-def _tick(value: float) -> str:
-    text = f"{value:.3f}".rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "0") else text.replace("-", "−")
 
 
 def _describe_decoding(panel: Panel) -> str:
@@ -373,13 +342,13 @@ def _describe_decoding(panel: Panel) -> str:
     for group in panel.series:
         series = panel.series[group]
         if group == "pixels":
-            values = _finite(value for scores in series.scores for value in scores)
+            values = finite(value for scores in series.scores for value in scores)
             told += [f"pixels: {score(fmean(values), 2)}"] if values else []
             continue
         means = [
-            f"{layer_words(layer)} {score(fmean(_finite(values)), 2)}"
+            f"{layer_words(layer)} {score(fmean(finite(values)), 2)}"
             for layer, values in zip(series.layers, series.scores, strict=False)
-            if _finite(values)
+            if finite(values)
         ]
         told.append(f"{group}: {', '.join(means)}")
     found = [layer_words(row.layer) for row in panel.rows if row.significant]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hyp.errors import HypError
 from hyp.hypotheses.freezing import (
     AgainstFrozen,
     default_file,
@@ -13,7 +14,10 @@ from hyp.hypotheses.freezing import (
     not_frozen,
     read_frozen,
 )
+from hyp.hypotheses.studies.result import is_study
+from hyp.reports.overview import overview, report_folder, write_overview
 from hyp.reports.page import write_report
+from hyp.reports.study_page import write_study_report
 from hyp.store import Record, Store
 from hyp.store.artifacts import read_record, readable_disk_errors
 from hyp.store.runs import Run, latest_run
@@ -52,16 +56,47 @@ def make_report(
     """
     run = latest_run(store.root, hypothesis, profile)
     records = _records(store, run)
-    against = _against_frozen(frozen, run, records)
-    folder = out or store.root / "reports" / f"{run.hypothesis}-{run.profile}"
+    result = store.root / "results" / run.goal
+    study = is_study(result)
+    against = None if study else _against_frozen(frozen, run, records)
+    if study and frozen is not None:
+        raise HypError(
+            f"{run.hypothesis} is a study, which cannot be frozen yet; leave out {frozen}."
+        )
+    write = write_study_report if study else write_report
+    folder = out or report_folder(store.root, run)
     with readable_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        return write_report(
-            store.root / "results" / run.goal,
-            folder,
-            provenance=provenance(run, records),
-            frozen=against,
-        )
+        return write(result, folder, provenance=provenance(run, records), frozen=against)
+
+
+def make_all_reports(store: Store, profile: str | None = None, out: Path | None = None) -> Path:
+    """Write the reports of a store's hypotheses and profiles, and the page over all of them.
+
+    Runs whose result cannot be read get no report; the page says so.
+
+    Parameters
+    ----------
+    store : Store
+    profile : str or None
+        Writes the reports of this one alone; the page is over all of them.
+    out : Path or None
+        Folder for the page; None takes ``reports`` in the store, where the reports go.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    HypError
+        If nothing was run, or a folder cannot be written.
+    """
+    for line in overview(store.root, store.root).lines:
+        if profile in (None, line.run.profile):
+            make_report(store, line.run.hypothesis, line.run.profile)
+    return write_overview(store.root, out)
 
 
 def _records(store: Store, run: Run) -> list[Record]:

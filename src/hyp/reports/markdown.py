@@ -10,7 +10,7 @@ from hyp.hypotheses.result import Result
 from hyp.reports import words
 from hyp.reports.against_paper import claim_about, paper_sentence
 from hyp.reports.arrange import Part, Row, parts, sizes
-from hyp.stats.verdict import Verdict
+from hyp.stats.verdict import Check, Verdict
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#])")
 _INSIDE_WORD = re.compile(r"(?<=\w)\\_(?=\w)")
@@ -23,26 +23,23 @@ def markdown(
     warnings = [frozen.sentence] if frozen and frozen.same is False else []
     warnings += result.warnings
     blocks = [
-        f"# {_text(result.title)}",
-        _text(result.question),
-        _bullets(f"**{_text(k)}**: {_text(v)}" for k, v in result.predictions.items()),
-        f"## Verdict: {_outcome(result.verdict)}",
-        f"**{_text(result.verdict.sentence)}**",
+        f"# {escaped(result.title)}",
+        escaped(result.question),
+        bullets(f"**{escaped(k)}**: {escaped(v)}" for k, v in result.predictions.items()),
+        f"## Verdict: {outcome_words(result.verdict)}",
+        f"**{escaped(result.verdict.sentence)}**",
         words.outcome_meaning(result.verdict.outcome),
-        _bullets(map(_text, result.verdict.reasons)),
+        bullets(map(escaped, result.verdict.reasons)),
         "By question:" if result.verdict.parts else "",
-        _bullets(
-            f"**{_text(words.plain(part.name))}**, {_outcome(part)}: {_text(part.sentence)}"
-            for part in result.verdict.parts
-        ),
-        f"Decision rule: {_text(result.rule)}",
-        *_checks(result),
+        bullets(map(part_words, result.verdict.parts)),
+        f"Decision rule: {escaped(result.rule)}",
+        *checks_blocks(result.checks),
         *(block for part in parts(result) for block in _comparisons(part, result.hypothesis)),
         *_against_paper(result),
         "## Why the two protocols differ",
-        _text(result.protocol_difference),
-        _bullets(
-            f"{name}: **{_outcome(verdict)}**. {_text(verdict.sentence)}"
+        escaped(result.protocol_difference),
+        bullets(
+            f"{name}: **{outcome_words(verdict)}**. {escaped(verdict.sentence)}"
             for name, verdict in (
                 ("Recommended", result.verdict),
                 ("Published", result.published_verdict),
@@ -50,28 +47,33 @@ def markdown(
         ),
         "“Not significant” does not mean “equal”: it means that these networks leave the "
         "direction open.",
-        *(["## Before you believe it", _bullets(map(_text, warnings))] if warnings else []),
-        *_provenance(result, provenance),
-        *(_frozen(frozen) if frozen else []),
+        *(["## Before you believe it", bullets(map(escaped, warnings))] if warnings else []),
+        *provenance_blocks(
+            f"{result.hypothesis}, profile {result.profile}, after {result.source}",
+            result.settings,
+            provenance,
+        ),
+        *(frozen_blocks(frozen) if frozen else []),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _checks(result: Result) -> list[str]:
+def checks_blocks(checks: Iterable[Check]) -> list[str]:
+    """Write the manipulation checks; nothing where none were made."""
     rows = [
         (
             "passed" if check.passed else "**failed**",
-            _text(check.name),
+            escaped(check.name),
             words.number(check.value),
             words.number(check.threshold),
-            _text(check.sentence),
+            escaped(check.sentence),
         )
-        for check in result.checks
+        for check in checks
     ]
     if not rows:
         return []
     header = ("Check", "What", "Measured", "Threshold", "Finding")
-    return ["## Manipulation checks", _table(header, "llrrl", rows)]
+    return ["## Manipulation checks", table(header, "llrrl", rows)]
 
 
 def _comparisons(part: Part, hypothesis: str) -> list[str]:
@@ -105,15 +107,15 @@ def _comparisons(part: Part, hypothesis: str) -> list[str]:
         if sizes(part, protocol)
     )
     return [
-        f"## Comparisons: {_text(words.plain(part.name))}",
+        f"## Comparisons: {escaped(words.plain(part.name))}",
         f"Compared: {compared}. Bold: significant.",
-        _table(tuple(map(_text, header)), "llrrrrrrrrl", [tuple(map(str, row)) for row in rows]),
+        table(tuple(map(escaped, header)), "llrrrrrrrrl", [tuple(map(str, row)) for row in rows]),
     ]
 
 
 def _against_paper(result: Result) -> list[str]:
     sentence = paper_sentence(parts(result), result.hypothesis)
-    return [_text(sentence)] if sentence else []
+    return [escaped(sentence)] if sentence else []
 
 
 def _row(row: Row) -> tuple[str, ...]:
@@ -122,48 +124,52 @@ def _row(row: Row) -> tuple[str, ...]:
     if one is not None:
         judged = (
             f"{words.signed(one.difference)} "
-            f"{_text(words.interval(one.ci_low, one.ci_high, sign=True))}",
+            f"{escaped(words.interval(one.ci_low, one.ci_high, sign=True))}",
             words.score(one.ps, 2),
-            _text(words.p_value(one.p)),
-            _text(words.p_value(one.p_attainable)),
-            _bold(_text(words.p_value(one.p_holm)), one.significant),
+            escaped(words.p_value(one.p)),
+            escaped(words.p_value(one.p_attainable)),
+            bold(escaped(words.p_value(one.p_holm)), one.significant),
         )
     return (
         words.layer_words(row.layer),
         words.score(shown.mean_full),
         words.score(shown.mean_reduced),
         *judged,
-        _bold(_text(words.p_value(two.p)), two.significant) if two else words.MISSING,
+        bold(escaped(words.p_value(two.p)), two.significant) if two else words.MISSING,
     )
 
 
-def _provenance(result: Result, provenance: Mapping[str, object]) -> list[str]:
+def provenance_blocks(
+    named: str, settings: Mapping[str, object], provenance: Mapping[str, object]
+) -> list[str]:
+    """Write what made a result; `named` is the hypothesis with its profile and source."""
     facts = {
-        "Hypothesis": f"{result.hypothesis}, profile {result.profile}, after {result.source}",
+        "Hypothesis": named,
         "Command": provenance.get("command"),
         "Started": provenance.get("started"),
         "Finished": provenance.get("finished"),
         "Took": words.duration(provenance.get("wall_seconds")),
         "Software": _pairs(provenance.get("versions")),
         "Machine": _pairs(provenance.get("machine")),
-        "Settings": _pairs(result.settings),
+        "Settings": _pairs(settings),
     }
-    told = (f"{key}: {_text(str(value))}" for key, value in facts.items() if value)
-    return ["## Provenance", _bullets(told)]
+    told = (f"{key}: {escaped(str(value))}" for key, value in facts.items() if value)
+    return ["## Provenance", bullets(told)]
 
 
-def _frozen(frozen: AgainstFrozen) -> list[str]:
+def frozen_blocks(frozen: AgainstFrozen) -> list[str]:
+    """Write how a run stands to its frozen declaration."""
     if frozen.file is None:
-        return [_text(frozen.sentence)]
+        return [escaped(frozen.sentence)]
     told = (
-        f"**{_text(frozen.sentence)}**",
-        _text(frozen.timing),
-        *map(_text, frozen.notes),
-        f"{_text(frozen.file)}, SHA-256 of the declaration `{frozen.declaration_sha256}`",
+        f"**{escaped(frozen.sentence)}**",
+        escaped(frozen.timing),
+        *map(escaped, frozen.notes),
+        f"{escaped(frozen.file)}, SHA-256 of the declaration `{frozen.declaration_sha256}`",
     )
-    rows = [(_text(d.field), _text(d.frozen), _text(d.ran)) for d in frozen.differences]
-    table = [_table(("Field", "Frozen", "Ran"), "lll", rows)] if rows else []
-    return ["### Frozen declaration", _bullets(told), *table]
+    rows = [(escaped(d.field), escaped(d.frozen), escaped(d.ran)) for d in frozen.differences]
+    rows_table = [table(("Field", "Frozen", "Ran"), "lll", rows)] if rows else []
+    return ["### Frozen declaration", bullets(told), *rows_table]
 
 
 def _pairs(mapping: object) -> str:
@@ -172,24 +178,33 @@ def _pairs(mapping: object) -> str:
     return ", ".join(f"{key} {value}" for key, value in mapping.items())
 
 
-def _outcome(verdict: Verdict) -> str:
+def part_words(part: Verdict) -> str:
+    """Write the verdict on one part: its name, outcome and sentence."""
+    return f"**{escaped(words.plain(part.name))}**, {outcome_words(part)}: {escaped(part.sentence)}"
+
+
+def outcome_words(verdict: Verdict) -> str:
+    """Name an outcome with the prediction that is supported."""
     name = words.outcome_words(verdict.outcome)
-    return f"{name} ({_text(verdict.prediction)})" if verdict.prediction else name
+    return f"{name} ({escaped(verdict.prediction)})" if verdict.prediction else name
 
 
-def _bold(text: str, bold: bool) -> str:
-    return f"**{text}**" if bold else text
+def bold(text: str, wanted: bool) -> str:
+    """Embolden a text if that is wanted."""
+    return f"**{text}**" if wanted else text
 
 
-def _bullets(lines: Iterable[str]) -> str:
+def bullets(lines: Iterable[str]) -> str:
+    """Write a list."""
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _table(header: Sequence[str], alignment: str, rows: Iterable[Sequence[str]]) -> str:
+def table(header: Sequence[str], alignment: str, rows: Iterable[Sequence[str]]) -> str:
+    """Write a table; `alignment` has an ``l`` or ``r`` for every column."""
     rule = ["---:" if side == "r" else ":---" for side in alignment]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
     """Escape what Markdown or HTML would take for markup; one line."""
     return _INSIDE_WORD.sub("_", _SPECIAL.sub(r"\\\1", " ".join(text.split())))

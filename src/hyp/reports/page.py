@@ -21,7 +21,7 @@ from hyp.reports.templating import publish, template
 PAGE_FILE = "index.html"
 JSON_FILE = "report.json"
 MARKDOWN_FILE = "report.md"
-_PROVENANCE = (
+PROVENANCE = (
     "spec",
     "keys",
     "versions",
@@ -131,7 +131,7 @@ def page(
         result=result,
         parts=parts,
         strips=strips,
-        provenance={name: provenance.get(name) for name in _PROVENANCE},
+        provenance={name: provenance.get(name) for name in PROVENANCE},
         frozen=frozen,
         decoding=_decoding(parts),
         forests=_forests(parts),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from hyp.reports.svg import (
@@ -16,10 +19,11 @@ from hyp.reports.svg import (
     style,
     to_svg,
 )
-from hyp.stats.scaling import ScalingComparison, scaling_band
+from hyp.stats.scaling import ScalingComparison, ScalingFit, scaling_band
 
 _LOOKS = ((FULL, "-", 0.22), (REDUCED, (0, (5, 2)), 0.0), (REFERENCE, (0, (1, 1.5)), 0.0))
 _POINTS = 80
+_FEW_TICKS_BELOW = 2.0
 
 
 def scaling_svg(
@@ -48,33 +52,63 @@ def scaling_svg(
     str
         One ``<svg>`` element in the page's colours.
     """
-    best = compared.best
-    at = np.geomspace(best.sizes[0], best.sizes[-1], _POINTS)
+    return laws_svg(
+        compared.fits,
+        compared.weights,
+        sizes,
+        scores,
+        name,
+        unit=unit,
+        score=score,
+        told=compared.sentence,
+    )
+
+
+def laws_svg(
+    fits: Sequence[ScalingFit],
+    weights: Sequence[float],
+    sizes: ArrayLike,
+    scores: ArrayLike,
+    name: str,
+    *,
+    unit: str,
+    score: str,
+    told: str,
+    head: str = "",
+    note: str = "",
+) -> str:
+    """Draw every seed's score by size with the laws that were fitted, the first one's band.
+
+    Parameters
+    ----------
+    fits : sequence of ScalingFit
+        The best first; empty draws the scores and their means alone.
+    weights : sequence of float
+        Akaike weights of the fits; empty where they were not weighed.
+    sizes, scores, name, unit, score
+        As in `scaling_svg`.
+    told : str
+        What a reader who cannot see the figure is told.
+    head, note : str
+        Written above the axes, and into their corner.
+    """
+    size, value = np.asarray(sizes, dtype=float), np.asarray(scores, dtype=float)
     with style():
-        figure = new_figure(400, 300)
-        axes = figure.add_axes((0.13, 0.16, 0.85, 0.72))
+        figure = new_figure(400, 300 if not head else 318)
+        top = 0.72 if not head else 0.69
+        axes = figure.add_axes((0.13, 0.16, 0.85, top))
         axes.set_xscale("log")
-        for fit, (colour, line, shade), weight in zip(
-            compared.fits, _LOOKS, compared.weights, strict=True
-        ):
-            drawn = scaling_band(fit, at)
-            label = f"{fit.law} ({weight:.0%})"
-            axes.plot(at, drawn.curve, color=colour, linestyle=line, linewidth=1.8, label=label)
-            if shade:
-                axes.fill_between(
-                    at,
-                    drawn.low,
-                    drawn.high,
-                    color=colour,
-                    alpha=shade,
-                    linewidth=0,
-                    gid="hyp-band",
-                )
-        if np.isfinite(best.begins) and best.sizes[0] < best.begins < best.sizes[-1]:
-            axes.axvline(best.begins, color=MUTED, linewidth=1)
+        for index, fit in enumerate(fits):
+            _law(axes, fit, index, f" ({weights[index]:.0%})" if weights else "")
+        if fits and fits[0].sizes[0] < fits[0].begins < fits[0].sizes[-1]:
+            axes.axvline(fits[0].begins, color=MUTED, linewidth=1)
+        if not fits:
+            at = np.unique(size)
+            means = [value[size == one].mean() for one in at]
+            axes.plot(at, means, color=FULL, linewidth=1.8, label="mean")
         axes.plot(
-            np.asarray(sizes, dtype=float),
-            np.asarray(scores, dtype=float),
+            size,
+            value,
             linestyle="none",
             marker="o",
             markersize=4,
@@ -86,13 +120,33 @@ def scaling_svg(
         axes.grid(axis="y")
         axes.set_xlabel(unit)
         axes.set_ylabel(score)
+        if np.ptp(np.log10(size)) < _FEW_TICKS_BELOW:
+            axes.set_xticks(np.unique(size), [f"{one:g}" for one in np.unique(size)])
+            axes.minorticks_off()
         figure.legend(
             loc="upper left",
-            bbox_to_anchor=(0.08, 1.01),
+            bbox_to_anchor=(0.08, 1.01 if not head else 0.95),
             ncols=3,
             fontsize=10,
             columnspacing=1.1,
             handlelength=2.0,
             handletextpad=0.5,
         )
-        return to_svg(figure, name, compared.sentence)
+        if head:
+            figure.text(0.13, 0.955, head, fontsize=10.5, color=INK)
+        if note:
+            figure.text(*(0.99, 0.02), note, ha="right", fontsize=9.5, color=MUTED, style="italic")
+        return to_svg(figure, name, told)
+
+
+def _law(axes: Axes, fit: ScalingFit, index: int, weight: str) -> None:
+    colour, line, shade = _LOOKS[index]
+    at = np.geomspace(fit.sizes[0], fit.sizes[-1], _POINTS)
+    drawn = scaling_band(fit, at)
+    axes.plot(
+        at, drawn.curve, color=colour, linestyle=line, linewidth=1.8, label=f"{fit.law}{weight}"
+    )
+    if shade:
+        axes.fill_between(
+            at, drawn.low, drawn.high, color=colour, alpha=shade, linewidth=0, gid="hyp-band"
+        )

@@ -18,6 +18,8 @@ FULL = "#000004"
 REDUCED = "#000005"
 REFERENCE = "#000006"
 PAPER = "#000007"
+SERIES = (FULL, REDUCED, "#000008", "#000009", "#00000a", "#00000b", "#00000c")
+"""Colours of cohorts, told apart by eyes that see no red or green with the marks beside them."""
 
 _VARIABLES = {
     INK: "var(--ink)",
@@ -27,6 +29,7 @@ _VARIABLES = {
     REDUCED: "var(--reduced)",
     REFERENCE: "var(--reference)",
     PAPER: "var(--ground)",
+    **{colour: f"var(--series-{place})" for place, colour in enumerate(SERIES) if place > 1},
 }
 _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",

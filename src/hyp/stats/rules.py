@@ -414,6 +414,14 @@ def _decide(
         return "equivalent", None, sentence
     names = " nor ".join(prediction.name for prediction in rule.predictions)
     lead = f"Neither {names} is supported" if len(rule.predictions) > 1 else f"No case for {names}"
+    significant = [row for row in comparisons if row["significant"]]
+    if significant:
+        found = _listed(_places(significant, rule.keys))
+        return (
+            "inconclusive",
+            None,
+            f"{lead}: what was found ({found}) is not what one of them needs.",
+        )
     smallest = min(comparison["p_holm"] for comparison in comparisons)
     return (
         "inconclusive",
@@ -442,7 +450,8 @@ def _reason(name: str, row: Comparison, p_word: str) -> str:
     interval = ""
     if "ci_low" in row:
         interval = f" (95 % interval {row['ci_low']:+.3g} to {row['ci_high']:+.3g})"
-    return f"{name} differs: {row['difference']:+.3g}{interval}, {p_word} = {row['p_holm']:.2g}."
+    verb = "correlates" if row.get("effect") == "correlation" else "differs"
+    return f"{name} {verb}: {row['difference']:+.3g}{interval}, {p_word} = {row['p_holm']:.2g}."
 
 
 def _words(

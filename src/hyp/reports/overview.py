@@ -1,0 +1,267 @@
+"""One page, and one table, over all hypotheses of a store."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from hyp.errors import HypError
+from hyp.hypotheses.paper import published_claims
+from hyp.hypotheses.registry import BUILT_IN
+from hyp.hypotheses.result import Comparison, Result
+from hyp.hypotheses.studies.result import StudyResult, is_study, load_study
+from hyp.reports import words
+from hyp.reports.against_paper import agreement_with_paper, paper_sentence
+from hyp.reports.arrange import parts
+from hyp.reports.load import load_result
+from hyp.reports.study_words import AGREEMENT, strongest, strongest_words
+from hyp.reports.summary import outcome_text
+from hyp.reports.templating import publish, template
+from hyp.stats.verdict import Verdict
+from hyp.store.artifacts import readable_disk_errors
+from hyp.store.runs import Run, all_runs
+
+PAGE_FILE = "index.html"
+
+_UNTESTED = ("untestable", "invalid")
+_OPEN = ("inconclusive", "mixed")
+
+
+@dataclass(frozen=True)
+class Line:
+    """The latest finished run of a hypothesis under a profile, in words.
+
+    Attributes
+    ----------
+    run : Run
+    title : str
+        What the hypothesis asks.
+    verdict : Verdict
+    effect : str
+        The largest significant effect, or the largest, with its interval; empty where nothing
+        was compared.
+    published : str
+        What was published about it; empty where nothing was.
+    agrees : bool or None
+        Whether the verdict agrees with that; None where it decides nothing about it.
+    warnings : int
+        How many the report gives.
+    link : str
+        Address of the report, relative to the page; empty where there is none.
+    """
+
+    run: Run
+    title: str
+    verdict: Verdict
+    effect: str
+    published: str
+    agrees: bool | None
+    warnings: int
+    link: str = ""
+
+    @property
+    def against_published(self) -> str:
+        """How the verdict stands to what was published."""
+        return AGREEMENT[self.agrees] if self.published else "nothing was published about it"
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All hypotheses of a store that were run.
+
+    Attributes
+    ----------
+    lines : tuple of Line
+        hyp's own in the order of the paper, then others by name.
+    problems : tuple of str
+        Runs whose result cannot be read, and why.
+    unfinished : tuple of Run
+        Of what has no finished run, the latest.
+    """
+
+    lines: tuple[Line, ...]
+    problems: tuple[str, ...]
+    unfinished: tuple[Run, ...]
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """How many hypotheses came to each outcome, in words."""
+        counted = Counter(line.verdict.outcome for line in self.lines)
+        return {words.outcome_words(outcome): n for outcome, n in counted.most_common()}
+
+
+def write_overview(store_root: Path, out: Path | None = None) -> Path:
+    """Write one page over the latest finished run of every hypothesis and profile of a store.
+
+    It needs nothing beside it; reports are linked where they lie in the store. The same store
+    gives the same bytes.
+
+    Parameters
+    ----------
+    store_root : Path
+    out : Path or None
+        Folder for ``index.html``; None takes ``reports`` in the store.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    HypError
+        If nothing was run, or the folder cannot be written.
+    """
+    folder = out or store_root / "reports"
+    seen = overview(store_root, folder)
+    text = template("overview.html.j2").render(
+        seen=seen,
+        contradicting=[line for line in seen.lines if line.published and line.agrees is False],
+        untested=[line for line in seen.lines if line.verdict.outcome in _UNTESTED],
+        undecided=[line for line in seen.lines if line.verdict.outcome in _OPEN],
+    )
+    with readable_disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        publish(folder / PAGE_FILE, text)
+    return folder / PAGE_FILE
+
+
+def overview_table(store_root: Path) -> Table:
+    """Show the latest finished run of every hypothesis and profile, 80 columns wide.
+
+    Raises
+    ------
+    HypError
+        If nothing was run.
+    """
+    seen = overview(store_root, store_root)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_lines=True)
+    table.add_column("hypothesis", overflow="fold", min_width=21, max_width=21)
+    table.add_column("verdict", overflow="fold", min_width=14, max_width=16)
+    table.add_column("largest effect", overflow="fold")
+    table.add_column("published", overflow="fold", max_width=13)
+    marks = {True: "✓ agrees", False: "✗ contradicts", None: "· open"}
+    for line in seen.lines:
+        table.add_row(
+            Text(line.run.hypothesis, style="bold").append(
+                f"\n{line.run.profile}", style="not bold"
+            ),
+            outcome_text(line.verdict),
+            Text(line.effect or words.MISSING),
+            marks[line.agrees] if line.published else words.MISSING,
+        )
+    told = [*seen.problems, *map(unfinished_words, seen.unfinished)]
+    if told:
+        table.caption = Text("\n".join(told))
+        table.caption_justify = "left"
+    return table
+
+
+def overview(store_root: Path, page_folder: Path) -> Overview:
+    """Read the latest finished run of every hypothesis and profile of a store.
+
+    Parameters
+    ----------
+    store_root : Path
+    page_folder : Path
+        Where links to reports start.
+
+    Raises
+    ------
+    HypError
+        If nothing was run.
+    """
+    finished: dict[tuple[str, str], Run] = {}
+    latest: dict[tuple[str, str], Run] = {}
+    for run in all_runs(store_root):
+        latest[run.hypothesis, run.profile] = run
+        if run.state == "finished":
+            finished[run.hypothesis, run.profile] = run
+    if not latest:
+        raise HypError(f"{store_root} holds no run; start one with 'hyp run NAME'.")
+    lines, problems = [], []
+    for _, run in sorted(finished.items(), key=_declared_order):
+        try:
+            lines.append(_line(store_root, run, page_folder))
+        except HypError as error:
+            problems.append(f"{run.hypothesis}, profile {run.profile}: {error}")
+    missing = {place: run for place, run in latest.items() if place not in finished}
+    unfinished = tuple(run for _, run in sorted(missing.items(), key=_declared_order))
+    return Overview(tuple(lines), tuple(problems), unfinished)
+
+
+def report_folder(store_root: Path, run: Run) -> Path:
+    """Return the folder in a store that a run's report goes to."""
+    return store_root / "reports" / f"{run.hypothesis}-{run.profile}"
+
+
+def unfinished_words(run: Run) -> str:
+    """Say how far a run that has not finished came."""
+    return f"{run.hypothesis}, profile {run.profile}: {run.seen_state}, {run.updated}"
+
+
+def _declared_order(placed: tuple[tuple[str, str], Run]) -> tuple[int, str, str]:
+    """Put hyp's own hypotheses first, in the paper's order, and others by name."""
+    hypothesis, profile = placed[0]
+    own = [one.name for one in BUILT_IN]
+    return own.index(hypothesis) if hypothesis in own else len(own), hypothesis, profile
+
+
+def _line(root: Path, run: Run, page_folder: Path) -> Line:
+    folder = root / "results" / run.goal
+    page = report_folder(root, run) / PAGE_FILE
+    link = Path(os.path.relpath(page, page_folder)).as_posix() if page.is_file() else ""
+    if is_study(folder):
+        return _study_line(run, load_study(folder), quote(link))
+    return _older_line(run, load_result(folder), quote(link))
+
+
+def _study_line(run: Run, result: StudyResult, link: str) -> Line:
+    row = strongest(row for row in result.rows if row.family == "judged")
+    return Line(
+        run=run,
+        title=result.title,
+        verdict=result.verdict,
+        effect=strongest_words(row) if row else "",
+        published=result.published,
+        agrees=result.agrees,
+        warnings=len(result.warnings),
+        link=link,
+    )
+
+
+def _older_line(run: Run, result: Result, link: str) -> Line:
+    arranged = parts(result)
+    found = agreement_with_paper(arranged, result.hypothesis)
+    agrees = None
+    if bool(found.as_claimed) != bool(found.against):
+        agrees = bool(found.as_claimed)
+    claimed = "The paper's text makes claims." if published_claims(result.hypothesis) else ""
+    rows = [row for row in result.comparisons if row.protocol == "recommended"]
+    row = max(rows, key=lambda row: (row.significant, abs(row.difference)), default=None)
+    return Line(
+        run=run,
+        title=result.title,
+        verdict=result.verdict,
+        effect=_comparison_words(row) if row else "",
+        published=paper_sentence(arranged, result.hypothesis) or claimed,
+        agrees=agrees,
+        warnings=len(result.warnings),
+        link=link,
+    )
+
+
+def _comparison_words(row: Comparison) -> str:
+    where = f"{words.latent_words(row.objective)} → {words.latent_words(row.latent)}"
+    shown = words.interval(row.ci_low, row.ci_high, sign=True)
+    return (
+        f"{words.plain(row.part)}, {where}, {words.layer_words(row.layer)}: full − reduced "
+        f"{words.signed(row.difference)} {shown}, Holm p {words.p_value(row.p_holm)}"
+    )
