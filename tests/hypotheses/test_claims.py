@@ -97,7 +97,7 @@ FALLING = {name: -value for name, value in GROWING.items()}
     [
         (
             "convergence",
-            {"pairs": {("category", "distance"): 0.3, ("category", "rotation"): 0.3}},
+            {"pairs": {("category", "distance"): 0.3, ("category", "translation"): 0.3}},
             "alike",
         ),
         ("convergence", {"pairs": {("category", "untrained"): 0.3}}, "apart"),
@@ -107,10 +107,10 @@ FALLING = {name: -value for name, value in GROWING.items()}
         ("scaling", {"shift": FALLING}, "falls"),
         ("performance-alignment", {"slope": 1.0}, "follows"),
         ("performance-alignment", {"slope": -1.0}, "opposes"),
-        ("objective-combination", {"shift": {"spatial": 0.3}}, "better"),
-        ("objective-combination", {"shift": {"spatial": -0.3}}, "worse"),
+        ("objective-combination", {"shift": {"distance+translation": 0.3}}, "better"),
+        ("objective-combination", {"shift": {"distance+translation": -0.3}}, "worse"),
         ("objective-combination", {}, "equivalent"),
-        ("layer-assignment", {"shift": {"distance": 0.3, "rotation": 0.3}}, "later"),
+        ("layer-assignment", {"shift": {"distance": 0.3, "translation": 0.3}}, "later"),
         ("layer-assignment", {"shift": {"distance": -0.3}}, "earlier"),
         ("synthetic-natural", {}, "as well"),
         ("synthetic-natural", {"shift": {"natural": 0.3}}, "less"),
@@ -124,10 +124,12 @@ def test_what_was_planted_is_the_verdict(name, planted, outcome):
 
 
 def test_the_best_part_must_be_beaten_and_not_just_some():
-    result = verdict("objective-combination", shift={"spatial": 0.3, "rotation": 0.3})
+    result = verdict(
+        "objective-combination", shift={"distance+translation": 0.3, "translation": 0.3}
+    )
     assert result.verdict.prediction is None
     assert all(row.note for row in result.rows)
-    assert {row.b for row in result.rows} == {"rotation"}
+    assert {row.b for row in result.rows} == {"translation"}
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,11 @@ LAPTOP = StudySize(
     evaluate_every=20,
     snapshots=(20, 40, 60),
 )
-"""The size of ``nontarget-variability``, whose networks are shared."""
+"""The size of ``nontarget-variability``, whose networks are shared.
+
+In so few batches networks learn distance, translation and categories, and no rotation: held-out
+losses of 0.54, 0.14 to 0.19, 0.66 and 0.99 to 1.06 of the constant predictor's, one network each.
+So at this size no claim is asked about rotation."""
 
 PUBLISHED_18 = StudySize(
     summary="the paper's ResNet-18: 1.35 M images of 256 px, 500,000 batches, 8 networks a cohort",

@@ -13,7 +13,9 @@ _ALIKE = (
 _APART = "training for different objectives drives representations apart"
 _EARLY = ("layer1.0.relu", "layer2.0.relu", "layer3.0.relu")
 _TRAINED = tuple(trained_for(objective) for objective in OBJECTIVES)
-_BEYOND = ("distance beyond the input", "rotation beyond the input")
+_TASKS = ("distance", "translation", "rotation")
+_BEYOND = tuple(f"{task} beyond the input" for task in _TASKS)
+_FEW = ("distance", "translation", "category")
 
 CONVERGENCE = Study(
     name="convergence",
@@ -27,21 +29,23 @@ CONVERGENCE = Study(
     predictions={"alike": _ALIKE, "apart": _APART},
     cohorts=(*_TRAINED, UNTRAINED),
     questions=(
-        Closer(name=_BEYOND[0], anchor="category", b="distance", c="untrained", layers=_EARLY),
-        Closer(name=_BEYOND[1], anchor="category", b="rotation", c="untrained", layers=_EARLY),
+        *(
+            Closer(name=name, anchor="category", b=task, c="untrained", layers=_EARLY)
+            for name, task in zip(_BEYOND, _TASKS, strict=True)
+        ),
         Alike(
             name="own objective",
-            cohorts=("distance", "translation", "rotation", "category"),
+            cohorts=_FEW,
         ),
         Alike(name="own objective, all ten", cohorts=tuple(cohort.name for cohort in _TRAINED)),
         Alike(
             name="own objective, biased CKA",
-            cohorts=("distance", "translation", "rotation", "category"),
+            cohorts=_FEW,
             similarity=Similarity(measure="cka-biased"),
         ),
         Alike(
             name="own objective, RSA",
-            cohorts=("distance", "translation", "rotation", "category"),
+            cohorts=_FEW,
             similarity=Similarity(measure="rsa-correlation"),
         ),
     ),
@@ -72,9 +76,7 @@ CONVERGENCE = Study(
     ),
     agrees="alike",
     profiles={
-        "laptop": LAPTOP.model_copy(
-            update={"cohorts": ("distance", "translation", "rotation", "category", "untrained")}
-        ),
+        "laptop": LAPTOP.model_copy(update={"cohorts": (*_FEW, "untrained")}),
         "published": PUBLISHED_18,
     },
 )

@@ -17,8 +17,10 @@ _ENOUGH = (
     "trained for categories, up to the margin"
 )
 _SHORT = "networks trained for a few spatial latents align less"
+_NAMED = {"category", "identity"}
 _TRAINED = tuple(trained_for(objective) for objective in OBJECTIVES)
-_AGAINST = ("distance", "rotation", "all spatial latents")
+_SPATIAL = tuple(cohort for cohort in _TRAINED if not _NAMED & set(cohort.objective.split("+")))
+_AGAINST = tuple(cohort.title for cohort in _SPATIAL)
 
 FEW_LATENTS = Study(
     name="few-latents",
@@ -32,13 +34,9 @@ FEW_LATENTS = Study(
     cohorts=(*_TRAINED, UNTRAINED),
     questions=(
         *(
-            Contrast(name=title, score=Alignment(), a=cohort, b=("category",))
-            for title, cohort in zip(_AGAINST, ("distance", "rotation", "spatial"), strict=True)
-        ),
-        *(
             Contrast(name=cohort.title, score=Alignment(), a=cohort.name, b=("category",))
             for cohort in _TRAINED
-            if cohort.name not in ("distance", "rotation", "spatial", "category")
+            if cohort.name != "category"
         ),
         Contrast(name="training helps", score=Alignment(), a="category", b=("untrained",)),
     ),
@@ -64,7 +62,15 @@ FEW_LATENTS = Study(
     agrees="enough",
     profiles={
         "laptop": LAPTOP.model_copy(
-            update={"cohorts": ("distance", "rotation", "spatial", "category", "untrained")}
+            update={
+                "cohorts": (
+                    "distance",
+                    "translation",
+                    "distance+translation",
+                    "category",
+                    "untrained",
+                )
+            }
         ),
         "published": PUBLISHED_50,
     },

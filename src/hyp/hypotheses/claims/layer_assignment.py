@@ -8,7 +8,7 @@ from hyp.stats.rules import DecisionRule, Nowhere, Prediction, Somewhere
 
 _DEEPER = "networks trained for a spatial latent take later layers for a region"
 _EARLIER = "networks trained for a spatial latent take earlier layers for a region"
-_ASKED = ("distance", "rotation")
+_ASKED = ("distance", "translation", "rotation")
 
 LAYER_ASSIGNMENT = Study(
     name="layer-assignment",
@@ -19,10 +19,10 @@ LAYER_ASSIGNMENT = Study(
     ),
     source="Xie et al. 2024, Figure C.4",
     predictions={"later": _DEEPER, "earlier": _EARLIER},
-    cohorts=tuple(trained_for(task) for task in (*_ASKED, "translation", "category")),
+    cohorts=tuple(trained_for(task) for task in (*_ASKED, "category")),
     questions=(
         *(Contrast(name=task, score=Depth(), a=task, b=("category",)) for task in _ASKED),
-        Closer(name="distance like category", anchor="category", b="distance", c="rotation"),
+        Closer(name="distance like category", anchor="category", b="distance", c="translation"),
     ),
     rule=DecisionRule(
         keys=KEYS,
@@ -51,7 +51,7 @@ LAYER_ASSIGNMENT = Study(
     ),
     agrees="earlier",
     profiles={
-        "laptop": LAPTOP.model_copy(update={"cohorts": ("distance", "rotation", "category")}),
+        "laptop": LAPTOP.model_copy(update={"cohorts": ("distance", "translation", "category")}),
         "published": PUBLISHED_18,
     },
 )

@@ -18,7 +18,7 @@ _TASKS = (
     "category",
     "category+identity+distance+translation+rotation",
 )
-_ASKED = ("categories", "images", "output units")
+_ASKED = ("categories", "images", "output units", "output units, with rotation")
 
 
 def _share(task: str, share: float, first_seed: int) -> Cohort:
@@ -52,6 +52,7 @@ SCALING = Study(
     predictions={"grows": _GROWS, "falls": _NOT},
     cohorts=(
         *_FRACTIONS,
+        trained_for("distance+translation"),
         *(
             Cohort(
                 name=f"category of {count}",
@@ -88,7 +89,13 @@ SCALING = Study(
         Trend(
             name="output units",
             score=Alignment(),
-            sizes={"distance": 1, "translation": 2, "rotation": 6, "category": 20},
+            sizes={"distance": 1, "translation": 2, "distance+translation": 3, "category": 20},
+            unit="output units",
+        ),
+        Trend(
+            name="output units, with rotation",
+            score=Alignment(),
+            sizes={"distance": 1, "translation": 2, "rotation": 6, "category": 117},
             unit="output units",
         ),
         Trend(
@@ -132,7 +139,7 @@ SCALING = Study(
                 "cohorts": (
                     *(f"category of {count}" for count in _COUNTS),
                     *("category", "category on 0.1", "category on 0.3"),
-                    *("distance", "translation", "rotation"),
+                    *("distance", "translation", "distance+translation"),
                 ),
             }
         ),
