@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import hyp
 from hyp.errors import HypError
 from hyp.hypotheses.files import read_hypothesis
 from hyp.hypotheses.plans import plan_hypothesis
@@ -42,7 +43,7 @@ SIZE = StudySize(
     n_images=96,
     n_val=32,
     n_stimuli=60,
-    n_recorded=60,
+    n_recorded=64,
     world="categories=4",
     n_seeds=3,
     backbone="tiny_backbone:make",
@@ -169,6 +170,18 @@ def test_similarities_are_of_the_stored_grams(run):
     found = load_similarities(folder)["cka", "relu"]
     assert np.allclose(found, similarity_matrix([lambda g=g: g for g in grams]), atol=1e-12)
     assert load_networks(folder) == [role.partition(":")[0] for role in step.inputs]
+
+
+def test_the_store_is_asked_for_one_set_of_stimuli(run):
+    plan, store, _ = run
+    view = hyp.open_store(store.root)
+    with pytest.raises(HypError, match="responses to 2 sets of stimuli; add stimuli= one of: "):
+        view.activations("relu", objective="distance")
+    found = view.activations("relu", objective="distance", stimuli=plan.goal.inputs["stimuli"].key)
+    assert found.sizes["stimulus"] == 60
+    assert found.sizes["model"] == 6  # distance and half
+    recorded = view.catalogue[view.catalogue["stimuli"] != plan.goal.inputs["stimuli"].key]
+    assert set(recorded["batches"]) == {1, 2, 4}
 
 
 def test_a_part_of_the_images_is_the_first_of_them(run):

@@ -62,13 +62,14 @@ class StoreView:
         model = models.get(record.inputs.get("model", ""))
         if model is None:
             return row | {"objective": "pixels"}
+        snapshot = record.spec.get("snapshot")
         dataset = datasets.get(model.inputs.get("dataset", ""))
         return row | {
             "objective": model.spec["objective"] if model.spec["n_batches"] else "untrained",
             "seed": model.spec["seed"],
             "design": dataset.spec["design"] if dataset else None,
             "backbone": model.spec["backbone"],
-            "batches": model.spec["n_batches"],
+            "batches": model.spec["n_batches"] if snapshot is None else snapshot,
         }
 
     def activations(self, layer: str, **where: object) -> xr.Dataset:
@@ -90,7 +91,8 @@ class StoreView:
         Raises
         ------
         HypError
-            If nothing matches; the message says what there is.
+            If nothing matches, or what matches are responses to several sets of stimuli; the
+            message says what there is.
         """
         table = self.catalogue
         for column, value in where.items():
@@ -104,6 +106,13 @@ class StoreView:
             raise HypError(
                 f"no stored activations match layer={layer!r}, {where}; "
                 f"layers in this store: {', '.join(stored) or 'none'}."
+            )
+        shown = table["stimuli"].value_counts()
+        if len(shown) > 1:
+            sets = ", ".join(f"{key} ({count} networks)" for key, count in shown.items())
+            raise HypError(
+                f"the activations that match are responses to {len(shown)} sets of stimuli; add "
+                f"stimuli= one of: {sets}."
             )
         parts = []
         for row in _rows(table):
@@ -124,12 +133,18 @@ class StoreView:
         Raises
         ------
         HypError
-            If that hypothesis has no finished run in this store.
+            If that hypothesis has no finished run in this store, or is a study.
         """
         from hyp.store.runs import latest_run
 
         run = latest_run(self.root, hypothesis, profile)
-        scores: xr.Dataset = xr.open_zarr(self.root / "results" / run.goal / "scores.zarr")
+        folder = self.root / "results" / run.goal
+        if not (folder / "scores.zarr").exists():
+            raise HypError(
+                f"{hypothesis} keeps its scores as a table: read {folder / 'scores.parquet'}, for "
+                "instance with pandas."
+            )
+        scores: xr.Dataset = xr.open_zarr(folder / "scores.zarr")
         return scores
 
 
