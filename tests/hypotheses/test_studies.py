@@ -193,6 +193,12 @@ def test_a_part_of_the_images_is_the_first_of_them(run):
     assert half.spec["seed"] == whole.spec["seed"]
 
 
+def test_snapshots_after_the_end_are_left_out():
+    plan = plan_study(study(), "tiny", {"n_batches": "2"})
+    kept = {tuple(s.spec["snapshots"]) for s in plan.steps if s.kind == "models"}
+    assert kept == {(1,), ()}  # untrained networks have none
+
+
 def test_the_same_study_again_computes_nothing(run):
     _, store, folder = run
     assert plan_study(study(), "tiny").pending(store) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,11 +13,14 @@ from rich.text import Text
 from hyp.cli.options import read_settings
 from hyp.cli.show import duration
 from hyp.errors import HypError
-from hyp.hypotheses.plans import AnyPlan, plan_hypothesis
+from hyp.hypotheses.plans import plan_hypothesis
 from hyp.hypotheses.registry import all_hypotheses
 from hyp.hypotheses.shared_steps import STAGES
 from hyp.hypotheses.timing import expected_seconds
 from hyp.store import Step, Store
+
+if TYPE_CHECKING:
+    from hyp.hypotheses.plans import AnyPlan
 
 
 def every_plan(profile: str, settings: list[str] | None) -> tuple[list[AnyPlan], list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -11,16 +12,18 @@ from rich.text import Text
 
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.planning import Plan, family_sizes
-from hyp.hypotheses.plans import AnyPlan
 from hyp.hypotheses.registry import AnyHypothesis
 from hyp.hypotheses.shared_steps import STAGES
 from hyp.hypotheses.studies.declaration import Study, cohorts_of, score_of
 from hyp.hypotheses.studies.designing import planned_questions
-from hyp.hypotheses.studies.planning import StudyPlan
 from hyp.hypotheses.timing import expected_seconds
 from hyp.stats.rules import describe
 from hyp.store import Store
 from hyp.store.runs import all_runs
+
+if TYPE_CHECKING:
+    from hyp.hypotheses.plans import AnyPlan
+    from hyp.hypotheses.studies.planning import StudyPlan
 
 _MOST = 12
 """Cohorts that are listed by name."""
@@ -104,7 +107,7 @@ def plan_page(plan: AnyPlan, store: Store | None) -> RenderableType:
             str(missing[kind]),
             ("" if expected[kind].measured else "~") + duration(expected[kind].seconds),
         )
-    asked = _questions_table(plan) if isinstance(plan, StudyPlan) else _families(plan)
+    asked = _families(plan) if isinstance(plan, Plan) else _questions_table(plan)
     notes = []
     seconds = [stage.seconds for stage in expected.values() if stage.seconds is not None]
     if not pending:

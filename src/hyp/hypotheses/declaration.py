@@ -94,8 +94,10 @@ class Size(Declared):
         Seed of the training datasets; the stimuli take the next one.
     n_seeds : int
         Networks a group.
-    backbone, n_batches, batch_size, learning_rate, input_size, evaluate_every, snapshots
+    backbone, n_batches, batch_size, learning_rate, input_size, evaluate_every
         Training, as in `hyp.models.TrainSpec`.
+    snapshots : tuple of int
+        Batch counts at which weights are kept beside the end; later ones are left out.
     precision, device : str
         ``auto`` asks the hardware of this machine.
     threads : int
@@ -147,6 +149,11 @@ class Size(Declared):
             if isinstance(values, tuple) and len(set(values)) < len(values):
                 raise ValueError(f"{name} names something twice")
         return self
+
+    @property
+    def kept_snapshots(self) -> tuple[int, ...]:
+        """The snapshots that lie before the end of training."""
+        return tuple(batches for batches in self.snapshots if batches < self.n_batches)
 
     def with_settings(self, settings: dict[str, str]) -> Self:
         """Return a copy with ``--set`` values read and checked.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hyp.hypotheses.planning import Plan, make_plan
 from hyp.hypotheses.registry import AnyHypothesis, find_hypothesis
 from hyp.hypotheses.studies.declaration import Study
-from hyp.hypotheses.studies.planning import StudyPlan, plan_study
 
-AnyPlan = Plan | StudyPlan
+if TYPE_CHECKING:
+    from hyp.hypotheses.studies.planning import StudyPlan
+
+    AnyPlan = Plan | StudyPlan
 
 
 def plan_hypothesis(
@@ -21,6 +25,8 @@ def plan_hypothesis(
         As `make_plan` and `plan_study`.
     """
     if isinstance(hypothesis, Study):
+        from hyp.hypotheses.studies.planning import plan_study  # imports scipy and xarray
+
         return plan_study(hypothesis, profile_name, settings)
     return make_plan(hypothesis, profile_name, settings)
 

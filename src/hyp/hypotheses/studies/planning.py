@@ -210,7 +210,7 @@ class _StudySteps(SharedSteps[StudySize]):
         if aligned:
             yield f"alignment:{place}:{END}", self._alignment(model, None)
         if any(isinstance(question, Tracks) for question in aligned):
-            for batches in self.profile.snapshots:
+            for batches in self.profile.kept_snapshots:
                 yield f"alignment:{place}:{batches}", self._alignment(model, batches)
 
     def _decoding(self, model: Step, latents: list[str]) -> Step:

@@ -11,10 +11,8 @@ from scipy.linalg.blas import ddot, dsymv, dsyr2
 
 from hyp.errors import HypError
 from hyp.metrics.gram import Floats, Indices, centred_kernels
+from hyp.metrics.neural.specs import MAX_ITERATIONS, N_COMPONENTS, TOLERANCE
 
-N_COMPONENTS = 25
-TOLERANCE = 1e-6
-MAX_ITERATIONS = 500
 _EPS = float(np.finfo(np.float64).eps)
 
 

@@ -7,7 +7,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from hyp.errors import HypError
-from hyp.metrics.neural.pls import MAX_ITERATIONS, N_COMPONENTS, TOLERANCE
+
+N_COMPONENTS = 25
+TOLERANCE = 1e-6
+MAX_ITERATIONS = 500
+"""Of Brain-Score's ``pls``, and scikit-learn's defaults."""
 
 NEURAL_ALPHAS = tuple(10.0**power for power in range(-3, 9))
 """Candidate ridge penalties: unscaled activations of large layers need large ones."""
