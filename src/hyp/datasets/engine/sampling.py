@@ -20,21 +20,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hyp.datasets import poses
 from hyp.datasets.designs import Design
 from hyp.datasets.engine import draws, geometry
 from hyp.datasets.engine.render import SLOPE, visibility
-from hyp.datasets.engine.rules import (
+from hyp.datasets.engine.rules import ELEVATION, latents
+from hyp.datasets.engine.worlds import BUILT_IN, World
+from hyp.datasets.latents import Latent
+from hyp.datasets.poses import (
     AIM_JITTER,
     DISTANCE,
-    ELEVATION,
     EULER,
     LOWEST_DIRECTION,
     POSE_JITTER,
     POSITION,
-    latents,
 )
-from hyp.datasets.engine.worlds import BUILT_IN, World
-from hyp.datasets.latents import Latent
 from hyp.errors import HypError
 
 Floats = NDArray[np.float64]
@@ -157,7 +157,7 @@ def _sample_rows(
         if not len(pending) or met[1, pending].max() >= _LOOKS:
             break
         pose = _draw_pose(design, keys[pending], attempt)
-        inside = np.flatnonzero(_within(design, pose))
+        inside = np.flatnonzero(poses.within_ranges(design, pose.position, pose.euler))
         scene_names = table["scene"][pending[inside]]
         camera, placed = _place(
             choices.world, pose[inside], keys[pending[inside]], attempt, scene_names
@@ -235,56 +235,9 @@ def _draw_pose(design: Design, keys: draws.Counters, attempt: int) -> _Pose:
         geometry.about_axis(0, reach * (2 * u[1] - 1)),
         geometry.about_axis(1, reach * (2 * u[2] - 1)),
     )
-    ahead = np.stack([np.zeros_like(distance), np.zeros_like(distance), distance], axis=1)
-    position = geometry.rotate(geometry.inverse(aim), ahead)
-    turn = geometry.about_axis(1, np.full(len(keys), 180.0))
-    for axis in range(3):
-        turn = geometry.multiply(
-            turn, geometry.about_axis(axis, POSE_JITTER * (2 * u[3 + axis] - 1))
-        )
-    turn = geometry.multiply(geometry.inverse(aim), turn)
-    euler = geometry.to_euler(turn)
-    position = _pin_position(design, position)
-    pinned = [_pinned(design, name) for name in EULER]
-    for axis, value in enumerate(pinned):
-        if value is not None:
-            euler[:, axis] = value % 360.0
-    if any(value is not None for value in pinned):
-        turn = geometry.from_euler(euler)
+    position = poses.pin_position(design, poses.ahead(aim, distance))
+    turn, euler = poses.turned(design, aim, POSE_JITTER * (2 * u[3:6] - 1))
     return _Pose(aim, position, turn, euler)
-
-
-def _pin_position(design: Design, position: Floats) -> Floats:
-    """Overwrite pinned coordinates; a pinned depth moves the object along its line of sight."""
-    x, y, z = (_pinned(design, name) for name in POSITION)
-    if z is not None:
-        position = position * (z / position[:, 2:])
-        position[:, 2] = z
-    for axis, value in ((0, x), (1, y)):
-        if value is not None:
-            position[:, axis] = value
-    if design.centered:
-        position[:, :2] = 0.0
-    return position
-
-
-def _pinned(design: Design, name: str) -> float | None:
-    limit = design.constraint(name)
-    return limit.low if limit is not None and limit.pinned else None
-
-
-def _within(design: Design, pose: _Pose) -> NDArray[np.bool_]:
-    """Tell which poses lie in the design's ranges; a range of angles may pass 0."""
-    good = np.ones(len(pose.aim), dtype=bool)
-    for names, values, wrap in ((POSITION, pose.position, False), (EULER, pose.euler, True)):
-        for axis, name in enumerate(names):
-            limit = design.constraint(name)
-            if limit is None or limit.low is None or limit.high is None or limit.pinned:
-                continue
-            above = values[:, axis] - limit.low
-            good &= (np.mod(above, 360.0) if wrap else above) <= limit.high - limit.low
-            good &= wrap | (above >= 0)
-    return good
 
 
 def _place(

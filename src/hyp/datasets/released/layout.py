@@ -30,6 +30,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 from numpy.typing import NDArray
 
+from hyp.datasets.poses import EULER, POSITION
 from hyp.errors import HypError
 
 IMAGES = "images"
@@ -40,8 +41,6 @@ SHUFFLED_WITH_META = "index_img_shuffled_with_meta.csv"
 MAPPINGS = "mappings.yml"
 NORMALISATION = "norm_column_mean_std.csv"
 
-POSITION = ("rel_pos_x", "rel_pos_y", "rel_pos_z")
-EULER = ("rel_rot_euler_0", "rel_rot_euler_1", "rel_rot_euler_2")
 TEXTS = (
     "scene_name",
     "wnid",

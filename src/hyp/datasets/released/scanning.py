@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hyp.datasets.poses import EULER
 from hyp.datasets.released import layout
 from hyp.datasets.released.gathering import NAMES, ROW, Gathered, Scene, gather
 from hyp.datasets.released.listing import Problem, Problems
@@ -404,7 +405,7 @@ def _values(
 ) -> NDArray[Any]:
     column: NDArray[Any] = part[name]
     if name not in NAMES:
-        return np.mod(column, 360.0) if name in layout.EULER else column
+        return np.mod(column, 360.0) if name in EULER else column
     places = {value: place for place, value in enumerate(names[name])}
     codes = np.array([places[value] for value in one.names[NAMES.index(name)]], dtype=np.int32)
     found: NDArray[Any] = codes[column]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyp.datasets.latents import Latent
+from hyp.datasets.poses import EULER, POSITION
 from hyp.datasets.released import layout
 from hyp.datasets.released.listing import (
     LARGEST_IMAGE,
@@ -156,7 +157,7 @@ def _latents(scan: Scan) -> tuple[Latent, ...]:
         Latent(name="rel_pos_x", kind="continuous", unit="m"),
         Latent(name="rel_pos_y", kind="continuous", unit="m"),
         Latent(name="rel_pos_z", kind="continuous", unit="m", low=0.0),
-        *(Latent(name=n, kind="angle", unit="deg", low=-180, high=360) for n in layout.EULER),
+        *(Latent(name=n, kind="angle", unit="deg", low=-180, high=360) for n in EULER),
         named("category", scan.categories, "object"),
         named("identity", scan.names["identity"], "object", groups),
         named("scene", scan.names["scene"], "world"),
@@ -177,7 +178,7 @@ def _columns(path: Path, digest: str) -> Columns:
     scan = _same(path, digest)
     latents = [latent.name for latent in _latents(scan)]
     wnids = scan.column("wnid")
-    columns = {name: scan.column(name) for name in (*layout.POSITION, *layout.EULER)}
+    columns = {name: scan.column(name) for name in (*POSITION, *EULER)}
     columns["category"] = _named(scan.categories, wnids)
     for name in ("identity", "scene", "sky"):
         if name in latents:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from hyp.datasets.dataset import Dataset
 from hyp.datasets.engine.geometry import from_euler
 from hyp.datasets.latents import Latent
+from hyp.datasets.poses import EULER, POSITION
 from hyp.datasets.released import layout
 from hyp.datasets.released.layout import hyp_name
 from hyp.errors import HypError
@@ -38,7 +39,7 @@ NORMALISED_OVER = 100_000
 """Images at the beginning of the shuffled index that means and deviations are taken over."""
 
 _INDEX = {"scene": "scene_name", "wnid": "wnid", "model": "record_name"}
-_LEARNED = (*layout.POSITION, *layout.EULER)
+_LEARNED = (*POSITION, *EULER)
 _TEMPORARY = ".tmp"
 COMPLETE = "dataset_scene_all_complete.txt"
 ONLY_SCENE = "scene"
@@ -228,12 +229,12 @@ def _numbers(table: pd.DataFrame, latents: dict[str, Latent]) -> NDArray[np.floa
         for name in layout.NUMBERS
         if hyp_name(name) in table
     }
-    for name in layout.EULER:
+    for name in EULER:
         radians = latents[name].unit.startswith("rad")
         columns[name] = np.mod(np.degrees(columns[name]) if radians else columns[name], 360.0)
     relative = [f"rel_rot_{axis}" for axis in "xyzw"]
     if not columns.keys() >= set(relative):
-        turn = from_euler(np.stack([columns[name] for name in layout.EULER], axis=1))
+        turn = from_euler(np.stack([columns[name] for name in EULER], axis=1))
         columns |= dict(zip(relative, turn.T, strict=True))
     if not columns.keys() >= set(layout.NUMBERS):
         zero, one = np.zeros(len(table)), np.ones(len(table))
@@ -374,7 +375,7 @@ def _write_preprocessed(dataset: Dataset, rows: _Rows, folder: Path) -> None:
     _write_table(folder / layout.SHUFFLED_WITH_META, index.assign(**single))
     _write(folder / layout.MAPPINGS, _mappings(texts))
     moments: dict[str, list[float]] = {}
-    for name in layout.POSITION:
+    for name in POSITION:
         values = pd.Series(numbers[name][:NORMALISED_OVER])
         moments |= {f"{name}_mean": [values.mean()], f"{name}_std": [values.std()]}
     _write_table(folder / layout.NORMALISATION, pd.DataFrame(moments))

@@ -13,9 +13,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import numpy as np
-
 from hyp.datasets.latents import Latent
+from hyp.datasets.poses import pose_latents
 
 SCENES = (
     "box_room_2018",
@@ -31,16 +30,7 @@ SCENES = (
 )
 """The paper's scenes, in its order; ``box_room_2018`` and ``tdw_room`` are indoors."""
 
-DISTANCE = (0.9, 4.2)
-POSE_JITTER = 45.0
-AIM_JITTER = 20.0
-LOWEST_DIRECTION = -0.2
 FIELD_OF_VIEW = 60.0
-POSITION = ("rel_pos_x", "rel_pos_y", "rel_pos_z")
-EULER = ("rel_rot_euler_0", "rel_rot_euler_1", "rel_rot_euler_2")
-
-_SIDEWAYS = DISTANCE[1] * float(np.sin(np.radians(AIM_JITTER)))
-_NEAREST = DISTANCE[0] * float(np.cos(np.radians(AIM_JITTER))) ** 2
 
 
 @dataclass(frozen=True)
@@ -82,17 +72,11 @@ def skyboxes() -> tuple[str, ...]:
 @cache
 def latents() -> tuple[Latent, ...]:
     """Return the latents; the values of a category's and an identity's rank are its label."""
-    position = [
-        Latent(name="rel_pos_x", kind="continuous", unit="m", low=-_SIDEWAYS, high=_SIDEWAYS),
-        Latent(name="rel_pos_y", kind="continuous", unit="m", low=-_SIDEWAYS, high=_SIDEWAYS),
-        Latent(name="rel_pos_z", kind="continuous", unit="m", low=_NEAREST, high=DISTANCE[1]),
-    ]
     names = tuple(category.name for category in categories())
     models = tuple(category_of())
     groups = tuple(category.name for category in category_of().values())
     return (
-        *position,
-        *(Latent(name=name, kind="angle", unit="deg", low=-180, high=360) for name in EULER),
+        *pose_latents(),
         Latent(name="category", kind="categorical", frame="object", values=names),
         Latent(name="identity", kind="categorical", frame="object", values=models, groups=groups),
         Latent(name="scene", kind="categorical", frame="world", values=SCENES),

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyp.datasets.designs import Design
+from hyp.datasets.poses import EULER, POSITION
 from hyp.datasets.tdw.builds import stage_of
-from hyp.datasets.tdw.catalogue import EULER, POSITION, category_of, latents
+from hyp.datasets.tdw.catalogue import category_of, latents
 from hyp.datasets.tdw.planning import Shown, choices_of
 from hyp.datasets.tdw.sampling import Regions, candidates, one_by_one
 from hyp.datasets.tdw.stage import Frame, Pose, Stage, relative_pose

@@ -18,16 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hyp.datasets import poses
 from hyp.datasets.designs import Design
 from hyp.datasets.engine import draws, geometry
-from hyp.datasets.tdw.catalogue import (
-    AIM_JITTER,
-    DISTANCE,
-    EULER,
-    LOWEST_DIRECTION,
-    POSE_JITTER,
-    POSITION,
-)
+from hyp.datasets.poses import AIM_JITTER, DISTANCE, LOWEST_DIRECTION, POSE_JITTER
 from hyp.errors import HypError
 
 Floats = NDArray[np.float64]
@@ -138,12 +132,13 @@ def candidates(
         geometry.about_axis(0, reach * (2 * u[4] - 1)),
         geometry.about_axis(1, reach * (2 * u[5] - 1)),
     )
-    turn, euler = _turned(design, aim, POSE_JITTER * (2 * u[6:9] - 1))
+    turn, euler = poses.turned(design, aim, POSE_JITTER * (2 * u[6:9] - 1))
     position, facing = np.zeros_like(camera), np.zeros_like(aim)
     left = np.arange(len(keys))
     for k in range(_TRIES):
         v = draws.uniforms(keys[left], 0, _TRY_SLOT + 3 * k, 3)
-        position[left] = _positions(design, aim[left], v[0])
+        distance = DISTANCE[0] + (DISTANCE[1] - DISTANCE[0]) * v[0]
+        position[left] = poses.pin_position(design, poses.ahead(aim[left], distance))
         facing[left] = geometry.multiply(geometry.look_along(_directions(v[1], v[2])), aim[left])
         height = camera[left, 1] + geometry.rotate(facing[left], position[left])[:, 1]
         left = left[height >= regions.top[region[left]]]
@@ -155,7 +150,7 @@ def candidates(
         camera + geometry.rotate(facing, position),
         geometry.multiply(facing, turn),
     )
-    return drawn, _within(design, position, euler)
+    return drawn, poses.within_ranges(design, position, euler)
 
 
 def one_by_one(
@@ -175,55 +170,3 @@ def _directions(up: Floats, around: Floats) -> Floats:
     up = LOWEST_DIRECTION + (1.0 - LOWEST_DIRECTION) * up
     flat, angle = np.sqrt(1.0 - up * up), 2 * np.pi * around
     return np.stack([flat * np.sin(angle), up, flat * np.cos(angle)], axis=1)
-
-
-def _positions(design: Design, aim: Floats, u: Floats) -> Floats:
-    """Return places in the camera's frame; a pinned depth moves along the line of sight."""
-    distance = DISTANCE[0] + (DISTANCE[1] - DISTANCE[0]) * u
-    ahead = np.stack([np.zeros_like(distance), np.zeros_like(distance), distance], axis=1)
-    position = geometry.rotate(geometry.inverse(aim), ahead)
-    x, y, z = (_pinned(design, name) for name in POSITION)
-    if z is not None:
-        position = position * (z / position[:, 2:])
-        position[:, 2] = z
-    for axis, value in ((0, x), (1, y)):
-        if value is not None:
-            position[:, axis] = value
-    if design.centered:
-        position[:, :2] = 0.0
-    return position
-
-
-def _turned(design: Design, aim: Floats, jitter: Floats) -> tuple[Floats, Floats]:
-    """Return rotations in the camera's frame, as quaternions and as Euler angles."""
-    turn = geometry.about_axis(1, np.full(len(aim), 180.0))
-    for axis in range(3):
-        turn = geometry.multiply(turn, geometry.about_axis(axis, jitter[axis]))
-    turn = geometry.multiply(geometry.inverse(aim), turn)
-    euler = geometry.to_euler(turn)
-    pinned = [_pinned(design, name) for name in EULER]
-    if any(value is not None for value in pinned):
-        for axis, value in enumerate(pinned):
-            if value is not None:
-                euler[:, axis] = value % 360.0
-        turn = geometry.from_euler(euler)
-    return turn, euler
-
-
-def _pinned(design: Design, name: str) -> float | None:
-    limit = design.constraint(name)
-    return limit.low if limit is not None and limit.pinned else None
-
-
-def _within(design: Design, position: Floats, euler: Floats) -> NDArray[np.bool_]:
-    """Tell which poses lie in the design's ranges; a range of angles may pass 0."""
-    good = np.ones(len(position), dtype=bool)
-    for names, values, wrap in ((POSITION, position, False), (EULER, euler, True)):
-        for axis, name in enumerate(names):
-            limit = design.constraint(name)
-            if limit is None or limit.low is None or limit.high is None or limit.pinned:
-                continue
-            above = values[:, axis] - limit.low
-            good &= (np.mod(above, 360.0) if wrap else above) <= limit.high - limit.low
-            good &= wrap | (above >= 0)
-    return good
