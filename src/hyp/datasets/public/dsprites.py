@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from hyp.datasets.public.files import (
     Member,
     Pixels,
-    file_digest,
     member_blocks,
     npz_member,
     read_member,
@@ -22,6 +21,7 @@ from hyp.datasets.public.files import (
 )
 from hyp.datasets.public.grids import (
     Grid,
+    GridSource,
     angle,
     categorical,
     continuous,
@@ -32,7 +32,7 @@ from hyp.datasets.public.grids import (
     rgb,
     without_repeats,
 )
-from hyp.datasets.rows import Columns, Rows, RowsSource
+from hyp.datasets.rows import Rows
 from hyp.errors import HypError
 
 _FACTORS = ("color", "shape", "scale", "orientation", "posX", "posY")
@@ -41,7 +41,7 @@ _TRAVEL = 0.5
 """Share of the image's side between the outermost positions of a sprite."""
 
 
-class DSpritesSource(RowsSource):
+class DSpritesSource(GridSource):
     """Reads dSprites from the released ``.npz`` file.
 
     The file holds every combination of 3 shapes, 6 scales, 40 orientations and 32 x 32
@@ -79,32 +79,14 @@ class DSpritesSource(RowsSource):
     kind: Literal["dsprites"] = "dsprites"
 
     @classmethod
-    def open(cls, path: Path, *, image_size: int | None = None) -> Self:
-        """Describe a dSprites file.
-
-        Raises
-        ------
-        HypError
-            If it is damaged, of another format, or no full grid.
-        """
-        digest = file_digest(path)
-        grid = _grid(path, digest)
-        return cls(
-            image_size=image_size or grid.image_size,
-            latents=grid.latents,
-            n_rows=grid.n_rows,
-            digest=digest,
-            path=path,
-        )
-
-    def columns(self) -> Columns:
-        """Return the latents of all images, shape (n_rows,) each."""
-        return _grid(self.require_path(), self.digest).columns
+    def grid(cls, path: Path, digest: str) -> Grid:
+        """Return the grid of a file, see `GridSource`."""
+        return _grid(path, digest)
 
     def read(self, rows: Rows) -> Pixels:
         """Return images, shape (n, H, W, 3)."""
         path = self.require_path()
-        grid = _grid(path, self.digest)
+        grid = self.grid(path, self.digest)
         side = grid.image_size
         bits = np.unpackbits(
             _bits(path, self.digest)[grid.in_file(rows)], axis=1, count=side * side

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hyp.datasets.latents import Latent
-from hyp.datasets.public.files import Pixels
-from hyp.datasets.rows import Columns, Rows
+from hyp.datasets.public.files import Pixels, file_digest
+from hyp.datasets.rows import Columns, Rows, RowsSource
 from hyp.errors import HypError
 
 Levels = dict[str, NDArray[Any]]
@@ -49,6 +49,46 @@ class Grid:
     def in_file(self, rows: Rows) -> Rows:
         """Return the file's rows of rows."""
         return rows if self.file_rows is None else self.file_rows[rows]
+
+
+class GridSource(RowsSource):
+    """Reads a file whose rows are a full grid of factors; a subclass finds the `grid`."""
+
+    @classmethod
+    def grid(cls, path: Path, digest: str) -> Grid:
+        """Return the grid of a file, read once.
+
+        Raises
+        ------
+        HypError
+            If the file is damaged, of another format, or no full grid.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def open(cls, path: Path, *, image_size: int | None = None) -> Self:
+        """Describe a file.
+
+        Raises
+        ------
+        HypError
+            If it is damaged, of another format, or no full grid.
+        """
+        digest = file_digest(path)
+        grid = cls.grid(path, digest)
+        return cls.model_validate(
+            {
+                "image_size": image_size or grid.image_size,
+                "latents": grid.latents,
+                "n_rows": grid.n_rows,
+                "digest": digest,
+                "path": path,
+            }
+        )
+
+    def columns(self) -> Columns:
+        """Return the latents of all images, shape (n_rows,) each."""
+        return self.grid(self.require_path(), self.digest).columns
 
 
 def find_levels(path: Path, labels: NDArray[Any], names: Sequence[str]) -> Levels:

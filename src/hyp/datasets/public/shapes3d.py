@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
 from hyp.datasets.public.files import (
     BLOCK_BYTES,
     Pixels,
-    file_digest,
     mapped,
     require_same,
     sound,
@@ -20,6 +19,7 @@ from hyp.datasets.public.files import (
 )
 from hyp.datasets.public.grids import (
     Grid,
+    GridSource,
     angle,
     categorical,
     continuous,
@@ -29,7 +29,7 @@ from hyp.datasets.public.grids import (
     resized,
     without_repeats,
 )
-from hyp.datasets.rows import Columns, Rows, RowsSource
+from hyp.datasets.rows import Rows
 from hyp.errors import HypError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _HUES = ("floor_hue", "wall_hue", "object_hue")
 _MOST_BYTES = 2**28
 
 
-class Shapes3DSource(RowsSource):
+class Shapes3DSource(GridSource):
     """Reads 3D Shapes from the released HDF5 file.
 
     The file holds every combination of 10 floor, 10 wall and 10 object hues, 8 scales, 4
@@ -74,32 +74,14 @@ class Shapes3DSource(RowsSource):
     kind: Literal["shapes3d"] = "shapes3d"
 
     @classmethod
-    def open(cls, path: Path, *, image_size: int | None = None) -> Self:
-        """Describe a 3D Shapes file.
-
-        Raises
-        ------
-        HypError
-            If it is damaged, of another format, or no full grid.
-        """
-        digest = file_digest(path)
-        grid = _grid(path, digest)
-        return cls(
-            image_size=image_size or grid.image_size,
-            latents=grid.latents,
-            n_rows=grid.n_rows,
-            digest=digest,
-            path=path,
-        )
-
-    def columns(self) -> Columns:
-        """Return the latents of all images, shape (n_rows,) each."""
-        return _grid(self.require_path(), self.digest).columns
+    def grid(cls, path: Path, digest: str) -> Grid:
+        """Return the grid of a file, see `GridSource`."""
+        return _grid(path, digest)
 
     def read(self, rows: Rows) -> Pixels:
         """Return images, shape (n, H, W, 3)."""
         path = self.require_path()
-        in_file = _grid(path, self.digest).in_file(rows)
+        in_file = self.grid(path, self.digest).in_file(rows)
         return resized(_pixels(path, self.digest)[in_file], self.image_size)
 
 
