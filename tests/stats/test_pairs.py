@@ -11,6 +11,8 @@ from hyp.stats.pairs import (
     WHY_PAIRS_DIFFER,
     closeness,
     closeness_published,
+    tightness,
+    tightness_published,
     within_between,
     within_between_published,
 )
@@ -146,6 +148,51 @@ def test_closeness_permutes_the_models_of_b_and_c():
         closeness(similarity, labels, "a", "b", "d")
 
 
+def test_tightness_is_the_difference_of_both_groups_own_pairs():
+    labels = "aaaabbbbbcc"
+    similarity = similarities(1, labels)[0]
+    own = [similarity[:4, :4], similarity[4:9, 4:9]]
+    means = [one[np.triu_indices(len(one), 1)].mean() for one in own]
+    result = tightness(similarity, labels, "a", "b")
+    assert (result.within_a, result.within_b) == pytest.approx(means)
+    assert result.difference == pytest.approx(means[0] - means[1])
+    assert result.p_attainable == 2 / comb(9, 4)
+    swapped = tightness(similarity, labels, "b", "a")
+    assert (swapped.p, swapped.difference) == pytest.approx((result.p, -result.difference))
+    published = tightness_published(similarity, labels, "a", "b")
+    assert (published.first_pairs, published.second_pairs) == (6, 10)
+    assert published.difference == pytest.approx(result.difference)
+
+
+def test_tightness_has_the_interval_of_the_jackknife():
+    labels = "aaaaabbbbb"
+    similarity = similarities(1, labels, shared=0.5, stream=7)[0]
+
+    def mean_without(group, left_out):
+        kept = [k for k in range(5 * group, 5 * group + 5) if k != left_out]
+        return np.mean([similarity[i, j] for i in kept for j in kept if i < j])
+
+    values = [
+        [5 * mean_without(group, None) - 4 * mean_without(group, 5 * group + k) for k in range(5)]
+        for group in (0, 1)
+    ]
+    welch = stats.ttest_ind(*values, equal_var=False).confidence_interval()
+    result = tightness(similarity, labels, "a", "b")
+    assert (result.low, result.high) == pytest.approx((welch.low, welch.high))
+
+
+def test_tightness_holds_its_level_where_pooled_pairs_do_not_and_finds_what_is_there():
+    labels, studies = "a" * 6 + "b" * 6, 400
+    drawn = similarities(studies, labels, shared=0.8, stream=8)
+    p = np.array([tightness(one, labels, "a", "b").p for one in drawn])
+    pooled = np.array([tightness_published(one, labels, "a", "b").p for one in drawn])
+    assert binom.ppf(0.001, studies, 0.02) < (p <= 0.05).sum() < binom.ppf(0.999, studies, 0.05)
+    assert (pooled <= 0.05).mean() > 0.2
+    first = np.array(list(labels)) == "a"
+    tighter = drawn[:50] + 0.15 * np.outer(first, first)
+    assert np.mean([tightness(one, labels, "a", "b").p <= 0.05 for one in tighter]) > 0.8
+
+
 def test_published_takes_pairs_as_units():
     labels = "aaabbbb"
     similarity = similarities(1, labels)[0]
@@ -223,6 +270,16 @@ def test_closeness_refusals(test):
         test(np.ones((3, 3)), "abc", "a", "b", "x")
     with pytest.raises(HypError, match="three different groups"):
         test(np.ones((3, 3)), "abc", "a", "b", "b")
+
+
+@pytest.mark.parametrize("test", [tightness, tightness_published])
+def test_tightness_refusals(test):
+    with pytest.raises(HypError, match="no model is of the group 'x'"):
+        test(np.ones((3, 3)), "abc", "a", "x")
+    with pytest.raises(HypError, match="two different groups"):
+        test(np.ones((3, 3)), "abc", "a", "a")
+    with pytest.raises(HypError, match="at least three models each"):
+        test(np.ones((5, 5)), "aaabb", "a", "b")
 
 
 def test_groups_of_two_have_no_interval():

@@ -31,6 +31,8 @@ _HOME = {
     "power_table": "designs",
     "closeness": "pairs",
     "closeness_published": "pairs",
+    "tightness": "pairs",
+    "tightness_published": "pairs",
     "within_between": "pairs",
     "within_between_published": "pairs",
     "comparison_power": "power",
