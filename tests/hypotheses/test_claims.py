@@ -8,8 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hyp.datasets.designs import Design
 from hyp.hypotheses.claims import CLAIMS
 from hyp.hypotheses.claims.cohorts import OBJECTIVES
+from hyp.hypotheses.nontarget_variability import NONTARGET_VARIABILITY
+from hyp.hypotheses.planning import make_plan
 from hyp.hypotheses.studies.answering import SCORE_COLUMNS, Similarities
 from hyp.hypotheses.studies.declaration import cohorts_of
 from hyp.hypotheses.studies.designing import untestable
@@ -92,9 +95,23 @@ GROWING = {name: 0.1 * np.log(size) for name, size in SIZES.items()}
 FALLING = {name: -value for name, value in GROWING.items()}
 
 
+NEAR, FAR, CENTRED = "distance, full", "distance, one-category", "distance, centered"
+
+
 @pytest.mark.parametrize(
     ("name", "planted", "outcome"),
     [
+        (
+            "nontarget-similarity",
+            {"pairs": {("category", NEAR): 0.3, ("translation", NEAR): 0.3}},
+            "closer",
+        ),
+        ("nontarget-similarity", {"pairs": {("category", FAR): 0.3}}, "farther"),
+        (
+            "nontarget-similarity",
+            {"pairs": {("category", NEAR): 0.3, ("translation", CENTRED): 0.6}},
+            "mixed",
+        ),
         (
             "convergence",
             {"pairs": {("category", "distance"): 0.3, ("category", "translation"): 0.3}},
@@ -133,7 +150,14 @@ def test_the_best_part_must_be_beaten_and_not_just_some():
 
 
 @pytest.mark.parametrize(
-    "name", ["convergence", "scaling", "performance-alignment", "layer-assignment"]
+    "name",
+    [
+        "nontarget-similarity",
+        "convergence",
+        "scaling",
+        "performance-alignment",
+        "layer-assignment",
+    ],
 )
 def test_nothing_planted_is_seldom_a_verdict(name):
     """40 studies without any effect; more than 7 would come of a rate of 5 % once in 1,000."""
@@ -184,6 +208,36 @@ def test_published_sizes_are_the_papers():
     assert len(found) == 45
     assert set(found.values()) == {3}
     assert len({key[2] for key in found}) == 9
+
+
+def is_network(step):
+    return step.kind == "models" and step.spec["n_batches"] > 0
+
+
+def test_published_controlled_variability_is_2_x_4_x_6_for_each_non_target():
+    plan = make_plan(NONTARGET_VARIABILITY, "published")
+    networks = Counter(
+        (str(Design.model_validate(step.inputs["dataset"].spec["design"])), step.spec["objective"])
+        for step in plan.steps
+        if is_network(step)
+    )
+    assert set(networks.values()) == {6}
+    reduced = {"category=chair": part("category"), "centered": part("translation")}
+    for design, objectives in reduced.items():
+        assert len(objectives) == 4
+        assert {objective for found, objective in networks if found == design} == objectives
+        assert objectives <= {objective for found, objective in networks if found == "full"}
+
+
+def part(name):
+    return set(NONTARGET_VARIABILITY.part(name).objectives)
+
+
+def test_the_companion_looks_at_the_same_networks():
+    for profile in ("laptop", "published"):
+        own = {s.key for s in make_plan(NONTARGET_VARIABILITY, profile).steps if is_network(s)}
+        plan = plan_study(BY_NAME["nontarget-similarity"], profile)
+        assert own <= {step.key for step in plan.steps}
 
 
 def test_laptop_networks_are_shared_between_claims():

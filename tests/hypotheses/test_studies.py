@@ -25,6 +25,7 @@ from hyp.hypotheses.studies.declaration import (
     Similarity,
     Study,
     StudySize,
+    Tighter,
     Tracks,
     Trend,
 )
@@ -92,6 +93,7 @@ def study(**fields):
                 name="learned", score=Performance(), a="distance", b=("half",), of=("distance",)
             ),
             Closer(name="closer", anchor="category", b="distance", c="untrained"),
+            Tighter(name="tighter", a="distance", b="category", layers=("relu",)),
             Alike(
                 name="alike",
                 cohorts=("distance", "category"),
@@ -99,6 +101,7 @@ def study(**fields):
                 layers=("relu",),
             ),
             Tracks(name="tracks", cohorts=("distance",)),
+            Tracks(name="no outliers", cohorts=("distance",), loss_below=1e6),
             Trend(
                 name="trend",
                 score=Decoding(latents=("rel_pos_x",)),
@@ -138,7 +141,9 @@ def test_every_question_has_its_rows(run):
         "learned": [("distance", "")],
         "closer": sorted(("cka", layer) for layer in LAYERS),
         "alike": [("procrustes", "relu")],
+        "tighter": [("cka", "relu")],
         "tracks": regions,
+        "no outliers": regions,
         "trend": [("rel_pos_x", "relu")],
     }
     assert [row.n_a for row in result.rows if row.question == "tracks"] == [3] * 4
@@ -166,7 +171,12 @@ def test_scores_are_what_the_rows_say(run):
 def test_similarities_are_of_the_stored_grams(run):
     plan, store, folder = run
     step = plan.goal.inputs["similarity:cka"]
-    grams = [read_gram(store.path(one), "relu") for one in step.inputs.values()]
+    layers = ["pixels" if role == "pixels:" else "relu" for role in step.inputs]
+    assert layers[-1] == "pixels"
+    grams = [
+        read_gram(store.path(one), layer)
+        for one, layer in zip(step.inputs.values(), layers, strict=True)
+    ]
     found = load_similarities(folder)["cka", "relu"]
     assert np.allclose(found, similarity_matrix([lambda g=g: g for g in grams]), atol=1e-12)
     assert load_networks(folder) == [role.partition(":")[0] for role in step.inputs]
@@ -238,6 +248,34 @@ def test_networks_that_exist_join_a_cohort(run, tmp_path):
 def test_what_does_not_fit_is_refused(fields, reason):
     with pytest.raises(ValueError, match=reason):
         study(**fields)
+
+
+@pytest.mark.parametrize(
+    ("question", "n_seeds", "needed"),
+    [
+        (Tighter(name="asked", a="distance", b="category"), 2, "3 networks a cohort, not 2"),
+        (Closer(name="asked", anchor="half", b="distance", c="category"), 1, "2 networks a coh"),
+        (Alike(name="asked", cohorts=("distance", "category")), 1, "2 networks a cohort, not 1"),
+        (Tracks(name="asked", cohorts=("distance",)), 2, "3 networks, not 2"),
+    ],
+)
+def test_questions_that_so_few_networks_cannot_answer_are_refused(question, n_seeds, needed):
+    learned = Contrast(name="learned", score=Performance(), a="distance", b=("half",))
+    somewhere = Somewhere(direction="higher", where={"question": ("learned",)})
+    rule = DecisionRule(
+        keys=KEYS,
+        margin=0.1,
+        alpha=0.4,
+        predictions=(Prediction(name="yes", claim="it does", needs=(somewhere,)),),
+    )
+    asked = study(questions=(learned, question), rule=rule)
+    with pytest.raises(HypError, match=f"the question 'asked' needs at least {needed}"):
+        plan_study(asked, "tiny", {"n_seeds": str(n_seeds), "alpha": "0.9"})
+
+
+def test_no_cohort_is_called_as_the_stimuli_are():
+    with pytest.raises(ValueError, match="no cohort may be called 'pixels'"):
+        study(cohorts=(*study().cohorts, cohort("pixels", 40, objective="distance")))
 
 
 def test_a_study_is_read_from_a_file(tmp_path):

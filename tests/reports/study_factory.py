@@ -20,6 +20,7 @@ from hyp.hypotheses.studies.declaration import (
     Similarity,
     Study,
     StudySize,
+    Tighter,
     Tracks,
     Trend,
 )
@@ -134,8 +135,9 @@ def alignment_scores(declared, seeds, rng, batches=(80,)):
             for batch in batches:
                 learned = 1 - np.exp(-batch / 25) + rng.normal(0, 0.02)
                 if len(batches) > 1:
-                    place = ("performance", one.name, seed, batch, one.objective, "", 0)
-                    rows.append((*place, learned, ""))
+                    place = (one.name, seed, batch, one.objective, "", 0)
+                    rows.append(("performance", *place, learned, ""))
+                    rows.append(("loss", *place, 1 - learned, ""))
                 for depth, region in enumerate(REGIONS):
                     level = LEVELS.get(one.name, 0.3) - 0.05 * depth + 0.08 * learned
                     chosen = LAYERS[min(3, depth + int(rng.integers(0, 2)))]
@@ -161,7 +163,7 @@ def decoding_scores(declared, seeds, rng, latents, gain=0.05):
 
 
 def similarities(declared, seeds, rng, measures=("cka",), apart=0.5):
-    labels = [one.name for one in declared.cohorts for _ in range(seeds)]
+    labels = [one.name for one in declared.cohorts for _ in range(seeds)] + ["pixels"]
     matrices = {}
     for measure in measures:
         for depth, layer in enumerate(LAYERS):
@@ -211,12 +213,19 @@ def made(kind, seeds=6):
         scores = decoding_scores(declared, seeds, rng, latents)
     elif kind == "pairs":
         names = ("distance", "rotation", "category", "untrained")
+        together = [Tighter(name="together", a="distance", b="rotation", figure="Figure D.5")]
         declared = study(
             "convergence",
             names,
             (
                 Closer(name="beyond", anchor="category", b="distance", c="untrained"),
+                *together[: seeds > 2],
                 Alike(name="own objective", cohorts=names[:3]),
+                Alike(
+                    name="own objective, biased CKA",
+                    cohorts=names[:3],
+                    similarity=Similarity(measure="cka-biased"),
+                ),
                 Alike(
                     name="own objective, RSA",
                     cohorts=names[:3],
@@ -224,7 +233,7 @@ def made(kind, seeds=6):
                 ),
             ),
         )
-        alike = similarities(declared, seeds, rng, ("cka", "rsa-correlation"))
+        alike = similarities(declared, seeds, rng, ("cka", "cka-biased", "rsa-correlation"))
     elif kind == "tracks":
         declared = study(
             "performance-alignment",
@@ -232,6 +241,7 @@ def made(kind, seeds=6):
             (
                 Tracks(name="distance", cohorts=("distance",)),
                 Tracks(name="both", cohorts=("distance", "category")),
+                Tracks(name="no outliers", cohorts=("distance",), loss_below=0.6),
             ),
             published="They rose together.",
             agrees="up",

@@ -177,9 +177,9 @@ def test_margin_is_a_band_and_not_lower_a_diamond(pages):
 
 def test_pairs_have_profiles_maps_and_matrix(pages):
     result, text = pages["pairs"]
-    assert text.count("Maps of the networks") == 2
+    assert text.count("Maps of the networks") == 3
     maps = re.findall(r'aria-label="Map of 18 networks', text)
-    assert len(maps) == 2 * len(LAYERS)
+    assert len(maps) == 3 * len(LAYERS)
     assert text.count("Similarity (CKA, unbiased) of 18 networks") == 1
     assert text.count("Similarity (RSA, correlation) of 18 networks") == 1
     row = next(row for row in result.rows if row.kind == "closer" and row.layer == "layer2.0.relu")
@@ -202,11 +202,77 @@ def test_means_of_the_drawn_pairs_are_those_of_the_rows(tmp_path):
         assert to_anchor[own == "untrained"].mean() == pytest.approx(row.mean_b)
 
 
+def test_the_pixels_stand_beside_every_pair(pages):
+    _, text = pages["pairs"]
+    questions = 5
+    assert text.count("</svg>with the raw pixels</li>") == questions
+    assert text.count("in grey its similarity with the stimuli") == questions
+
+
+def test_pooled_tests_are_shown_as_published_and_decide_nothing(tmp_path, pages):
+    result, text = pages["pairs"]
+    row = next(row for row in result.rows if row.question == "together")
+    pairs = 2 * (6 * 5 // 2)
+    assert row.n_pooled == pairs
+    assert f"n {pairs}</td>" in text
+    assert text.count('<th scope="col" class="edge">As published</th>') == len(result.questions)
+    assert "As published" not in pages["regions"][1]
+    write(tmp_path, "tracks")
+    assert "As published, all taken as independent" in (tmp_path / "out/report.md").read_text()
+
+
+def test_one_question_under_several_measures_is_one_table(pages):
+    result, text = pages["pairs"]
+    section = text[text.index('id="measures"') : text.index('id="limits"')]
+    assert section.count("<table>") == 1
+    heads = re.findall(r'<th scope="col">(.*?)</th>', section)
+    assert heads == ["Layer", "CKA, unbiased", "CKA, biased", "RSA, correlation"]
+    assert section.count('<tr><th scope="row">') == len(LAYERS)
+    biased = [row for row in result.rows if row.question == "own objective, biased CKA"]
+    found = sum(row.significant for row in biased)
+    assert f"finds {found} of {len(LAYERS)} layers significant" in section
+    assert 'id="measures"' not in pages["tracks"][1]
+
+
+def test_published_numbers_stand_beside_the_measured_ones(tmp_path, pages):
+    settings = {**pages["regions"][0].settings, "backbone": "resnet50"}
+    result, text = write(tmp_path, "regions", settings=settings)
+    section = text[text.index('id="published"') : text.index('id="limits"')]
+    assert "Table C.1" in section
+    category = next(c for c in result.cohorts if c.name == "category")
+    assert category.objective == "category"
+    row = re.search(r'<tr><th scope="row">category</th>(.*?)</tr>', section).group(1)
+    values = [float(value) for value in re.findall(r">([\d.]+)</td>", row)]
+    assert values[::2] == [0.285, 0.280, 0.582, 0.501]
+    measured = {row.of: row.mean_b for row in result.rows if row.question == "distance"}
+    assert values[1::2] == pytest.approx([measured[of] for of in REGIONS], abs=6e-4)
+    row = re.search(r'<tr><th scope="row">untrained</th>(.*?)</tr>', section).group(1)
+    assert "0.212" in row
+    tracks = pages["tracks"][1]
+    assert "published (Table C.3)" in tracks
+    assert 'id="published"' not in pages["pairs"][1]
+
+
+def test_the_papers_figure_is_named(pages):
+    _, text = pages["pairs"]
+    assert "The paper's counterpart: Figure D.5." in text
+    assert text.count("The paper's counterpart") == 1
+
+
 def test_tracks_have_a_line_a_network_and_their_correlation(pages):
     result, text = pages["tracks"]
-    assert text.count('class="track"') == text.count('class="last"') == 4 * 6 + 4 * 12
+    assert text.count('class="track"') == text.count('class="last"') == 4 * (6 + 12 + 6)
     for row in result.rows:
         assert f"r {row.difference:+.3f}".replace("-", "−") in text
+
+
+def test_checkpoints_above_the_declared_loss_are_left_out_and_counted(pages):
+    result, text = pages["tracks"]
+    every = next(row for row in result.rows if row.question == "distance")
+    fewer = next(row for row in result.rows if row.question == "no outliers")
+    assert (every.n_pooled, fewer.n_pooled) == (4 * 6, 3 * 6)
+    assert "18 checkpoints of 6 networks; 6 of 24 left out: a loss of 0.6 or more" in fewer.note
+    assert "6 of 24 left out" in text
 
 
 def test_trends_show_every_network_and_the_laws(pages):

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hyp.hypotheses.declaration import PIXELS
 from hyp.store import Step
 
 Progress = Callable[[int, int], None]
@@ -199,7 +200,10 @@ def _build_similarity(step: Step, folder: Path, inputs: Inputs, progress: Progre
     found = {}
     for done, layer in enumerate(layers):
         progress(done, len(layers))
-        loads = [partial(read_gram, path, layer) for path in inputs.values()]
+        loads = [
+            partial(read_gram, path, PIXELS if role == f"{PIXELS}:" else layer)
+            for role, path in inputs.items()
+        ]
         found[layer] = similarity_matrix(loads, step.spec["measure"])
     np.savez(folder / SIMILARITY_FILE, allow_pickle=False, networks=np.array([*inputs]), **found)
 

@@ -13,6 +13,9 @@ from hyp.models.specs import objective_tasks
 from hyp.stats.rules import DecisionRule
 
 FULL_CONDITION = "full"
+PIXELS = "pixels"
+"""What is said of the stimuli themselves, beside networks."""
+_SEEDS_A_CONDITION = 1000
 RESNET_LAYERS = (
     "layer1.0.relu",
     "layer2.0.relu",
@@ -302,6 +305,15 @@ class Hypothesis(Declared):
     def condition(self, name: str) -> Condition:
         """Return a declared condition by name."""
         return next(condition for condition in self.conditions if condition.name == name)
+
+    def first_seed(self, condition: str) -> int:
+        """Return the first seed of a condition's networks; no two conditions share one.
+
+        Networks with one seed start alike and see the images in one order: shared seeds would
+        correlate the two groups, which the test takes as independent.
+        """
+        names = [declared.name for declared in self.conditions]
+        return _SEEDS_A_CONDITION * names.index(condition)
 
 
 def did_you_mean(word: str, known: list[str]) -> str:

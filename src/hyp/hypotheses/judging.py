@@ -15,7 +15,7 @@ import xarray as xr
 from hyp.datasets.dataset import Dataset
 from hyp.datasets.designs import Design
 from hyp.datasets.latents import find_latent
-from hyp.hypotheses.declaration import FULL_CONDITION, Hypothesis, Part, Profile
+from hyp.hypotheses.declaration import FULL_CONDITION, PIXELS, Hypothesis, Part, Profile
 from hyp.hypotheses.planning import UNTRAINED, family_name, family_sizes, question_name
 from hyp.hypotheses.result import (
     Comparison,
@@ -24,7 +24,6 @@ from hyp.hypotheses.result import (
     Result,
     Series,
 )
-from hyp.hypotheses.shared_steps import PIXELS
 from hyp.stats.checks import check_decodable, check_learned, check_reduction
 from hyp.stats.comparisons import compare
 from hyp.stats.published import WHY_PUBLISHED_DIFFERS, compare_published
@@ -295,7 +294,7 @@ def _learning_checks(
             for history in histories
             if history["objective"] == objective
             and history["condition"] in (FULL_CONDITION, part.condition)
-            for task, loss, baseline in _final_losses(history)
+            for task, loss, baseline in final_losses(history)
         }
         yield check_learned(losses, part=question_name(part, objective))
 
@@ -318,7 +317,7 @@ def _decodable_checks(
             yield check.model_copy(update={"name": f"{latent} decodable"})
 
 
-def _final_losses(history: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+def final_losses(history: Mapping[str, Any]) -> list[tuple[str, float, float]]:
     """(task, held-out loss, constant predictor's loss) at the end of training."""
     losses = [row for row in history["evaluation"] if row["metric"] == "loss"]
     last = max(row["batch"] for row in losses)
@@ -441,7 +440,7 @@ def _unequal_learning(
                 loss / baseline
                 for history in histories
                 if history["objective"] == objective and history["condition"] == condition
-                for _, loss, baseline in _final_losses(history)
+                for _, loss, baseline in final_losses(history)
             ]
             left[condition] = float(np.mean(shares))
         full, reduced = left[FULL_CONDITION], left[part.condition]

@@ -61,6 +61,7 @@ NONTARGET_VARIABILITY = Hypothesis(
         ),
         "published": Profile(
             summary="the paper's size: 1.35 M images of 256 px, 500,000 batches, 6 networks",
+            source="tdw",
             image_size=256,
             input_size=224,
             n_images=1_349_370,
@@ -78,6 +79,7 @@ NONTARGET_VARIABILITY = Hypothesis(
             n_seeds=6,
             n_batches=500_000,
             evaluate_every=10_000,
+            snapshots=(100_000, 200_000),
             family="question",
             published_features="projected",
         ),

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from hyp.hypotheses.declaration import FULL_CONDITION, Hypothesis, Part, Profile
-from hyp.hypotheses.shared_steps import PIXELS, PlannedSteps, SharedSteps, step
+from hyp.hypotheses.declaration import FULL_CONDITION, PIXELS, Hypothesis, Part, Profile
+from hyp.hypotheses.shared_steps import PlannedSteps, SharedSteps, step
 from hyp.stats.attainable import is_testable, untestable_sentence
 from hyp.store import Step
 
 UNTRAINED = "untrained"
-_SEEDS_A_CONDITION = 1000
 
 
 @dataclass(frozen=True)
@@ -128,13 +127,8 @@ class _Graph(SharedSteps[Profile]):
         return list(found)
 
     def seeds(self, condition: str) -> list[int]:
-        """Seeds of a cohort; none is shared between conditions.
-
-        Networks with one seed start alike and see the images in one order: shared
-        seeds would correlate the two groups, which the test takes as independent.
-        """
-        names = [declared.name for declared in self.hypothesis.conditions]
-        first = _SEEDS_A_CONDITION * names.index(condition)
+        """Seeds of a cohort; none is shared between conditions."""
+        first = self.hypothesis.first_seed(condition)
         return list(range(first, first + self.profile.n_seeds))
 
     def dataset(self, condition: str) -> Step:

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from hyp.datasets.designs import Design
 from hyp.datasets.sources import ENGINE, Source, open_source, part_of, places
 from hyp.datasets.specs import DatasetSpec
-from hyp.hypotheses.declaration import Size
+from hyp.hypotheses.declaration import PIXELS, Size
 from hyp.models.hardware import best_precision
 from hyp.models.specs import ExtractSpec, TrainSpec
 from hyp.store import Step, Store, in_order
@@ -30,8 +30,6 @@ STAGES = (
     *("scores", "alignments", "similarities", "results"),
 )
 """Kinds of steps in the order data flows."""
-
-PIXELS = "pixels"
 
 
 class PlannedSteps:

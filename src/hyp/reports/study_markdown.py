@@ -20,7 +20,14 @@ from hyp.reports.markdown import (
     table,
 )
 from hyp.reports.study_material import Material
-from hyp.reports.study_words import agreement, answered, asked, place
+from hyp.reports.study_words import (
+    agreement,
+    answered,
+    asked,
+    networks_words,
+    place,
+    pooled_words,
+)
 
 
 def study_markdown(
@@ -79,22 +86,25 @@ def _question(question: Question, material: Material, margin: float | None) -> l
     margin = margin if any(row.p_equivalence is not None for row in rows) else None
     header = ["Where", "a", "b", "Mean a", "Mean b", "Effect [95 % CI]", "Networks", "p"]
     header += ["Attainable p", "Holm p"]
+    pooled = any(row.p_pooled is not None for row in rows)
+    if pooled:
+        header.append("As published, all taken as independent")
     if margin is not None:
         header += [f"p, within ±{margin:g}", f"p, not lower by {margin:g}"]
     return [
-        f"## {escaped(words.plain(question.name))}",
+        f"## {escaped(words.plain(question.name))}"
+        + (f" ({question.figure})" if question.figure else ""),
         f"{escaped(asked(question, material.titles))} {escaped(answered(rows))} Bold: significant."
         + (" Beside the verdict." if rows[0].family == "beside" else ""),
         table(
             tuple(map(escaped, header)),
-            "lllrrrrrrr" + "rr" * (margin is not None),
-            [_row(row, margin) for row in rows],
+            "lllrrrrrrr" + "r" * pooled + "rr" * (margin is not None),
+            [_row(row, margin, pooled) for row in rows],
         ),
     ]
 
 
-def _row(row: Row, margin: float | None) -> tuple[str, ...]:
-    networks = f"{row.n_a} v {row.n_b}" if row.kind in ("contrast", "closer") else str(row.n_a)
+def _row(row: Row, margin: float | None, pooled: bool) -> tuple[str, ...]:
     shown = words.interval(row.ci_low, row.ci_high, sign=True)
     equivalence: tuple[str, ...] = ()
     if margin is not None:
@@ -109,9 +119,10 @@ def _row(row: Row, margin: float | None) -> tuple[str, ...]:
         words.score(row.mean_a),
         words.score(row.mean_b),
         f"{words.signed(row.difference)} {escaped(shown)}",
-        networks,
+        networks_words(row),
         escaped(words.p_value(row.p)),
         escaped(words.p_value(row.p_attainable)),
         bold(escaped(words.p_value(row.p_holm)), row.significant),
+        *((escaped(pooled_words(row)),) if pooled else ()),
         *equivalence,
     )

@@ -17,8 +17,15 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from hyp.errors import HypError
+from hyp.hypotheses.declaration import PIXELS
 from hyp.hypotheses.studies.answering import SCORE_COLUMNS, Similarities
-from hyp.hypotheses.studies.declaration import Alike, Closer, Question, Tracks, cohorts_of, score_of
+from hyp.hypotheses.studies.declaration import (
+    PairQuestion,
+    Question,
+    Tracks,
+    cohorts_of,
+    score_of,
+)
 from hyp.hypotheses.studies.result import (
     Row,
     StudyResult,
@@ -138,8 +145,18 @@ class Material:
         groups = table[table["kind"] == kind].groupby(keys, sort=False, observed=True)
         return groups.agg(score=("score", "mean"), chosen=("chosen", "first")).reset_index()
 
+    def pixels(self, question: PairQuestion, layer: str) -> list[float]:
+        """Return how alike a question's networks are to the stimuli's pixels, where known."""
+        whole = self.similarities.matrices.get((question.similarity.measure, layer))
+        labels = np.array(self.similarities.networks)
+        if whole is None or PIXELS not in labels:
+            return []
+        shown = np.isin(labels, cohorts_of(question))
+        found: list[float] = whole[np.ix_(shown, labels == PIXELS)].ravel().tolist()
+        return found
+
     def matrix(
-        self, question: Closer | Alike, layer: str
+        self, question: PairQuestion, layer: str
     ) -> tuple[NDArray[np.float64], list[str]] | None:
         """Return the similarities of a question's networks at a layer, sorted by cohort.
 

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from hyp.errors import HypError
 from hyp.hypotheses.freezing import AgainstFrozen
+from hyp.hypotheses.studies.answering import performance_of
 from hyp.hypotheses.studies.declaration import (
     Alike,
     Closer,
     Contrast,
+    PairQuestion,
     Question,
     Tracks,
     Trend,
@@ -31,6 +33,7 @@ from hyp.reports import similarity_figures as pairs
 from hyp.reports import study_figures as draw
 from hyp.reports.axes import padded
 from hyp.reports.page import JSON_FILE, MARKDOWN_FILE, PAGE_FILE, PROVENANCE
+from hyp.reports.study_beside import beside_published, several_measures
 from hyp.reports.study_markdown import study_markdown
 from hyp.reports.study_material import Look, Material, load_material, network_means, unique
 from hyp.reports.study_words import (
@@ -41,16 +44,20 @@ from hyp.reports.study_words import (
     effect,
     explained,
     measure_words,
+    networks_words,
     of_words,
     place,
+    pooled_words,
 )
-from hyp.reports.svg import SERIES
+from hyp.reports.svg import REFERENCE, SERIES
 from hyp.reports.templating import publish, template
 from hyp.reports.words import layer_words
 
 _ALIGNED = ("alignment", "depth")
 _Labelled = tuple[NDArray[np.float64], list[str]]
 _PAIRS = (Look(SERIES[0], "o"), Look(SERIES[1], "s"))
+_PIXELS_TOLD = ", in grey its similarity with the stimuli's own pixels"
+_WITH_PIXELS = (Look(REFERENCE, "x"), "with the raw pixels")
 
 
 @dataclass(frozen=True)
@@ -199,11 +206,15 @@ def study_page(
         every_cohort=_every_cohort(material),
         taken=_taken(material),
         taken_layers=_candidates(material),
+        several_measures=several_measures(material),
+        published=beside_published(material),
         provenance={name: provenance.get(name) for name in PROVENANCE},
         frozen=frozen,
         alpha=result.settings.get("alpha"),
         place=place,
         effect=effect,
+        networks_words=networks_words,
+        pooled_words=pooled_words,
     )
 
 
@@ -243,11 +254,11 @@ class _Drawer:
         means = None
         if isinstance(question, Contrast):
             galleries = self._contrast(question)
-        elif isinstance(question, Closer | Alike):
+        elif isinstance(question, PairQuestion):
             galleries = self._similar(question)
             means = self._means(question)
         elif isinstance(question, Tracks):
-            galleries = self._tracks()
+            galleries = self._tracks(question)
         else:
             galleries = self._trend(question)
         return Section(
@@ -306,7 +317,7 @@ class _Drawer:
             for (cohort, _), part in table.groupby(["cohort", "of"], observed=True)
         )
 
-    def _similar(self, question: Closer | Alike) -> Iterator[Gallery]:
+    def _similar(self, question: PairQuestion) -> Iterator[Gallery]:
         layers = unique(row.layer for row in self.rows)
         found = {layer: self.material.matrix(question, layer) for layer in layers}
         there = {layer: one for layer, one in found.items() if one is not None}
@@ -318,21 +329,28 @@ class _Drawer:
                 to_anchor = means[question.anchor]
                 first[layer] = to_anchor[own == question.b].tolist()
                 second[layer] = to_anchor[own == question.c].tolist()
-            else:
+            elif isinstance(question, Alike):
                 within, between = _within_between(matrix, own)
                 first[layer], second[layer] = within.tolist(), between.tolist()
+            else:
+                first[layer] = means[question.a][own == question.a].tolist()
+                second[layer] = means[question.b][own == question.b].tolist()
         interval = isinstance(question, Closer)
+        keys = [*zip(_PAIRS, (self.rows[0].a, self.rows[0].b), strict=True)]
+        drawn = [first, second]
+        pixels = {layer: self.material.pixels(question, layer) for layer in layers}
+        if any(pixels.values()):
+            keys.append(_WITH_PIXELS)
+            drawn.append(pixels)
         groups = [
-            draw.Group(title, look, scores, interval=interval)
-            for look, title, scores in zip(
-                _PAIRS, (self.rows[0].a, self.rows[0].b), (first, second), strict=True
-            )
+            draw.Group(title, look, scores, interval=interval and title != _WITH_PIXELS[1])
+            for (look, title), scores in zip(keys, drawn, strict=True)
         ]
         significant = [row.layer for row in self.rows if row.significant]
         limits = draw.score_limits(groups)
         label, name = measure_words(question), f"{self.prefix}p"
         svg = draw.profile(groups, layers, significant, label, limits, name)
-        networks = "network of the two cohorts" if interval else "network"
+        networks = "network" if isinstance(question, Alike) else "network of the two cohorts"
         figures = [Figure(Markup(svg), label)]
         if isinstance(question, Alike):
             figures.append(self._matrix(question, there))
@@ -340,9 +358,10 @@ class _Drawer:
             "Every network's pairs, and how large the differences are",
             figures,
             f"First, each small mark is one {networks}: its mean similarity over its pairs of that "
-            "kind. ✱ significant after Holm's correction, by permuting the labels of whole "
-            f"networks. {explained(question.similarity.measure)}",
-            _keyed(zip(_PAIRS, (self.rows[0].a, self.rows[0].b), strict=True)),
+            f"kind{_PIXELS_TOLD if any(pixels.values()) else ''}. ✱ significant after Holm's "
+            "correction, by permuting the labels of whole networks. "
+            f"{explained(question.similarity.measure)}",
+            _keyed(keys),
         )
         if isinstance(question, Alike):
             yield self._maps(question, there)
@@ -401,7 +420,7 @@ class _Drawer:
             note += f"; the last networks of each cohort, {left_out} in all, are left out"
         return Figure(Markup(svg), layer_words(layer), note)
 
-    def _means(self, question: Closer | Alike) -> Means | None:
+    def _means(self, question: PairQuestion) -> Means | None:
         layer = max(self.rows, key=lambda row: abs(row.difference)).layer
         found = self.material.matrix(question, layer)
         if found is None:
@@ -413,15 +432,11 @@ class _Drawer:
         }
         return Means(f"{measure_words(question)} at {layer_words(layer)}", table)
 
-    def _tracks(self) -> Iterator[Gallery]:
+    def _tracks(self, question: Tracks) -> Iterator[Gallery]:
         material = self.material
-        aligned = material.networks(self.question)
-        keys = ["cohort", "seed", "batches"]
-        learned = material.network_scores(
-            "performance", cohorts_of(self.question), every_checkpoint=True
-        )
-        success = learned.groupby(keys, sort=False, observed=True)["score"].mean()
-        joined = aligned.join(success.rename("performance"), on=keys, how="inner")
+        aligned = material.networks(question)
+        learned = performance_of(question, material.scores)
+        joined = aligned.join(learned, on=["cohort", "seed", "batches"], how="inner")
         limits = padded(joined["performance"].tolist(), below=0.05, above=0.05)
         settings = material.result.settings
         labels = (

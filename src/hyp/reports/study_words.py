@@ -8,12 +8,14 @@ from hyp.hypotheses.studies.declaration import (
     Alike,
     Closer,
     Contrast,
+    PairQuestion,
     Question,
+    Tighter,
     Tracks,
     score_of,
 )
 from hyp.hypotheses.studies.result import Row, StudyResult
-from hyp.reports.words import interval, latent_words, layer_words, p_value, plain, signed
+from hyp.reports.words import MISSING, interval, latent_words, layer_words, p_value, plain, signed
 
 _MEASURES = {
     "cka": "CKA, unbiased",
@@ -38,6 +40,8 @@ _EXPLAINED = {
     "rsa-correlation": "1 is the same order of dissimilarities between stimuli, 0 unrelated.",
     "procrustes": "1 is alike up to rotation and scale.",
 }
+_PAIRS = ("alike", "closer", "tighter")
+_TWO_COHORTS = ("contrast", "closer", "tighter")
 _REGIONS = ("V1", "V2", "V4", "IT")
 _ACCURACY = ("category", "identity")
 AGREEMENT = {
@@ -72,6 +76,11 @@ def asked(question: Question, titles: Mapping[str, str]) -> str:
             f"Are networks of one cohort more alike than networks of two ({measured})? "
             f"Cohorts: {cohorts}."
         )
+    if isinstance(question, Tighter):
+        return (
+            f"Are networks of “{titles[question.a]}” more alike among themselves than those of "
+            f"“{titles[question.b]}” ({measured})?"
+        )
     if isinstance(question, Tracks):
         return "Does alignment rise with performance over the checkpoints within a network?"
     return f"Does {measured} rise with {question.unit}?"
@@ -96,8 +105,23 @@ def answered(rows: Sequence[Row]) -> str:
 
 def place(row: Row) -> str:
     """Name where a row was measured: ``distance, layer3.0``, ``layer3.0`` of networks, ``IT``."""
-    of = "" if row.kind in ("alike", "closer") else of_words(row.of)
+    of = "" if row.kind in _PAIRS else of_words(row.of)
     return ", ".join(filter(None, (of, layer_words(row.layer))))
+
+
+def networks_words(row: Row) -> str:
+    """Say how many networks a row rests on: ``6 v 6``, or ``18``."""
+    return f"{row.n_a} v {row.n_b}" if row.kind in _TWO_COHORTS else str(row.n_a)
+
+
+def pooled_words(row: Row) -> str:
+    """Write what the row gives if everything is taken as independent, as was published."""
+    if row.p_pooled is None or row.n_pooled is None:
+        return MISSING
+    effect = ""
+    if row.effect == "correlation" and row.effect_pooled is not None:
+        effect = f"r {signed(row.effect_pooled)}, "
+    return f"{effect}p {p_value(row.p_pooled)}, n {row.n_pooled:,}"
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:
@@ -131,7 +155,7 @@ def of_words(of: str) -> str:
 def measure_words(question: Question) -> str:
     """Name what a question measures, as it stands within a sentence."""
     score = score_of(question)
-    if isinstance(question, Closer | Alike):
+    if isinstance(question, PairQuestion):
         return _MEASURES.get(question.similarity.measure, question.similarity.measure)
     return _SCORES.get(score.kind, plain(score.kind).lower())
 

@@ -479,12 +479,14 @@ def _pseudo_values(matrix: Floats) -> Floats:
     n = len(matrix)
     total = _upper(matrix).sum()
     without = (total - matrix.sum(axis=1)) / comb(n - 1, 2)
-    return (n * total / comb(n, 2) - (n - 1) * without).round(_MEAN_DECIMALS)
+    values: Floats = (n * total / comb(n, 2) - (n - 1) * without).round(_MEAN_DECIMALS)
+    return values
 
 
 def _upper(matrix: Floats) -> Floats:
     """Return every pair once, shape (pairs,)."""
-    return matrix[np.triu_indices(len(matrix), 1)]
+    pairs: Floats = matrix[np.triu_indices(len(matrix), 1)]
+    return pairs
 
 
 def _pooled(contrast: str, first: Floats, second: Floats) -> PublishedPairs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hyp.hypotheses.claims.convergence import CONVERGENCE
 from hyp.hypotheses.claims.few_latents import FEW_LATENTS
 from hyp.hypotheses.claims.layer_assignment import LAYER_ASSIGNMENT
+from hyp.hypotheses.claims.nontarget_similarity import NONTARGET_SIMILARITY
 from hyp.hypotheses.claims.objective_combination import OBJECTIVE_COMBINATION
 from hyp.hypotheses.claims.performance_alignment import PERFORMANCE_ALIGNMENT
 from hyp.hypotheses.claims.scaling import SCALING
@@ -12,6 +13,7 @@ from hyp.hypotheses.claims.synthetic_natural import SYNTHETIC_NATURAL
 from hyp.hypotheses.studies.declaration import Study
 
 CLAIMS: tuple[Study, ...] = (
+    NONTARGET_SIMILARITY,
     CONVERGENCE,
     FEW_LATENTS,
     SCALING,
@@ -20,4 +22,4 @@ CLAIMS: tuple[Study, ...] = (
     LAYER_ASSIGNMENT,
     SYNTHETIC_NATURAL,
 )
-"""In the paper's order."""
+"""What follows from ``nontarget-variability``, then the others in the paper's order."""

@@ -12,10 +12,32 @@ _ALIKE = (
 )
 _APART = "training for different objectives drives representations apart"
 _EARLY = ("layer1.0.relu", "layer2.0.relu", "layer3.0.relu")
+_UNBIASED, _BIASED = Similarity(), Similarity(measure="cka-biased")
+_RSA = Similarity(measure="rsa-correlation")
+_LATE = ("layer4.0.relu", "avgpool")
 _TRAINED = tuple(trained_for(objective) for objective in OBJECTIVES)
 _TASKS = ("distance", "translation", "rotation")
 _BEYOND = tuple(f"{task} beyond the input" for task in _TASKS)
 _FEW = ("distance", "translation", "category")
+
+
+def _beyond(
+    layers: tuple[str, ...], suffix: str = "", similarity: Similarity = _UNBIASED
+) -> tuple[Closer, ...]:
+    """Ask whether category networks are more like those of a task than like untrained ones."""
+    return tuple(
+        Closer(
+            name=f"{name}{suffix}",
+            anchor="category",
+            b=task,
+            c="untrained",
+            layers=layers,
+            similarity=similarity,
+            figure="Figures 4b and D.1",
+        )
+        for name, task in zip(_BEYOND, _TASKS, strict=True)
+    )
+
 
 CONVERGENCE = Study(
     name="convergence",
@@ -29,24 +51,28 @@ CONVERGENCE = Study(
     predictions={"alike": _ALIKE, "apart": _APART},
     cohorts=(*_TRAINED, UNTRAINED),
     questions=(
-        *(
-            Closer(name=name, anchor="category", b=task, c="untrained", layers=_EARLY)
-            for name, task in zip(_BEYOND, _TASKS, strict=True)
-        ),
+        *_beyond(_EARLY),
+        *_beyond(_LATE, ", late layers"),
+        *_beyond(_EARLY, ", biased CKA", _BIASED),
+        *_beyond(_EARLY, ", RSA", _RSA),
+        Alike(name="own objective", cohorts=_FEW, figure="Figures 4, D.2 and D.3"),
         Alike(
-            name="own objective",
-            cohorts=_FEW,
+            name="own objective, all ten",
+            cohorts=tuple(cohort.name for cohort in _TRAINED),
+            figure="Figure D.2",
         ),
-        Alike(name="own objective, all ten", cohorts=tuple(cohort.name for cohort in _TRAINED)),
         Alike(
             name="own objective, biased CKA",
             cohorts=_FEW,
-            similarity=Similarity(measure="cka-biased"),
+            similarity=_BIASED,
+            figure="Figures 4, D.2 and D.3",
         ),
+        Alike(name="own objective, RSA", cohorts=_FEW, similarity=_RSA),
         Alike(
-            name="own objective, RSA",
+            name="own objective, Procrustes",
             cohorts=_FEW,
-            similarity=Similarity(measure="rsa-correlation"),
+            similarity=Similarity(measure="procrustes"),
+            layers=("layer3.0.relu",),
         ),
     ),
     rule=DecisionRule(

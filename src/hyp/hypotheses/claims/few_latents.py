@@ -34,7 +34,13 @@ FEW_LATENTS = Study(
     cohorts=(*_TRAINED, UNTRAINED),
     questions=(
         *(
-            Contrast(name=cohort.title, score=Alignment(), a=cohort.name, b=("category",))
+            Contrast(
+                name=cohort.title,
+                score=Alignment(),
+                a=cohort.name,
+                b=("category",),
+                figure="Figures 2 and C.1, Tables C.1 and C.2",
+            )
             for cohort in _TRAINED
             if cohort.name != "category"
         ),

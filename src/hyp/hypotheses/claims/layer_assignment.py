@@ -21,7 +21,10 @@ LAYER_ASSIGNMENT = Study(
     predictions={"later": _DEEPER, "earlier": _EARLIER},
     cohorts=tuple(trained_for(task) for task in (*_ASKED, "category")),
     questions=(
-        *(Contrast(name=task, score=Depth(), a=task, b=("category",)) for task in _ASKED),
+        *(
+            Contrast(name=task, score=Depth(), a=task, b=("category",), figure="Figure C.4")
+            for task in _ASKED
+        ),
         Closer(name="distance like category", anchor="category", b="distance", c="translation"),
     ),
     rule=DecisionRule(

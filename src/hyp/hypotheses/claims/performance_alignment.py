@@ -11,6 +11,7 @@ _AGAINST = "as a network learns its task, it aligns worse"
 _ASKED = "distance and category networks"
 _WHERE = {"question": (_ASKED,)}
 _TASKS = ("distance", "translation", "rotation", "category")
+_FIGURE = "Figures 3 and C.7, Table C.3"
 
 PERFORMANCE_ALIGNMENT = Study(
     name="performance-alignment",
@@ -23,8 +24,14 @@ PERFORMANCE_ALIGNMENT = Study(
     predictions={"follows": _FOLLOWS, "opposes": _AGAINST},
     cohorts=tuple(trained_for(task) for task in _TASKS),
     questions=(
-        Tracks(name=_ASKED, cohorts=("distance", "category")),
-        *(Tracks(name=task, cohorts=(task,)) for task in _TASKS),
+        Tracks(name=_ASKED, cohorts=("distance", "category"), figure=_FIGURE),
+        *(Tracks(name=task, cohorts=(task,), figure=_FIGURE) for task in _TASKS),
+        Tracks(
+            name="rotation, the paper's outliers left out",
+            cohorts=("rotation",),
+            loss_below=0.2,
+            figure="Figure 3d",
+        ),
     ),
     rule=DecisionRule(
         keys=KEYS,

@@ -70,6 +70,7 @@ SCALING = Study(
             score=Alignment(),
             sizes={**{f"category of {n}": n for n in _COUNTS}, "category": 20},
             unit="categories",
+            figure="Figures 2 (TDW-N) and C.3",
         ),
         Trend(
             name="images",
@@ -83,6 +84,7 @@ SCALING = Study(
                 score=Alignment(),
                 sizes={_share(task, share, 0).name: share for share in _SHARES},
                 unit="share of the images",
+                figure="Figure C.2",
             )
             for task in _TASKS
         ),
@@ -91,6 +93,7 @@ SCALING = Study(
             score=Alignment(),
             sizes={"distance": 1, "translation": 2, "distance+translation": 3, "category": 20},
             unit="output units",
+            figure="Figure C.1; abstract of February 2024, Figure 2c",
         ),
         Trend(
             name="output units, with rotation",

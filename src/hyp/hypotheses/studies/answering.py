@@ -12,18 +12,36 @@ from numpy.typing import NDArray
 
 from hyp.errors import HypError
 from hyp.hypotheses.studies.declaration import (
-    Alike,
     Closer,
     Contrast,
+    PairQuestion,
     Question,
     Study,
     StudySize,
+    Tighter,
     Tracks,
     Trend,
 )
 from hyp.stats.comparisons import compare, holm
-from hyp.stats.correlations import repeated_correlation, spearman
-from hyp.stats.pairs import closeness, within_between
+from hyp.stats.correlations import (
+    Correlation,
+    RepeatedCorrelation,
+    repeated_correlation,
+    repeated_correlation_published,
+    spearman,
+)
+from hyp.stats.pairs import (
+    Closeness,
+    PairContrast,
+    PublishedPairs,
+    Tightness,
+    closeness,
+    closeness_published,
+    tightness,
+    tightness_published,
+    within_between,
+    within_between_published,
+)
 from hyp.stats.tost import equivalence
 
 SCORE_COLUMNS = ("kind", "cohort", "seed", "batches", "of", "layer", "fold", "score", "chosen")
@@ -110,13 +128,11 @@ def _answers(
 ) -> Iterator[Values]:
     if isinstance(question, Contrast):
         return _contrast(question, scores, titles, margin)
-    if isinstance(question, Closer):
-        return _closer(question, similarities, titles)
-    if isinstance(question, Alike):
-        return _alike(question, similarities)
     if isinstance(question, Tracks):
         return _tracks(question, scores)
-    return _trend(question, scores)
+    if isinstance(question, Trend):
+        return _trend(question, scores)
+    return _pairs(question, similarities, titles)
 
 
 def _contrast(
@@ -178,83 +194,122 @@ def _against_best(each: Sequence[Values]) -> Values:
     return found
 
 
-def _closer(
-    question: Closer, similarities: Similarities, titles: Mapping[str, str]
+def _pairs(
+    question: PairQuestion, similarities: Similarities, titles: Mapping[str, str]
 ) -> Iterator[Values]:
     for layer, matrix in _matrices(question, similarities):
-        found = closeness(matrix, similarities.networks, question.anchor, question.b, question.c)
         yield {
             "of": question.similarity.measure,
             "layer": layer,
-            "a": f"{titles[question.anchor]} ~ {titles[question.b]}",
-            "b": f"{titles[question.anchor]} ~ {titles[question.c]}",
-            "n_a": found.n_b,
-            "n_b": found.n_c,
-            "mean_a": found.to_b,
-            "mean_b": found.to_c,
-            "difference": found.difference,
-            "ci_low": found.low,
-            "ci_high": found.high,
             "effect": "difference",
-            "p": found.p,
-            "p_attainable": found.p_attainable,
-            "direction": int(np.sign(found.difference)),
+            **_pair_row(question, matrix, similarities.networks, titles),
         }
 
 
-def _alike(question: Alike, similarities: Similarities) -> Iterator[Values]:
-    for layer, matrix in _matrices(question, similarities):
-        chosen = [k for k, name in enumerate(similarities.networks) if name in question.cohorts]
-        labels = [similarities.networks[k] for k in chosen]
-        found = within_between(matrix[np.ix_(chosen, chosen)], labels, alternative="two-sided")[0]
-        yield {
-            "of": question.similarity.measure,
-            "layer": layer,
-            "a": "within cohorts",
-            "b": "between cohorts",
-            "n_a": found.models,
-            "n_b": found.models,
-            "mean_a": found.within,
-            "mean_b": found.between,
-            "difference": found.difference,
-            "ci_low": found.low,
-            "ci_high": found.high,
-            "effect": "difference",
-            "p": found.p,
-            "p_attainable": found.p_attainable,
-            "direction": int(np.sign(found.difference)),
-            "note": f"{found.within_pairs} pairs within, {found.between_pairs} between",
+def _pair_row(
+    question: PairQuestion,
+    matrix: NDArray[np.float64],
+    networks: Sequence[str],
+    titles: Mapping[str, str],
+) -> Values:
+    if isinstance(question, Closer):
+        named = (question.anchor, question.b, question.c)
+        close = closeness(matrix, networks, *named)
+        anchor, b, c = (titles[name] for name in named)
+        return {
+            **{"a": f"{anchor} ~ {b}", "b": f"{anchor} ~ {c}"},
+            **{"n_a": close.n_b, "n_b": close.n_c},
+            **{"mean_a": close.to_b, "mean_b": close.to_c},
+            **_tested(close, closeness_published(matrix, networks, *named)),
         }
+    if isinstance(question, Tighter):
+        groups = (question.a, question.b)
+        tight = tightness(matrix, networks, *groups)
+        return {
+            **{"a": f"within {titles[question.a]}", "b": f"within {titles[question.b]}"},
+            **{"n_a": tight.n_a, "n_b": tight.n_b},
+            **{"mean_a": tight.within_a, "mean_b": tight.within_b},
+            **_tested(tight, tightness_published(matrix, networks, *groups)),
+        }
+    chosen = [k for k, name in enumerate(networks) if name in question.cohorts]
+    own, labels = matrix[np.ix_(chosen, chosen)], [networks[k] for k in chosen]
+    found = within_between(own, labels, alternative="two-sided")[0]
+    return {
+        **{"a": "within cohorts", "b": "between cohorts"},
+        **{"n_a": found.models, "n_b": found.models},
+        **{"mean_a": found.within, "mean_b": found.between},
+        **_tested(found, within_between_published(own, labels)[0]),
+        "note": f"{found.within_pairs} pairs within, {found.between_pairs} between",
+    }
+
+
+def _tested(found: Closeness | Tightness | PairContrast, pooled: PublishedPairs) -> Values:
+    """Return the test of networks, and beside it that of their pairs as if independent."""
+    return {
+        "difference": found.difference,
+        "ci_low": found.low,
+        "ci_high": found.high,
+        "p": found.p,
+        "p_attainable": found.p_attainable,
+        "direction": int(np.sign(found.difference)),
+        "effect_pooled": pooled.difference,
+        "p_pooled": pooled.p,
+        "n_pooled": pooled.first_pairs + pooled.second_pairs,
+    }
 
 
 def _tracks(question: Tracks, scores: pd.DataFrame) -> Iterator[Values]:
     keys = ["cohort", "seed", "batches"]
-    success = scores[(scores["kind"] == "performance") & scores["cohort"].isin(question.cohorts)]
-    learned = success.groupby(keys, observed=True)["score"].mean().rename("performance")
+    learned = performance_of(question, scores)
+    left_out = ""
+    if question.loss_below is not None:
+        total = len(_mean_scores(scores, "performance", question.cohorts))
+        left_out = (
+            f"; {total - len(learned)} of {total} left out: a loss of {question.loss_below:g} or "
+            "more, or alone of its network"
+        )
     aligned = _about(question, scores, question.score.kind, question.cohorts)
     for region, here in aligned.groupby("of", sort=False, observed=True):
         table = here.set_index(keys)[["score"]].join(learned, how="inner").reset_index()
         found = repeated_correlation(table, "performance", "score", unit=["cohort", "seed"])
+        pooled = repeated_correlation_published(table, "performance", "score")
         defined = bool(np.isfinite(found.p_units))
         yield {
+            **_correlated(found, found.units),
             "of": str(region),
             "layer": "",
             "a": "alignment with performance",
-            "b": "",
-            "n_a": found.units,
-            "n_b": found.units,
-            "mean_a": None,
-            "mean_b": None,
-            "difference": found.r,
-            "ci_low": found.low,
-            "ci_high": found.high,
-            "effect": "correlation",
             "p": found.p_units if defined else 1.0,
             "p_attainable": found.p_units_attainable,
-            "direction": int(np.sign(found.r)),
             "note": found.note
-            or f"{found.points} checkpoints of {found.units} networks; p over networks",
+            or f"{found.points} checkpoints of {found.units} networks{left_out}; p over networks",
+            "effect_pooled": pooled.r,
+            "p_pooled": pooled.p,
+            "n_pooled": pooled.n,
         }
+
+
+def performance_of(question: Tracks, scores: pd.DataFrame) -> pd.Series:
+    """Return the performance at every checkpoint that a question is about.
+
+    Parameters
+    ----------
+    question : Tracks
+    scores : DataFrame
+        With the columns `SCORE_COLUMNS`.
+
+    Returns
+    -------
+    Series
+        ``performance``, the mean over tasks, by cohort, seed and batches; without what
+        `Tracks.loss_below` leaves out, and without networks that have one checkpoint left.
+    """
+    learned = _mean_scores(scores, "performance", question.cohorts).rename("performance")
+    if question.loss_below is None:
+        return learned
+    losses = _mean_scores(scores, "loss", question.cohorts)
+    kept = learned[losses.reindex(learned.index) < question.loss_below]
+    return kept[kept.groupby(["cohort", "seed"], observed=True).transform("size") > 1]
 
 
 def _trend(question: Trend, scores: pd.DataFrame) -> Iterator[Values]:
@@ -264,23 +319,36 @@ def _trend(question: Trend, scores: pd.DataFrame) -> Iterator[Values]:
         sizes = means["cohort"].map(question.sizes).to_numpy(dtype=float)
         found = spearman(sizes, means["score"].to_numpy())
         yield {
+            **_correlated(found, found.n),
             "of": str(of),
             "layer": str(layer),
             "a": f"score with {question.unit}",
-            "b": "",
-            "n_a": found.n,
-            "n_b": found.n,
-            "mean_a": None,
-            "mean_b": None,
-            "difference": found.r,
-            "ci_low": found.low,
-            "ci_high": found.high,
-            "effect": "correlation",
             "p": found.p,
             "p_attainable": found.p_attainable,
-            "direction": int(np.sign(found.r)),
             "note": f"{len(question.sizes)} sizes, {found.n} networks",
         }
+
+
+def _correlated(found: Correlation | RepeatedCorrelation, networks: int) -> Values:
+    return {
+        "b": "",
+        "n_a": networks,
+        "n_b": networks,
+        "mean_a": None,
+        "mean_b": None,
+        "difference": found.r,
+        "ci_low": found.low,
+        "ci_high": found.high,
+        "effect": "correlation",
+        "direction": int(np.sign(found.r)),
+    }
+
+
+def _mean_scores(scores: pd.DataFrame, kind: str, cohorts: Sequence[str]) -> pd.Series:
+    """Return the mean score of every checkpoint by cohort, seed and batches."""
+    chosen = scores[(scores["kind"] == kind) & scores["cohort"].isin(cohorts)]
+    means: pd.Series = chosen.groupby(["cohort", "seed", "batches"], observed=True)["score"].mean()
+    return means
 
 
 def _about(
@@ -304,7 +372,7 @@ def _about(
 
 
 def _matrices(
-    question: Closer | Alike, similarities: Similarities
+    question: PairQuestion, similarities: Similarities
 ) -> Iterator[tuple[str, NDArray[np.float64]]]:
     found = False
     for (measure, layer), matrix in similarities.matrices.items():

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from hyp.datasets.designs import Design
 from hyp.errors import HypError
-from hyp.hypotheses.declaration import Declared, Size, choose_from
+from hyp.hypotheses.declaration import PIXELS, Declared, Size, choose_from
 from hyp.metrics.neural.specs import neural_metric
 from hyp.models.specs import objective_tasks
 from hyp.stats.rules import DecisionRule
@@ -116,11 +116,14 @@ class _Question(Declared):
         What the rule and the report call it.
     of, layers : tuple of str
         Latents, regions, tasks or measures, and layers, that it is about; empty for all.
+    figure : str
+        Where the paper asks it, such as ``Figure D.4``.
     """
 
     name: str
     of: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
+    figure: str = Field("", exclude_if=lambda figure: not figure)
 
 
 class Contrast(_Question):
@@ -161,15 +164,34 @@ class Alike(_Question):
     cohorts: tuple[str, ...] = Field(min_length=2)
 
 
+class Tighter(_Question):
+    """Whether the networks of `a` are more alike among themselves than those of `b`.
+
+    See `hyp.stats.tightness`: networks, not pairs, are what is counted.
+    """
+
+    kind: Literal["tighter"] = "tighter"
+    similarity: Similarity = Similarity()
+    a: str
+    b: str
+
+
 class Tracks(_Question):
     """Whether one score follows another over the checkpoints within networks.
 
     Repeated-measures correlation with a test over seeds, see `hyp.stats.repeated_correlation`.
     Every checkpoint of the profile is measured.
+
+    Attributes
+    ----------
+    loss_below : float or None
+        Checkpoints whose held-out loss (mean over tasks) is not below it are left out and
+        counted in the row's note. The paper's Figure 3d leaves out losses above 0.2.
     """
 
     kind: Literal["tracks"] = "tracks"
     cohorts: tuple[str, ...] = Field(min_length=1)
+    loss_below: float | None = Field(None, gt=0, exclude_if=lambda loss: loss is None)
     performance: Performance = Performance()
     score: Alignment = Alignment()
 
@@ -198,7 +220,12 @@ class Trend(_Question):
         return sizes
 
 
-Question = Annotated[Contrast | Closer | Alike | Tracks | Trend, Field(discriminator="kind")]
+PairQuestion = Closer | Alike | Tighter
+"""Questions about pairs of networks."""
+
+Question = Annotated[
+    Contrast | Closer | Alike | Tighter | Tracks | Trend, Field(discriminator="kind")
+]
 
 
 class StudySize(Size):
@@ -283,6 +310,8 @@ class Study(Declared):
         for what, found in (("cohorts", names), ("questions", asked)):
             if len(set(found)) < len(found):
                 raise ValueError(f"two of the {what} have one name")
+        if PIXELS in names:
+            raise ValueError(f"no cohort may be called {PIXELS!r}: the stimuli themselves are")
         for question in self.questions:
             for name in cohorts_of(question):
                 if name not in names:
@@ -356,6 +385,8 @@ def cohorts_of(question: Question) -> tuple[str, ...]:
     """Return the cohorts that a question is about, each once."""
     if isinstance(question, Contrast):
         return tuple(dict.fromkeys((question.a, *question.b)))
+    if isinstance(question, Tighter):
+        return (question.a, question.b)
     if isinstance(question, Closer):
         return (question.anchor, question.b, question.c)
     if isinstance(question, Trend):
@@ -365,6 +396,6 @@ def cohorts_of(question: Question) -> tuple[str, ...]:
 
 def score_of(question: Question) -> Decoding | Alignment | Depth | Performance | Similarity:
     """Return what a question measures."""
-    if isinstance(question, Closer | Alike):
+    if isinstance(question, PairQuestion):
         return question.similarity
     return question.score

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hyp.hypotheses.aligning import SCORES
+from hyp.hypotheses.aligning import SCORES, SIMULATED
+from hyp.hypotheses.judging import final_losses
 from hyp.hypotheses.studies.answering import JUDGED, SCORE_COLUMNS, Similarities, Values, answer
-from hyp.hypotheses.studies.declaration import Study, StudySize
+from hyp.hypotheses.studies.declaration import PairQuestion, Study, StudySize, score_of
 from hyp.hypotheses.studies.planning import END
 from hyp.hypotheses.studies.result import (
     RESULT_FILE,
@@ -25,11 +26,13 @@ from hyp.hypotheses.studies.result import (
     StudyResult,
 )
 from hyp.stats.checks import check_learned
-from hyp.stats.rules import describe, judge
+from hyp.stats.rules import DecisionRule, describe, judge
 from hyp.stats.verdict import Check, Verdict
 from hyp.store.artifacts import read_record
 
 PAPER_IMAGES = 500_000 * 64
+ALIGNED = ("alignment", "depth")
+"""Kinds of scores that rest on a recording."""
 
 
 def judge_study(spec: Mapping[str, Any], inputs: Mapping[str, Path], folder: Path) -> None:
@@ -91,8 +94,7 @@ def conclude(
 ) -> StudyResult:
     """Judge scores that are there, wherever they came from."""
     rows = answer(study, profile, scores, similarities)
-    rule = study.rule.model_copy(update={"alpha": profile.alpha})
-    verdict = judge(rule, [row for row in rows if row["family"] == JUDGED], checks)
+    verdict = judge(_rule(study, profile), [row for row in rows if row["family"] == JUDGED], checks)
     return _result(
         study, profile, profile_name, verdict, [_row(row) for row in rows], checks, cohorts
     )
@@ -116,7 +118,7 @@ def _result(
     checks: tuple[Check, ...],
     cohorts: tuple[CohortSummary, ...],
 ) -> StudyResult:
-    rule = study.rule.model_copy(update={"alpha": profile.alpha})
+    rule = _rule(study, profile)
     agrees = None
     if study.agrees and verdict.prediction:
         agrees = verdict.prediction == study.agrees
@@ -139,6 +141,10 @@ def _result(
         questions=tuple(one.model_dump(mode="json") for one in study.asked(profile)),
         warnings=tuple(_warnings(study, profile)),
     )
+
+
+def _rule(study: Study, profile: StudySize) -> DecisionRule:
+    return study.rule.model_copy(update={"alpha": profile.alpha})
 
 
 def gather_scores(inputs: Mapping[str, Path], profile: StudySize) -> pd.DataFrame:
@@ -197,16 +203,18 @@ def _labelled(part: pd.DataFrame, kind: str, place: str, batches: int) -> pd.Dat
 def _performance(path: Path, place: str) -> Iterator[pd.DataFrame]:
     history = json.loads((path / "history.json").read_text())
     rows = [
-        {"of": row["task"], "batches": row["batch"], "score": 1 - row["value"] / row["baseline"]}
+        {"of": row["task"], "batches": row["batch"], "kind": kind, "score": score}
         for row in history["evaluation"]
         if row["metric"] == "loss"
+        for kind, score in (
+            ("performance", 1 - row["value"] / row["baseline"]),
+            ("loss", row["value"]),
+        )
     ]
     if rows:
         table = pd.DataFrame(rows)
         cohort, seed = place.split(":")
-        yield table.assign(
-            kind="performance", cohort=cohort, seed=int(seed), layer="", fold=0, chosen=""
-        )
+        yield table.assign(cohort=cohort, seed=int(seed), layer="", fold=0, chosen="")
 
 
 def _checks(study: Study, inputs: Mapping[str, Path]) -> Iterator[Check]:
@@ -223,12 +231,9 @@ def _checks(study: Study, inputs: Mapping[str, Path]) -> Iterator[Check]:
         cohort = study.cohort(name)
         if not cohort.trained or cohort.weights or cohort.share < 1:
             continue
-        evaluation = json.loads((path / "history.json").read_text())["evaluation"]
-        rows = [row for row in evaluation if row["metric"] == "loss"]
-        last = max(row["batch"] for row in rows)
-        for row in rows:
-            if row["batch"] == last:
-                losses[f"{row['task']} ({name}, seed {seed})"] = (row["value"], row["baseline"])
+        history = json.loads((path / "history.json").read_text())
+        for task, loss, baseline in final_losses(history):
+            losses[f"{task} ({name}, seed {seed})"] = (loss, baseline)
     if losses:
         yield check_learned(losses)
 
@@ -272,9 +277,9 @@ def _plain(value: Any) -> Any:
 
 
 def _warnings(study: Study, profile: StudySize) -> Iterator[str]:
-    kinds = {question.kind for question in study.asked(profile)}
-    aligned = any("alignment" in str(q.model_dump()) for q in study.asked(profile))
-    if aligned and profile.recording == "simulated":
+    asked = study.asked(profile)
+    aligned = any(score_of(question).kind in ALIGNED for question in asked)
+    if aligned and profile.recording == SIMULATED:
         yield (
             "The responses are simulated: nobody recorded them, so alignment says nothing about "
             "a brain."
@@ -289,5 +294,5 @@ def _warnings(study: Study, profile: StudySize) -> Iterator[str]:
         "All networks of a cohort saw one sample of images, so the verdict generalises over "
         "seeds, not over samples of images or architectures."
     )
-    if kinds & {"alike", "closer"}:
+    if any(isinstance(question, PairQuestion) for question in asked):
         yield "Pairs of networks share networks; labels are permuted over networks, not pairs."

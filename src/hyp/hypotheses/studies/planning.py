@@ -22,15 +22,18 @@ from hyp.hypotheses.aligning import (
     alignment_step,
     recording_step,
 )
+from hyp.hypotheses.declaration import PIXELS
 from hyp.hypotheses.shared_steps import PlannedSteps, SharedSteps, dataset_step
 from hyp.hypotheses.studies.declaration import (
     Alike,
     Closer,
     Cohort,
     Decoding,
+    PairQuestion,
     Question,
     Study,
     StudySize,
+    Tighter,
     Tracks,
     cohorts_of,
     score_of,
@@ -184,7 +187,35 @@ class _StudySteps(SharedSteps[StudySize]):
             places={"path": str(place)} if place else {},
         )
 
+    def refuse_too_few(self) -> None:
+        """Refuse questions that cannot be answered with so few networks, before any is trained.
+
+        Raises
+        ------
+        HypError
+            Naming the question.
+        """
+        for question in self.questions:
+            counts = [len(self.seeds(self.study.cohort(name))) for name in cohorts_of(question)]
+            if isinstance(question, Tighter):
+                needed, there = 3, min(counts)
+            elif isinstance(question, Closer):
+                needed, there = 2, min(counts[1:])
+            elif isinstance(question, Alike):
+                needed, there = 2, max(counts)
+            elif isinstance(question, Tracks):
+                needed, there = 3, sum(counts)
+            else:
+                continue
+            if there < needed:
+                raise HypError(
+                    f"the question {question.name!r} needs at least {needed} networks"
+                    f"{'' if isinstance(question, Tracks) else ' a cohort'}, not {there}; raise "
+                    "n_seeds or leave the question out."
+                )
+
     def result_inputs(self) -> dict[str, Step]:
+        self.refuse_too_few()
         inputs: dict[str, Step] = {"stimuli": self.stimuli}
         for cohort in self.cohorts:
             for seed in self.seeds(cohort):
@@ -235,8 +266,8 @@ class _StudySteps(SharedSteps[StudySize]):
         return alignment_step(self.recording, model, spec, layers=layers, snapshot=snapshot)
 
     def _similarities(self) -> Iterator[tuple[str, Step]]:
-        """Yield one step a measure, all of the same networks."""
-        asked = [one for one in self.questions if isinstance(one, Closer | Alike)]
+        """Yield one step a measure, all of the same networks and the raw pixels."""
+        asked = [one for one in self.questions if isinstance(one, PairQuestion)]
         named = {name for question in asked for name in cohorts_of(question)}
         inputs = {
             f"{cohort.name}:{seed}": self.grams(
@@ -246,6 +277,8 @@ class _StudySteps(SharedSteps[StudySize]):
             if cohort.name in named
             for seed in self.seeds(cohort)
         }
+        if inputs:
+            inputs[f"{PIXELS}:"] = self.grams(self.activations(None))
         layers: dict[str, set[str]] = {}
         for question in asked:
             wanted = question.layers or self.profile.layers

@@ -48,6 +48,10 @@ class Row(_Model):
     significant, not_lower : bool
     note : str
         How it was computed, where that is not plain.
+    effect_pooled, p_pooled : float
+        As published: every pair of networks, or every checkpoint, taken as independent.
+    n_pooled : int
+        How many of them.
     """
 
     question: str
@@ -76,6 +80,9 @@ class Row(_Model):
     significant: bool
     not_lower: bool = False
     note: str = ""
+    effect_pooled: float | None = None
+    p_pooled: float | None = None
+    n_pooled: int | None = None
 
 
 class CohortSummary(_Model):

@@ -1,0 +1,153 @@
+"""Variability in a non-target, and the networks that are trained for that non-target.
+
+The parts of the paper's section 3.3 that are no decoding (Figures D.4 to D.6 and E.3), about
+the networks of ``nontarget-variability``.
+"""
+
+from __future__ import annotations
+
+from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, SPATIAL, trained_for
+from hyp.hypotheses.nontarget_variability import NONTARGET_VARIABILITY
+from hyp.hypotheses.studies.declaration import (
+    KEYS,
+    Alignment,
+    Closer,
+    Cohort,
+    Contrast,
+    Question,
+    Study,
+    Tighter,
+)
+from hyp.stats.rules import DecisionRule, Nowhere, Prediction, Somewhere
+
+_CLOSER = "variability in a non-target brings networks closer to those trained for it"
+_FARTHER = "variability in a non-target takes networks farther from those trained for it"
+_FIGURES = {
+    "category": ("Figure D.4b", "Figure D.6", "Figure E.3a"),
+    "translation": ("Figure D.4a", "Figure D.5", "Figure E.3b"),
+}
+"""By non-target, which is also what the networks of `anchor` are trained for."""
+
+_ASKED = tuple(
+    (part, objective) for part in NONTARGET_VARIABILITY.parts for objective in part.objectives
+)
+
+
+def _cohort(objective: str, condition: str) -> Cohort:
+    declared = NONTARGET_VARIABILITY.condition(condition)
+    called = "spatial" if objective == SPATIAL else objective
+    return Cohort(
+        name=f"{called}, {condition}",
+        title=f"{trained_for(objective).title}, {declared.title}",
+        objective=objective,
+        design=declared.design,
+        first_seed=NONTARGET_VARIABILITY.first_seed(condition),
+    )
+
+
+def _questions() -> tuple[Question, ...]:
+    close: list[Question] = []
+    beside: list[Question] = []
+    for part, objective in _ASKED:
+        full, reduced = (
+            _cohort(objective, condition).name for condition in ("full", part.condition)
+        )
+        target = full.partition(",")[0]
+        figures = _FIGURES[part.name]
+        close.append(
+            Closer(
+                name=f"{target} like {part.name}",
+                anchor=part.name,
+                b=full,
+                c=reduced,
+                figure=figures[0],
+            )
+        )
+        beside += [
+            Tighter(
+                name=f"{target} among themselves, {part.name}",
+                a=full,
+                b=reduced,
+                figure=figures[1],
+            ),
+            Contrast(
+                name=f"alignment of {target}, {part.name}",
+                score=Alignment(),
+                a=full,
+                b=(reduced,),
+                figure=figures[2],
+            ),
+        ]
+    return (*close, *beside)
+
+
+_QUESTIONS = _questions()
+_JUDGED = tuple(question.name for question in _QUESTIONS if isinstance(question, Closer))
+_WHERE = {"question": _JUDGED}
+_COHORTS = {
+    cohort.name: cohort
+    for part, objective in _ASKED
+    for cohort in (_cohort(objective, "full"), _cohort(objective, part.condition))
+}
+
+NONTARGET_SIMILARITY = Study(
+    name="nontarget-similarity",
+    title="Does variability in a non-target make networks more like those trained for it?",
+    question=(
+        "Networks are trained for a target on images in which a non-target varies fully, and on "
+        "images in which it hardly varies. Which of them are more like networks that were trained "
+        "for the non-target itself? Beside it: which are more alike among themselves, and which "
+        "align better?"
+    ),
+    source="Xie et al. 2024, section 3.3, Figures D.4 to D.6 and E.3",
+    predictions={"closer": _CLOSER, "farther": _FARTHER},
+    cohorts=(*_COHORTS.values(), *(trained_for(name) for name in _FIGURES)),
+    questions=_QUESTIONS,
+    rule=DecisionRule(
+        keys=KEYS,
+        predictions=(
+            Prediction(
+                name="closer",
+                claim=_CLOSER,
+                needs=(
+                    Somewhere(direction="higher", where=_WHERE),
+                    Nowhere(direction="lower", where=_WHERE),
+                ),
+            ),
+            Prediction(
+                name="farther",
+                claim=_FARTHER,
+                needs=(
+                    Somewhere(direction="lower", where=_WHERE),
+                    Nowhere(direction="higher", where=_WHERE),
+                ),
+            ),
+        ),
+        mixed=(
+            Somewhere(direction="higher", where=_WHERE),
+            Somewhere(direction="lower", where=_WHERE),
+        ),
+    ),
+    published=(
+        "With full variability of the non-target, networks were more like those trained for it in "
+        "most cases in layer3 and layer4, more alike among themselves in layer4, and aligned "
+        "better where the non-target was category; rotation is excepted."
+    ),
+    agrees="closer",
+    profiles={
+        "laptop": LAPTOP.model_copy(
+            update={
+                "cohorts": (
+                    *("distance, full", "distance, one-category", "distance, centered"),
+                    *("category", "translation"),
+                )
+            }
+        ),
+        "published": PUBLISHED_18.model_copy(
+            update={
+                "summary": "the networks of nontarget-variability, 6 a cohort, at the paper's size",
+                "n_seeds": 6,
+            }
+        ),
+    },
+)
