@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from hyp.datasets.designs import Design
 from hyp.datasets.sources import ENGINE, Source, open_source, part_of, places
 from hyp.datasets.specs import DatasetSpec
-from hyp.hypotheses.declaration import Size
+from hyp.hypotheses.declaration import Hypothesis, Size
+from hyp.hypotheses.studies.declaration import Study
 from hyp.models.hardware import best_precision
 from hyp.models.specs import ExtractSpec, TrainSpec
 from hyp.store import Step, Store, in_order
@@ -33,20 +34,39 @@ STAGES = (
 
 PIXELS = "pixels"
 
+AnyClaim = TypeVar("AnyClaim", bound=Hypothesis | Study)
+AnySize = TypeVar("AnySize", bound=Size)
 
-class PlannedSteps:
-    """The steps that lead to a goal; the base of plans."""
 
-    goal: Step
+@dataclass(frozen=True)
+class PlannedSteps(Generic[AnyClaim, AnySize]):
+    """What would be computed for a hypothesis under a profile; the base of plans.
+
+    Attributes
+    ----------
+    hypothesis : Hypothesis or Study
+    profile_name : str
+    profile : Size
+        With `settings` applied.
+    goal : Step
+        The result; everything else is among its inputs, directly or not.
+    untestable : str
+        Why the design cannot reach alpha, and what would mend it; empty where it can.
+    settings : dict of str to str
+        What ``--set`` changed.
+    """
+
+    hypothesis: AnyClaim
     profile_name: str
-    profile: Size
-    untestable: str
-    settings: dict[str, str]
+    profile: AnySize
+    goal: Step
+    untestable: str = ""
+    settings: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """What ``hyp run`` takes."""
-        raise NotImplementedError
+        return self.hypothesis.name
 
     @cached_property
     def steps(self) -> list[Step]:
@@ -67,9 +87,6 @@ class PlannedSteps:
 
         visit(self.goal)
         return [step for step in self.steps if step in needed]
-
-
-AnySize = TypeVar("AnySize", bound=Size)
 
 
 @dataclass
