@@ -198,10 +198,9 @@ def _record(
 def _compute(goals: list[Step], store: Store, workers: int | None, scheduler: str | None) -> None:
     from hyp.cli.progress import default_workers, stage_bars
     from hyp.cli.terminal import console, resumable
-    from hyp.hypotheses.aligning import pending
     from hyp.hypotheses.running import run_steps
 
-    missing = pending(store, goals)
+    missing = store.pending(goals)
     count = default_workers(missing) if workers is None else workers
     with resumable(), stage_bars(missing, console()) as listener:
         run_steps(missing, store, workers=count, scheduler=scheduler, listener=listener)

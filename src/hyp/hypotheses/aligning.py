@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -240,21 +240,6 @@ def model_labels(model: Step) -> dict[str, Any]:
         "backbone": model.spec["backbone"],
         "batches": model.spec["n_batches"],
     }
-
-
-def pending(store: Store, goals: Iterable[Step]) -> list[Step]:
-    """Return the steps that must run to reach goals, given what is stored, inputs first."""
-    needed: dict[Step, None] = {}
-
-    def visit(step: Step) -> None:
-        if step not in needed and not store.has(step):
-            for parent in step.inputs.values():
-                visit(parent)
-            needed[step] = None
-
-    for goal in goals:
-        visit(goal)
-    return list(needed)
 
 
 def read_alignments(store: Store, goals: Sequence[Step]) -> pd.DataFrame:

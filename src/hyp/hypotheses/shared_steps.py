@@ -74,18 +74,10 @@ class PlannedSteps(Generic[AnyClaim, AnySize]):
         return in_order([self.goal])
 
     def pending(self, store: Store | None) -> list[Step]:
-        """Return the steps that must run to reach the goal, given what is stored."""
+        """Return those of `steps` that must run to reach the goal, given what is stored."""
         if store is None:
             return self.steps
-        needed: set[Step] = set()
-
-        def visit(step: Step) -> None:
-            if step not in needed and not store.has(step):
-                needed.add(step)
-                for parent in step.inputs.values():
-                    visit(parent)
-
-        visit(self.goal)
+        needed = set(store.pending([self.goal]))
         return [step for step in self.steps if step in needed]
 
 
