@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from hyp.datasets.sources import places
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
 from hyp.hypotheses.shared_steps import VERSIONS as PLAN_VERSIONS
+from hyp.hypotheses.shared_steps import dataset_step
 from hyp.metrics.neural.ceilings import Formula
 from hyp.metrics.neural.layers import CANDIDATE_LAYERS
 from hyp.metrics.neural.simulation import SimulatedRegion
@@ -103,17 +103,10 @@ def recording_step(
     path : Path, optional
         Where the responses lie, for a `RecordedFile`.
     """
-    images = Step(
-        "datasets",
-        stimuli.model_dump(mode="json"),
-        version=VERSIONS["datasets"],
-        label=f"stimuli of {recording.name}",
-        places=places(stimuli.source),
-    )
     return Step(
         "recordings",
         recording.model_dump(mode="json"),
-        {"stimuli": images},
+        {"stimuli": dataset_step(stimuli, f"stimuli of {recording.name}")},
         VERSIONS["recordings"],
         recording.name,
         places={} if path is None else {"path": str(path)},
