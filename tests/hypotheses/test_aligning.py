@@ -19,7 +19,6 @@ from hyp.hypotheses.aligning import (
     SimulatedStream,
     alignment_step,
     find_recording,
-    pending,
     read_alignments,
     recording_step,
     refuse_other_content,
@@ -99,7 +98,7 @@ def images(source):
 def store(tmp_path):
     """Two untrained networks on engine images."""
     store = Store.create(tmp_path / "store")
-    run_steps(pending(store, networks()), store)
+    run_steps(store.pending(networks()), store)
     return store
 
 
@@ -140,12 +139,12 @@ def test_scores_are_those_of_the_layers_by_hand(store, pictures, assembly, tmp_p
         alignment_step(recording, model, SPEC, layers=("relu", "fc"))
         for model in select_models(store, {"objective": "untrained"})
     ]
-    run_steps(pending(store, goals), store)
+    run_steps(store.pending(goals), store)
     table = read_alignments(store, goals)
     assert table[["objective", "seed", "region", "origin"]].to_numpy().tolist() == [
         ["untrained", seed, region, "recorded"] for seed in (0, 1) for region in ("V4", "IT")
     ]
-    assert not pending(store, goals)
+    assert not store.pending(goals)
 
     activations = store.path(goals[0].inputs["grams"].inputs["activations"])
     stimuli = pd.read_parquet(store.path(recording.inputs["stimuli"]) / "latents.parquet")
@@ -169,7 +168,7 @@ def test_a_recording_is_found_by_name_and_its_name_kept(store, pictures, assembl
     recording = imported(pictures, assembly, tmp_path)
     with pytest.raises(HypError, match="no recording 'mine'; import one first"):
         find_recording(store, "mine")
-    run_steps(pending(store, [recording]), store)
+    run_steps(store.pending([recording]), store)
     assert find_recording(store, "mine") == recording
     refuse_other_content(store, recording)
     (tmp_path / "again").mkdir()
@@ -183,13 +182,13 @@ def test_stimuli_without_an_image_are_counted(store, pictures, assembly, tmp_pat
         stimulus_id=("presentation", [f"x{name}" for name in assembly["stimulus_id"].to_numpy()])
     )
     with pytest.raises(HypError, match=r"60 of the 60 stimuli of mine have no image.*'s00'"):
-        run_steps([*pending(store, [imported(pictures, renamed, tmp_path)])], store)
+        run_steps([*store.pending([imported(pictures, renamed, tmp_path)])], store)
 
 
 def test_what_cannot_be_split_is_refused_when_it_is_imported(store, pictures, assembly, tmp_path):
     alone = assembly.assign_coords(object_name=("presentation", assembly["stimulus_id"].to_numpy()))
     with pytest.raises(HypError, match="cannot be split"):
-        run_steps(pending(store, [imported(pictures, alone, tmp_path)]), store)
+        run_steps(store.pending([imported(pictures, alone, tmp_path)]), store)
 
 
 def test_a_simulated_stream_says_so(store):
@@ -204,7 +203,7 @@ def test_a_simulated_stream_says_so(store):
     recording = recording_step(RecordingSpec(name="sim", origin=stream), images(source))
     model = select_models(store, {"seed": "1"})[0]
     goal = alignment_step(recording, model, SPEC, layers=("relu",))
-    run_steps(pending(store, [goal]), store)
+    run_steps(store.pending([goal]), store)
     table = read_alignments(store, [goal])
     assert table["region"].tolist() == ["V1", "IT"]
     assert set(table["origin"]) == {"simulated"}

@@ -27,7 +27,6 @@ from hyp.hypotheses.aligning import (
     RecordingSpec,
     SimulatedStream,
     alignment_step,
-    pending,
     read_alignments,
     recording_step,
     select_models,
@@ -77,7 +76,7 @@ def store(tmp_path_factory) -> Store:
         steps.append(
             Step("models", spec.model_dump(mode="json"), {"dataset": dataset}, label=label)
         )
-    run_steps(pending(store, steps), store)
+    run_steps(store.pending(steps), store)
     return store
 
 
@@ -151,7 +150,7 @@ def test_scores_ceilings_and_layers_are_the_same(make, store, stimuli, tmp_path,
     models = select_models(store, {})
     spec = AlignmentSpec(protocol="published")
     goals = [alignment_step(recording, model, spec, layers=LAYERS) for model in models]
-    run_steps(pending(store, goals), store)
+    run_steps(store.pending(goals), store)
     native = read_alignments(store, goals)
 
     for region in sorted(set(assembly["region"].to_numpy().tolist())):

@@ -124,7 +124,7 @@ def score_models(
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Score networks with the real Brain-Score; what is there is not scored again."""
-    from hyp.cli.terminal import console
+    from hyp.cli.terminal import console, resumable
     from hyp.errors import HypError
     from hyp.metrics.brainscore.environment import open_environment
     from hyp.metrics.brainscore.identifiers import PAPER_BENCHMARKS, check_identifiers
@@ -148,21 +148,17 @@ def score_models(
         for batches in (snapshot or (None,))
     ]
     screen = console()
-    try:
-        with screen.status("") as status:
-            scored = score_cohort(
-                networks,
-                chosen,
-                out,
-                folder=folder,
-                reduce=not unreduced,
-                pca_images=pca_images,
-                threads=threads,
-                progress=lambda done, total, text: status.update(f"{done}/{total} {text}"),
-            )
-    except KeyboardInterrupt:
-        typer.echo("\ninterrupted; the same command goes on where it stopped.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+    with resumable(), screen.status("") as status:
+        scored = score_cohort(
+            networks,
+            chosen,
+            out,
+            folder=folder,
+            reduce=not unreduced,
+            pca_images=pca_images,
+            threads=threads,
+            progress=lambda done, total, text: status.update(f"{done}/{total} {text}"),
+        )
     _show(scored, out, screen)
     if scored.failures:
         raise HypError(f"{len(scored.failures)} not scored: {scored.failures[0]}")

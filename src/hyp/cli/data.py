@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hyp.cli.options import INTERRUPTED, read_settings
+from hyp.cli.options import read_settings
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -68,9 +68,7 @@ def make(
     ] = 100.0,
 ) -> None:
     """Make a dataset; interrupted, the same command goes on where it stopped."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    from hyp.cli.terminal import console
+    from hyp.cli.terminal import console, count_bar, resumable
     from hyp.datasets.making import is_finished, make_dataset
 
     fields = {
@@ -89,21 +87,10 @@ def make(
     if is_finished(spec, out):
         screen.print(f"{out} already holds this dataset.", soft_wrap=True)
         return
-    columns = ("images", BarColumn(bar_width=None), MofNCompleteColumn(), TimeRemainingColumn())
-    try:
-        with Progress(*columns, console=screen) as bars:
-            task = bars.add_task("images", total=spec.n_stored)
-            make_dataset(
-                spec,
-                out,
-                device=device,
-                workers=workers,
-                scheduler=scheduler,
-                progress=lambda done, total: bars.update(task, completed=done, total=total),
-            )
-    except KeyboardInterrupt:
-        typer.echo("\ninterrupted; the same command goes on where it stopped.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+    with resumable(), count_bar("images", screen, total=spec.n_stored) as progress:
+        make_dataset(
+            spec, out, device=device, workers=workers, scheduler=scheduler, progress=progress
+        )
     screen.print(f"{out}: {spec.n_images} images, {spec.n_val} held out.", soft_wrap=True)
 
 
@@ -192,19 +179,12 @@ def copy(
     target: Annotated[str, typer.Argument(help="Folder or address to copy it to.")],
 ) -> None:
     """Copy a dataset between folders and addresses; interrupted, the same command goes on."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress
-
-    from hyp.cli.terminal import console
+    from hyp.cli.terminal import console, count_bar
     from hyp.datasets.remote import copy_dataset
 
     screen = console()
-    with Progress("files", BarColumn(bar_width=None), MofNCompleteColumn(), console=screen) as bars:
-        task = bars.add_task("files", total=None)
-        copy_dataset(
-            source,
-            target,
-            progress=lambda done, total: bars.update(task, completed=done, total=total),
-        )
+    with count_bar("files", screen, timed=False) as progress:
+        copy_dataset(source, target, progress=progress)
     screen.print(f"{target} holds the dataset of {source}.", soft_wrap=True)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hyp.cli.options import DEFAULT_STORE, INTERRUPTED, StorePath, read_settings
+from hyp.cli.options import DEFAULT_STORE, StorePath, read_settings
 
 if TYPE_CHECKING:
     from hyp.datasets.specs import DatasetSpec
@@ -197,18 +197,13 @@ def _record(
 
 def _compute(goals: list[Step], store: Store, workers: int | None, scheduler: str | None) -> None:
     from hyp.cli.progress import default_workers, stage_bars
-    from hyp.cli.terminal import console
-    from hyp.hypotheses.aligning import pending
+    from hyp.cli.terminal import console, resumable
     from hyp.hypotheses.running import run_steps
 
-    missing = pending(store, goals)
+    missing = store.pending(goals)
     count = default_workers(missing) if workers is None else workers
-    try:
-        with stage_bars(missing, console()) as listener:
-            run_steps(missing, store, workers=count, scheduler=scheduler, listener=listener)
-    except KeyboardInterrupt:
-        typer.echo("\ninterrupted; the same command goes on where it stopped.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+    with resumable(), stage_bars(missing, console()) as listener:
+        run_steps(missing, store, workers=count, scheduler=scheduler, listener=listener)
 
 
 def _images(source: str, image_size: int, n: int | None = None) -> DatasetSpec:

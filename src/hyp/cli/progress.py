@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
 from rich.progress import (
@@ -27,13 +28,15 @@ from rich.progress import (
 from rich.text import Text
 
 from hyp.hypotheses.running import StepEvent, run_plan
-from hyp.hypotheses.shared_steps import PlannedSteps
 from hyp.store import Step, Store
 from hyp.store.runs import Run, RunState, load_run, run_path, save_run
 
+if TYPE_CHECKING:
+    from hyp.hypotheses.plans import AnyPlan
+
 
 def run_with_progress(
-    plan: PlannedSteps,
+    plan: AnyPlan,
     store: Store,
     *,
     workers: int | None,
@@ -126,7 +129,7 @@ def stage_bars(pending: list[Step], console: Console) -> Iterator[_StageBars]:
 
 
 @contextmanager
-def _run_record(plan: PlannedSteps, store: Store) -> Iterator[None]:
+def _run_record(plan: AnyPlan, store: Store) -> Iterator[None]:
     started = datetime.now(UTC).isoformat(timespec="seconds")
     clock = time.monotonic()
     path = run_path(store.root, plan.name, plan.profile_name, plan.goal.key)
@@ -167,7 +170,7 @@ def _run_record(plan: PlannedSteps, store: Store) -> Iterator[None]:
     save("finished")
 
 
-def _opening(plan: PlannedSteps, pending: list[Step]) -> str:
+def _opening(plan: AnyPlan, pending: list[Step]) -> str:
     stored = len(plan.steps) - len(pending)
     what = f"{plan.name}, profile {plan.profile_name}"
     if not pending:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from hyp.cli.options import INTERRUPTED
 
 released_app = typer.Typer(
     name="released",
@@ -28,12 +24,12 @@ def scan(
     workers: Annotated[int, typer.Option(min=1, help="Processes, a scene each.")] = 1,
 ) -> None:
     """Look at every image and row of a set; status 1 if too much is missing or damaged."""
-    from hyp.cli.terminal import console
+    from hyp.cli.terminal import console, count_bar
     from hyp.datasets.released import scan_released
 
-    with _images() as progress:
-        report = scan_released(path, workers=workers, progress=progress)
     screen = console()
+    with count_bar("images", screen) as progress:
+        report = scan_released(path, workers=workers, progress=progress)
     for problem in report.problems:
         screen.print(str(problem), soft_wrap=True, markup=False)
     for kind, count in report.counts.items():
@@ -55,28 +51,12 @@ def write(
     ] = True,
 ) -> None:
     """Write a dataset in the published layout; interrupted, the same command goes on."""
-    from hyp.cli.terminal import console
+    from hyp.cli.terminal import console, count_bar, resumable
     from hyp.datasets.released import write_released
     from hyp.datasets.remote import open_dataset
 
     opened = open_dataset(dataset)
-    try:
-        with _images() as progress:
-            write_released(opened, out, zipped=zipped, progress=progress)
-    except KeyboardInterrupt:
-        typer.echo("\ninterrupted; the same command goes on where it stopped.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
-    console().print(f"{out}: {opened.n_images} images.", soft_wrap=True)
-
-
-@contextmanager
-def _images() -> Iterator[Callable[[int, int], None]]:
-    """Show a bar of images; yields what moves it."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    from hyp.cli.terminal import console
-
-    columns = ("images", BarColumn(bar_width=None), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console()) as bars:
-        task = bars.add_task("images", total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total or None)
+    screen = console()
+    with resumable(), count_bar("images", screen) as progress:
+        write_released(opened, out, zipped=zipped, progress=progress)
+    screen.print(f"{out}: {opened.n_images} images.", soft_wrap=True)

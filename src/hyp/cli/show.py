@@ -137,7 +137,7 @@ def _questions_table(plan: StudyPlan) -> Table:
     table.add_column("", no_wrap=True)
     for column in ("networks", "comparisons", "attainable p"):
         table.add_column(column, justify="right", no_wrap=True)
-    for question in planned_questions(plan.study, plan.profile):
+    for question in planned_questions(plan.hypothesis, plan.profile):
         table.add_row(
             question.name,
             "" if question.judged else "beside",

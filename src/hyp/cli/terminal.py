@@ -1,11 +1,52 @@
-"""The console that all commands print to."""
+"""The console that all commands print to, and what those that take long show on it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import typer
 from rich.console import Console
+
+from hyp.cli.options import INTERRUPTED
 
 
 def console() -> Console:
     """Return a console; where the output is no terminal, it is 80 columns wide."""
     found = Console(highlight=False)
     return found if found.is_terminal else Console(highlight=False, width=80)
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """End the command on Ctrl-C, and say that the same one goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("\ninterrupted; the same command goes on where it stopped.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def count_bar(
+    what: str, screen: Console, *, total: int | None = None, timed: bool = True
+) -> Iterator[Callable[[int, int], None]]:
+    """Show how many of a number are done while the block runs; yields what moves the bar.
+
+    Parameters
+    ----------
+    what : str
+        What is counted, such as ``images``.
+    screen : Console
+    total : int or None
+        Their number; None until it is told with what is done.
+    timed : bool
+        Whether to show the remaining time.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (what, BarColumn(bar_width=None), MofNCompleteColumn())
+    left = (TimeRemainingColumn(),) if timed else ()
+    with Progress(*columns, *left, console=screen) as bars:
+        task = bars.add_task(what, total=total)
+        yield lambda done, total: bars.update(task, completed=done, total=total or None)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from hyp.datasets.sources import places
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
 from hyp.hypotheses.shared_steps import VERSIONS as PLAN_VERSIONS
+from hyp.hypotheses.shared_steps import dataset_step
 from hyp.metrics.neural.ceilings import Formula
 from hyp.metrics.neural.layers import CANDIDATE_LAYERS
 from hyp.metrics.neural.simulation import SimulatedRegion
@@ -103,17 +103,10 @@ def recording_step(
     path : Path, optional
         Where the responses lie, for a `RecordedFile`.
     """
-    images = Step(
-        "datasets",
-        stimuli.model_dump(mode="json"),
-        version=VERSIONS["datasets"],
-        label=f"stimuli of {recording.name}",
-        places=places(stimuli.source),
-    )
     return Step(
         "recordings",
         recording.model_dump(mode="json"),
-        {"stimuli": images},
+        {"stimuli": dataset_step(stimuli, f"stimuli of {recording.name}")},
         VERSIONS["recordings"],
         recording.name,
         places={} if path is None else {"path": str(path)},
@@ -240,21 +233,6 @@ def model_labels(model: Step) -> dict[str, Any]:
         "backbone": model.spec["backbone"],
         "batches": model.spec["n_batches"],
     }
-
-
-def pending(store: Store, goals: Iterable[Step]) -> list[Step]:
-    """Return the steps that must run to reach goals, given what is stored, inputs first."""
-    needed: dict[Step, None] = {}
-
-    def visit(step: Step) -> None:
-        if step not in needed and not store.has(step):
-            for parent in step.inputs.values():
-                visit(parent)
-            needed[step] = None
-
-    for goal in goals:
-        visit(goal)
-    return list(needed)
 
 
 def read_alignments(store: Store, goals: Sequence[Step]) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from hyp.hypotheses.declaration import FULL_CONDITION, PIXELS, Hypothesis, Part, Profile
@@ -14,28 +14,8 @@ UNTRAINED = "untrained"
 
 
 @dataclass(frozen=True)
-class Plan(PlannedSteps):
-    """What would be computed for a hypothesis under a profile.
-
-    Attributes
-    ----------
-    goal : Step
-        The result; everything else is among its inputs, directly or not.
-    untestable : str
-        Why the design cannot reach alpha, and what would mend it; empty where it can.
-    """
-
-    hypothesis: Hypothesis
-    profile_name: str
-    profile: Profile
-    goal: Step
-    untestable: str = ""
-    settings: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """What ``hyp run`` takes."""
-        return self.hypothesis.name
+class Plan(PlannedSteps[Hypothesis, Profile]):
+    """What would be computed for a hypothesis about variability under a profile."""
 
 
 def make_plan(

@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hyp.clusters import local_client, remote_client, require_shared
 from hyp.errors import HypError
 from hyp.hypotheses.building import build, check_networks
-from hyp.hypotheses.shared_steps import PlannedSteps
 from hyp.store import Step, Store
+
+if TYPE_CHECKING:
+    from hyp.hypotheses.plans import AnyPlan
 
 TOPIC = "hyp-progress"
 
@@ -35,7 +37,7 @@ Listener = Callable[[StepEvent], None]
 
 
 def run_plan(
-    plan: PlannedSteps,
+    plan: AnyPlan,
     store: Store,
     *,
     workers: int = 0,
@@ -49,7 +51,7 @@ def run_plan(
 
     Parameters
     ----------
-    plan : PlannedSteps
+    plan : Plan or StudyPlan
         From `make_plan` or `plan_study`.
     store : Store
         Where artifacts are read and written.

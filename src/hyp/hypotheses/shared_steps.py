@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from hyp.datasets.designs import Design
 from hyp.datasets.sources import ENGINE, Source, open_source, part_of, places
 from hyp.datasets.specs import DatasetSpec
-from hyp.hypotheses.declaration import PIXELS, Size
+from hyp.hypotheses.declaration import PIXELS, Hypothesis, Size
+from hyp.hypotheses.studies.declaration import Study
 from hyp.models.hardware import best_precision
 from hyp.models.specs import ExtractSpec, TrainSpec
 from hyp.store import Step, Store, in_order
@@ -31,20 +32,39 @@ STAGES = (
 )
 """Kinds of steps in the order data flows."""
 
+AnyClaim = TypeVar("AnyClaim", bound=Hypothesis | Study)
+AnySize = TypeVar("AnySize", bound=Size)
 
-class PlannedSteps:
-    """The steps that lead to a goal; the base of plans."""
 
-    goal: Step
+@dataclass(frozen=True)
+class PlannedSteps(Generic[AnyClaim, AnySize]):
+    """What would be computed for a hypothesis under a profile; the base of plans.
+
+    Attributes
+    ----------
+    hypothesis : Hypothesis or Study
+    profile_name : str
+    profile : Size
+        With `settings` applied.
+    goal : Step
+        The result; everything else is among its inputs, directly or not.
+    untestable : str
+        Why the design cannot reach alpha, and what would mend it; empty where it can.
+    settings : dict of str to str
+        What ``--set`` changed.
+    """
+
+    hypothesis: AnyClaim
     profile_name: str
-    profile: Size
-    untestable: str
-    settings: dict[str, str]
+    profile: AnySize
+    goal: Step
+    untestable: str = ""
+    settings: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """What ``hyp run`` takes."""
-        raise NotImplementedError
+        return self.hypothesis.name
 
     @cached_property
     def steps(self) -> list[Step]:
@@ -52,22 +72,11 @@ class PlannedSteps:
         return in_order([self.goal])
 
     def pending(self, store: Store | None) -> list[Step]:
-        """Return the steps that must run to reach the goal, given what is stored."""
+        """Return those of `steps` that must run to reach the goal, given what is stored."""
         if store is None:
             return self.steps
-        needed: set[Step] = set()
-
-        def visit(step: Step) -> None:
-            if step not in needed and not store.has(step):
-                needed.add(step)
-                for parent in step.inputs.values():
-                    visit(parent)
-
-        visit(self.goal)
+        needed = set(store.pending([self.goal]))
         return [step for step in self.steps if step in needed]
-
-
-AnySize = TypeVar("AnySize", bound=Size)
 
 
 @dataclass
@@ -182,7 +191,6 @@ class SharedSteps(Generic[AnySize]):
 
 def dataset_step(spec: DatasetSpec, label: str) -> Step:
     """Return the step that makes a dataset."""
-    spec.design.check(spec.source.latents)
     return Step(
         "datasets",
         spec.model_dump(mode="json"),

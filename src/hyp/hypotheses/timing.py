@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from statistics import median
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyp.hypotheses.planning import Plan
-from hyp.hypotheses.shared_steps import PlannedSteps
 from hyp.store import Record, Step, Store
+
+if TYPE_CHECKING:
+    from hyp.hypotheses.plans import AnyPlan
 
 _REFERENCE_SIZE = 64
 _REFERENCE_STIMULI = 800
@@ -37,7 +39,7 @@ class Expected(NamedTuple):
 
 
 def expected_seconds(
-    plan: PlannedSteps, kind: str, pending: list[Step], store: Store | None
+    plan: AnyPlan, kind: str, pending: list[Step], store: Store | None
 ) -> Expected:
     """Return what one core needs for a stage's missing steps.
 
@@ -67,7 +69,7 @@ def expected_seconds(
     return Expected(_REFERENCE_SECONDS[kind] * work * _scale(plan, kind, size), False)
 
 
-def _scale(plan: PlannedSteps, kind: str, size: int) -> float:
+def _scale(plan: AnyPlan, kind: str, size: int) -> float:
     """How much larger a unit of work is than on the reference."""
     pixels = (size / _REFERENCE_SIZE) ** 2
     stimuli = plan.profile.n_stimuli / _REFERENCE_STIMULI

@@ -21,14 +21,13 @@ from hyp.reports import words
 from hyp.reports.against_paper import agreement_with_paper, paper_sentence
 from hyp.reports.arrange import parts
 from hyp.reports.load import load_result
+from hyp.reports.publishing import PAGE_FILE, publish
 from hyp.reports.study_words import AGREEMENT, strongest, strongest_words
 from hyp.reports.summary import outcome_text
-from hyp.reports.templating import publish, template
+from hyp.reports.templating import template
 from hyp.stats.verdict import Verdict
 from hyp.store.artifacts import readable_disk_errors
 from hyp.store.runs import Run, all_runs
-
-PAGE_FILE = "index.html"
 
 _UNTESTED = ("untestable", "invalid")
 _OPEN = ("inconclusive", "mixed")

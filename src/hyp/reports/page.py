@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from markupsafe import Markup
 
-from hyp.errors import HypError
 from hyp.hypotheses.freezing import AgainstFrozen
 from hyp.hypotheses.result import LearningCurve, Result
 from hyp.reports import arrange, figures, images
 from hyp.reports.against_paper import claim_about, paper_sentence
 from hyp.reports.load import load_result, load_samples
 from hyp.reports.markdown import markdown
-from hyp.reports.templating import publish, template
+from hyp.reports.publishing import publish_report
+from hyp.reports.templating import template
 
-PAGE_FILE = "index.html"
-JSON_FILE = "report.json"
-MARKDOWN_FILE = "report.md"
 PROVENANCE = (
     "spec",
     "keys",
@@ -89,25 +85,14 @@ def write_report(
     result = load_result(result_folder)
     samples = load_samples(result_folder)
     strips = {name: images.data_uris(pixels) for name, pixels in samples.items()}
-    document = {
-        "result": json.loads(result.model_dump_json()),
-        "frozen": frozen and frozen.model_dump(),
-        "provenance": dict(provenance),
-    }
-    files = {
-        JSON_FILE: json.dumps(document, indent=1, ensure_ascii=False, default=str) + "\n",
-        MARKDOWN_FILE: markdown(result, provenance, frozen),
-        PAGE_FILE: page(result, strips, provenance, frozen),
-    }
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            publish(out / name, text)
-    except OSError as error:
-        raise HypError(
-            f"cannot write the report to {out} ({error.strerror}); choose another folder."
-        ) from error
-    return out / PAGE_FILE
+    return publish_report(
+        out,
+        result,
+        page=page(result, strips, provenance, frozen),
+        markdown=markdown(result, provenance, frozen),
+        provenance=provenance,
+        frozen=frozen,
+    )
 
 
 def page(

@@ -8,7 +8,8 @@ from markupsafe import Markup
 
 from hyp.errors import HypError
 from hyp.reports import scores_figures
-from hyp.reports.templating import publish, template
+from hyp.reports.publishing import publish
+from hyp.reports.templating import template
 from hyp.stats.table_verdict import TableVerdict
 from hyp.store.artifacts import readable_disk_errors
 

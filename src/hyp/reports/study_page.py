@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +13,6 @@ import pandas as pd
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from hyp.errors import HypError
 from hyp.hypotheses.freezing import AgainstFrozen
 from hyp.hypotheses.studies.answering import performance_of
 from hyp.hypotheses.studies.declaration import (
@@ -32,7 +30,8 @@ from hyp.hypotheses.studies.result import Row
 from hyp.reports import similarity_figures as pairs
 from hyp.reports import study_figures as draw
 from hyp.reports.axes import padded
-from hyp.reports.page import JSON_FILE, MARKDOWN_FILE, PAGE_FILE, PROVENANCE
+from hyp.reports.page import PROVENANCE
+from hyp.reports.publishing import publish_report
 from hyp.reports.study_beside import beside_published, several_measures
 from hyp.reports.study_markdown import study_markdown
 from hyp.reports.study_material import Look, Material, load_material, network_means, unique
@@ -50,7 +49,7 @@ from hyp.reports.study_words import (
     pooled_words,
 )
 from hyp.reports.svg import REFERENCE, SERIES
-from hyp.reports.templating import publish, template
+from hyp.reports.templating import template
 from hyp.reports.words import layer_words
 
 _ALIGNED = ("alignment", "depth")
@@ -161,25 +160,14 @@ def write_study_report(
         If the result is missing or damaged, or `out` cannot be written.
     """
     material = load_material(result_folder)
-    document = {
-        "result": json.loads(material.result.model_dump_json()),
-        "frozen": frozen and frozen.model_dump(),
-        "provenance": dict(provenance),
-    }
-    files = {
-        JSON_FILE: json.dumps(document, indent=1, ensure_ascii=False, default=str) + "\n",
-        MARKDOWN_FILE: study_markdown(material, provenance, frozen),
-        PAGE_FILE: study_page(material, provenance, frozen),
-    }
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            publish(out / name, text)
-    except OSError as error:
-        raise HypError(
-            f"cannot write the report to {out} ({error.strerror}); choose another folder."
-        ) from error
-    return out / PAGE_FILE
+    return publish_report(
+        out,
+        material.result,
+        page=study_page(material, provenance, frozen),
+        markdown=study_markdown(material, provenance, frozen),
+        provenance=provenance,
+        frozen=frozen,
+    )
 
 
 def study_page(

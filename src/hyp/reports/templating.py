@@ -1,9 +1,8 @@
-"""The templates of the pages, and how a page reaches the disk."""
+"""The templates of the pages."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import jinja2
 
@@ -36,13 +35,6 @@ def template(name: str) -> jinja2.Template:
     }
     environment.globals |= {"interval": words.interval}
     return environment.get_template(name)
-
-
-def publish(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8", newline="\n")
-    partial.replace(path)
 
 
 def _pretty(value: object) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from hyp.errors import HypError
-from hyp.store.steps import Step
+from hyp.store.steps import Step, in_order
 
 STORE_FORMAT = 1
 RECORD = "artifact.json"
@@ -122,6 +122,10 @@ class Store:
     def has(self, step: Step) -> bool:
         """Return whether a step's artifact is published."""
         return (self.path(step) / RECORD).is_file()
+
+    def pending(self, goals: Iterable[Step]) -> list[Step]:
+        """Return the steps that must run to reach goals, each once, inputs first."""
+        return in_order(goals, finished=self.has)
 
     def record(self, step: Step) -> Record:
         """Read the record of a published artifact."""

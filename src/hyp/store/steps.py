@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -74,12 +74,17 @@ class Step:
         return isinstance(other, Step) and (self.kind, self.key) == (other.kind, other.key)
 
 
-def in_order(goals: Iterable[Step]) -> list[Step]:
-    """Return the goals and everything they need, each once, inputs first."""
+def in_order(
+    goals: Iterable[Step], *, finished: Callable[[Step], bool] = lambda step: False
+) -> list[Step]:
+    """Return the goals and everything they need, each once, inputs first.
+
+    Finished steps, and what only they need, are left out.
+    """
     ordered: dict[Step, None] = {}
 
     def visit(step: Step) -> None:
-        if step not in ordered:
+        if step not in ordered and not finished(step):
             for parent in step.inputs.values():
                 visit(parent)
             ordered[step] = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -56,20 +56,8 @@ REGIONS = tuple(
 
 
 @dataclass(frozen=True)
-class StudyPlan(PlannedSteps):
-    """What would be computed for a study under a profile; fields as those of `Plan`."""
-
-    study: Study
-    profile_name: str
-    profile: StudySize
-    goal: Step
-    untestable: str = ""
-    settings: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """What ``hyp run`` takes."""
-        return self.study.name
+class StudyPlan(PlannedSteps[Study, StudySize]):
+    """What would be computed for a study under a profile."""
 
 
 def plan_study(
