@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hyp.hypotheses.aligning import SCORES
-from hyp.hypotheses.studies.answering import JUDGED, SCORE_COLUMNS, Similarities, Values, answer
-from hyp.hypotheses.studies.declaration import Study, StudySize
+from hyp.hypotheses.studies.answering import SCORE_COLUMNS, Similarities, Values, answer
+from hyp.hypotheses.studies.declaration import JUDGED, Study, StudySize
 from hyp.hypotheses.studies.planning import END
 from hyp.hypotheses.studies.result import (
     RESULT_FILE,

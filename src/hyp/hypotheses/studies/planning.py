@@ -33,6 +33,7 @@ from hyp.hypotheses.studies.declaration import (
     StudySize,
     Tracks,
     cohorts_of,
+    n_networks,
     score_of,
 )
 from hyp.hypotheses.studies.designing import untestable
@@ -62,6 +63,11 @@ class StudyPlan(PlannedSteps):
     goal: Step
     untestable: str = ""
     settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def hypothesis(self) -> Study:
+        """The study, by the name that plans of either kind have for it."""
+        return self.study
 
     @property
     def name(self) -> str:
@@ -138,8 +144,7 @@ class _StudySteps(SharedSteps[StudySize]):
         return recording_step(spec, images, folder / RESPONSES)
 
     def seeds(self, cohort: Cohort) -> range:
-        n_networks = len(cohort.weights) or self.profile.n_seeds
-        return range(cohort.first_seed, cohort.first_seed + n_networks)
+        return range(cohort.first_seed, cohort.first_seed + n_networks(cohort, self.profile))
 
     def model(self, cohort: Cohort, seed: int) -> Step:
         if cohort.weights:
