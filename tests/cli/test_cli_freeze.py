@@ -1,6 +1,7 @@
 """``hyp freeze`` as a user types it."""
 
 import json
+from pathlib import Path
 
 import pytest
 import typer
@@ -11,6 +12,9 @@ from hyp.errors import HypError
 
 NAME = "nontarget-variability"
 FILE = f"{NAME}-laptop.frozen.json"
+STUDY = "few-latents"
+STUDY_FILE = f"{STUDY}-laptop.frozen.json"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "identity_alignment.toml"
 
 app = typer.Typer()
 app.command("freeze")(freeze_declaration)
@@ -57,8 +61,33 @@ def test_freezing_says_what_is_frozen_and_what_to_do(here):
         assert words in output, words
 
 
+def test_freezing_a_study_says_what_is_frozen(here):
+    output = succeed(STUDY)
+    document = json.loads((here / STUDY_FILE).read_text())
+    for words in (
+        "too few networks trained for a few spatial latents align less",
+        "enough if not lower by the margin in any comparison",
+        "distance: contrast, alignment of distance against category; V1, V2, V4, IT",
+        "judged: 12 comparisons, smallest corrected p 0.026",
+        "beside: 4 comparisons, smallest corrected p 0.0087",
+        "distance+translation seeds 150, 151, 152, 153, 154, 155",
+        "attainable p 0.0022",
+        "testable yes",
+        document["declaration_sha256"],
+        f"frozen: {STUDY_FILE}",
+    ):
+        assert words in output, words
+
+
+def test_a_study_in_a_file_is_frozen(here):
+    assert "frozen: identity-alignment-laptop.frozen.json" in succeed(EXAMPLE)
+    assert "unchanged: identity-alignment-laptop.frozen.json" in succeed(EXAMPLE)
+    assert "(profile.n_seeds was 5, now 6)" in refused(EXAMPLE, "--set", "n_seeds=6")
+
+
 def test_output_fits_80_columns():
-    for arguments in ((NAME,), (NAME,), (NAME, "--profile", "published"), ("--help",)):
+    every = ((NAME,), (NAME,), (NAME, "--profile", "published"), ("--help",), (STUDY,))
+    for arguments in every:
         lines = run(*arguments).output.splitlines()
         assert max(len(line) for line in lines if not line.startswith("unchanged")) <= 80
 
@@ -71,21 +100,25 @@ def test_settings_profile_and_place_are_taken(here):
     assert [path.name for path in here.iterdir()] == ["mine.json"]
 
 
-def test_the_same_declaration_again_is_unchanged(here):
-    succeed(NAME)
-    before = (here / FILE).read_bytes()
-    assert f"unchanged: {FILE} holds this declaration since 20" in succeed(NAME)
-    assert "unchanged" in succeed(NAME, "--set", "n_seeds=6")
-    assert (here / FILE).read_bytes() == before
+@pytest.mark.parametrize("name", [NAME, STUDY])
+def test_the_same_declaration_again_is_unchanged(here, name):
+    succeed(name)
+    file = f"{name}-laptop.frozen.json"
+    before = (here / file).read_bytes()
+    assert f"unchanged: {file} holds this declaration since 20" in succeed(name)
+    assert "unchanged" in succeed(name, "--set", "n_seeds=6")
+    assert (here / file).read_bytes() == before
 
 
-def test_another_declaration_is_refused(here):
-    succeed(NAME)
-    before = (here / FILE).read_bytes()
-    words = refused(NAME, "--set", "n_seeds=8")
+@pytest.mark.parametrize("name", [NAME, STUDY])
+def test_another_declaration_is_refused(here, name):
+    succeed(name)
+    file = f"{name}-laptop.frozen.json"
+    before = (here / file).read_bytes()
+    words = refused(name, "--set", "n_seeds=8")
     assert "(profile.n_seeds was 6, now 8)" in words
     assert "never overwritten" in words
-    assert (here / FILE).read_bytes() == before
+    assert (here / file).read_bytes() == before
 
 
 def test_an_untestable_design_is_frozen_and_called_so(here):
@@ -93,6 +126,8 @@ def test_an_untestable_design_is_frozen_and_called_so(here):
         NAME, "--set", "n_seeds=3"
     )
     assert (here / FILE).exists()
+    output = succeed("layer-assignment", "--set", "n_seeds=3")
+    assert "testable no: 3 v 3 seeds cannot test 8 comparisons" in output
 
 
 def test_one_comparison_is_singular():
@@ -108,6 +143,9 @@ def test_one_comparison_is_singular():
         ([NAME, "--set", "n_seeds"], "is not KEY=VALUE"),
         ([NAME, "--set", "n_seeds=0"], "n_seeds=0"),
         ([NAME, "--out", "nowhere/f.json"], "there is no folder nowhere"),
+        ([STUDY, "--set", "cohorts=animals"], "has no cohort 'animals'"),
+        ([STUDY, "--set", "recording=nowhere"], "there is no recording at"),
+        (["synthetic-natural"], "--set natural="),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, words, here):

@@ -6,10 +6,12 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from hyp.errors import HypError
+from hyp.hypotheses.files import read_hypothesis
 from hyp.hypotheses.freezing import (
     Declaration,
     declaration_of,
@@ -21,24 +23,34 @@ from hyp.hypotheses.freezing import (
     read_frozen,
     write_frozen,
 )
-from hyp.hypotheses.planning import family_sizes, make_plan
+from hyp.hypotheses.planning import family_sizes
+from hyp.hypotheses.plans import plan_hypothesis
 from hyp.hypotheses.registry import find_hypothesis
-from hyp.hypotheses.shared_steps import VERSIONS
+from hyp.hypotheses.shared_steps import STAGES, VERSIONS
+from hyp.hypotheses.studies.declaration import Cohort
+from hyp.hypotheses.studies.designing import planned_questions, study_families
+from hyp.stats.rules import Part
 from hyp.store import Record
 from hyp.store.runs import Run
 
 NAME = "nontarget-variability"
+STUDY = "convergence"
 HYPOTHESIS = find_hypothesis(NAME)
+EXAMPLE = Path(__file__).parents[2] / "examples" / "identity_alignment.toml"
 DATE = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 
-def plan(profile="laptop", **settings):
-    return make_plan(HYPOTHESIS, profile, {key: str(value) for key, value in settings.items()})
+def plan(profile="laptop", *, of=NAME, **settings):
+    hypothesis = find_hypothesis(str(of)) if isinstance(of, str | Path) else of
+    return plan_hypothesis(hypothesis, profile, {k: str(value) for k, value in settings.items()})
 
 
 def declared(profile="laptop", **settings):
     made = plan(profile, **settings)
     return declaration_of(made.hypothesis, made.profile)
+
+
+either = pytest.mark.parametrize("name", [NAME, STUDY])
 
 
 def change(declaration, path, value):
@@ -65,14 +77,14 @@ def seconds(n):
     return DATE + timedelta(seconds=n)
 
 
-def finished(made, *, started=1, created=None, took=1.0, hyp="0.1.0", versions=VERSIONS):
+def finished(made, *, started=1, created=None, took=1.0, hyp="0.1.0", versions=None):
     """A run and its records, in seconds from `DATE`; `created` may name kinds."""
-    at = {"results": 100} | dict.fromkeys(set(VERSIONS) - {"results"}, 50) | (created or {})
+    at = dict.fromkeys(STAGES, 50) | {"results": 100} | (created or {})
     records = [
         Record(
             kind=step.kind,
             key=step.key,
-            version=versions[step.kind],
+            version=(versions or {}).get(step.kind, step.version),
             spec=json.loads(json.dumps(step.spec)),
             inputs={},
             label=step.label,
@@ -85,7 +97,7 @@ def finished(made, *, started=1, created=None, took=1.0, hyp="0.1.0", versions=V
         for step in made.steps
     ]
     run = Run(
-        hypothesis=made.hypothesis.name,
+        hypothesis=made.name,
         profile=made.profile_name,
         overrides=made.settings,
         goal=made.goal.key,
@@ -118,14 +130,15 @@ def copied(frozen_file, tmp_path):
     return path
 
 
-def test_what_is_written_is_what_is_read(tmp_path):
+@either
+def test_what_is_written_is_what_is_read(tmp_path, name):
     local = datetime(2026, 3, 1, 14, 0, 0, 987_654, tzinfo=timezone(timedelta(hours=2)))
-    frozen = freeze(plan(n_seeds=7), local)
+    frozen = freeze(plan(of=name, n_seeds=7), local)
     assert write_frozen(frozen, tmp_path / "f.json") is frozen
-    assert read_frozen(tmp_path / "f.json", NAME) == frozen
+    assert read_frozen(tmp_path / "f.json", name) == frozen
     assert json.loads((tmp_path / "f.json").read_text())["frozen"] == "2026-03-01T12:00:00+00:00"
     assert frozen.settings == {"n_seeds": "7"}
-    assert frozen.declaration == declared(n_seeds=7)
+    assert frozen.declaration == declared(of=name, n_seeds=7)
 
 
 def test_hash_needs_nothing_of_hyp_to_check(frozen_file):
@@ -137,11 +150,12 @@ def test_hash_needs_nothing_of_hyp_to_check(frozen_file):
     assert read_frozen(frozen_file, NAME).file_sha256 == hashlib.sha256(text.encode()).hexdigest()
 
 
-def test_hash_is_the_same_in_every_process():
+@either
+def test_hash_is_the_same_in_every_process(name):
     code = (
         "from hyp.hypotheses.freezing import declaration_of; "
         "from hyp.hypotheses.registry import find_hypothesis as find; "
-        f"h = find('{NAME}'); print(declaration_of(h, h.profile('laptop')).sha256)"
+        f"h = find('{name}'); print(declaration_of(h, h.profile('laptop')).sha256)"
     )
     for seed in ("0", "1"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
@@ -152,7 +166,7 @@ def test_hash_is_the_same_in_every_process():
             text=True,
             check=True,
         )
-        assert done.stdout.strip() == declared().sha256
+        assert done.stdout.strip() == declared(of=name).sha256
 
 
 def test_order_of_fields_and_layout_of_the_file_do_not_matter(copied):
@@ -188,15 +202,37 @@ def test_everything_declared_is_frozen_but_what_is_said_to_be_left_out():
     assert {"the profile's name and summary", "rule.alpha", "rule.parts"} < set(frozen.left_out)
 
 
-_LEAVES = [path for path, _ in leaves(declared().model_dump())]
+def test_everything_of_a_study_is_frozen_but_what_is_said_to_be_left_out():
+    made = plan(of=STUDY)
+    frozen = freeze(made, DATE)
+    study, profile = frozen.declaration.hypothesis, frozen.declaration.profile
+    fields = type(made.profile).model_fields
+    assert set(profile) == set(fields) - {"summary", "source", "online"}
+    assert set(study) == set(type(made.hypothesis).model_fields) - {"profiles"}
+    assert set(study["rule"]) == set(type(made.hypothesis.rule).model_fields) - {"alpha"}
+    assert "rule.alpha" in frozen.left_out
+    assert "rule.parts" not in frozen.left_out  # a study's are declared and judged
+    part = Part(name="early", where={"layer": ("layer1.0.relu",)})
+    rule = made.hypothesis.rule.model_copy(update={"parts": (part,)})
+    other = made.hypothesis.model_copy(update={"rule": rule})
+    assert [d.field for d in held(made, plan(of=other)).differences] == [
+        "rule.parts",
+        "rule.parts.early.where.layer",
+    ]
 
 
-@pytest.mark.parametrize("path", _LEAVES, ids=lambda path: ".".join(map(str, path)))
-def test_no_field_changes_unseen(path):
+_LEAVES = [
+    (name, path) for name in (NAME, STUDY) for path, _ in leaves(declared(of=name).model_dump())
+]
+
+
+@pytest.mark.parametrize(("name", "path"), _LEAVES, ids=lambda one: ".".join(map(str, one)))
+def test_no_field_changes_unseen(name, path):
     """Whatever value is put in any place: the hash moves, and a difference names the field."""
-    changed = change(declared(), path, "something else")
-    assert changed.sha256 != declared().sha256
-    found = differences(declared(), changed)
+    before = declared(of=name)
+    changed = change(before, path, "something else")
+    assert changed.sha256 != before.sha256
+    found = differences(before, changed)
     assert found
     name = path[1] if path[0] == "hypothesis" else f"profile.{path[1]}"
     assert {d.field.removeprefix(name)[:1] for d in found} <= {"", "."}
@@ -257,7 +293,7 @@ def test_another_rule_is_also_said_in_words():
     rule = HYPOTHESIS.rule.model_dump()
     rule["predictions"][0]["needs"] = needs
     other = type(HYPOTHESIS).model_validate({**HYPOTHESIS.model_dump(), "rule": rule})
-    said = held(plan(), make_plan(other, "laptop"))
+    said = held(plan(), plan(of=other))
     assert said.sentence == (
         "What ran is not what was frozen: 1 field differs (rule.predictions.H1.needs)."
     )
@@ -269,7 +305,7 @@ def test_another_rule_is_also_said_in_words():
     assert [d.field for d in held(plan(), plan(alpha=0.1)).differences] == ["profile.alpha"]
     keyed = HYPOTHESIS.rule.model_copy(update={"keys": ("layer",)})
     other = HYPOTHESIS.model_copy(update={"rule": keyed})
-    assert [d.field for d in held(plan(), make_plan(other, "laptop")).differences] == ["rule.keys"]
+    assert [d.field for d in held(plan(), plan(of=other)).differences] == ["rule.keys"]
 
 
 def test_a_field_of_another_version_counts_with_its_default():
@@ -284,6 +320,60 @@ def test_a_field_of_another_version_counts_with_its_default():
     newer = change(declared(), ("profile", "colour"), "grey")
     (found,) = differences(newer, declared())
     assert (found.field, found.frozen, found.ran) == ("profile.colour", "grey", "not declared")
+
+
+def test_differences_in_a_study_name_the_question_and_the_cohort():
+    study = find_hypothesis(STUDY)
+    first, *rest = study.questions
+    changed = first.model_copy(update={"c": "category", "layers": ("fc",)})
+    said = held(plan(of=study), plan(of=study.model_copy(update={"questions": (changed, *rest)})))
+    assert [(d.field, d.frozen, d.ran) for d in said.differences] == [
+        (
+            "questions.distance beyond the input.layers",
+            "layer1.0.relu, layer2.0.relu, layer3.0.relu",
+            "fc",
+        ),
+        ("questions.distance beyond the input.c", "untrained", "category"),
+    ]
+    fewer = study.cohorts[0].model_copy(update={"share": 0.5})
+    other = study.model_copy(update={"cohorts": (fewer, *study.cohorts[1:])})
+    said = held(plan(of=study), plan(of=other))
+    assert (
+        said.sentence
+        == "What ran is not what was frozen: 1 field differs (cohorts.distance.share)."
+    )
+
+
+def test_names_that_join_to_one_field_are_kept_apart():
+    """The cohort 'a.share' and the share of the cohort 'a' are two fields."""
+    study = find_hypothesis(STUDY)
+    named = (
+        Cohort(name="a", title="", objective="distance"),
+        Cohort(name="a.share", title="", objective="distance"),
+    )
+    fields = {**study.model_dump(), "profiles": {}}
+    one = type(study)(**{**fields, "cohorts": (*study.cohorts, *named)})
+    two = one.model_copy(
+        update={
+            "cohorts": (*one.cohorts[:-2], named[0].model_copy(update={"share": 0.5}), named[1])
+        }
+    )
+    profile = study.profile("laptop")
+    (found,) = differences(declaration_of(one, profile), declaration_of(two, profile))
+    assert (found.frozen, found.ran) == ("1.0", "0.5")
+
+
+def test_a_study_in_a_file_is_frozen_too(tmp_path):
+    made = plan(of=EXAMPLE)
+    frozen = freeze(made, DATE)
+    path = tmp_path / default_file(frozen.hypothesis, "laptop")
+    assert path.name == "identity-alignment-laptop.frozen.json"
+    write_frozen(frozen, path)
+    assert held(made, made).same is True
+    file = tmp_path / "mine.toml"
+    file.write_text(EXAMPLE.read_text().replace("first_seed = 400", "first_seed = 500"))
+    with pytest.raises(HypError, match=r"\(cohorts.identity.first_seed was 400, now 500\)"):
+        write_frozen(freeze(plan(of=read_hypothesis(file)), DATE), path)
 
 
 def test_freezing_again_changes_nothing(copied):
@@ -393,19 +483,28 @@ def test_another_hypothesis_and_a_missing_file_are_named(copied, tmp_path):
         read_frozen(copied, NAME)
 
 
-@pytest.mark.parametrize("profile", HYPOTHESIS.profiles)
-@pytest.mark.parametrize("settings", [{}, {"n_seeds": 8, "alpha": 0.01, "family": "question"}])
-def test_a_run_of_what_was_frozen_is_the_same(profile, settings):
-    made = plan(profile, **settings)
+@pytest.mark.parametrize("profile", ["laptop", "published"])
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        (NAME, {}),
+        (NAME, {"n_seeds": 8, "alpha": 0.01, "family": "question"}),
+        (STUDY, {}),
+        (STUDY, {"n_seeds": 8, "alpha": 0.01, "neural_metric": "cka", "cohorts": ""}),
+    ],
+)
+def test_a_run_of_what_was_frozen_is_the_same(profile, name, settings):
+    made = plan(profile, of=name, **settings)
     said = held(made, made)
     assert said.same is True
     assert said.differences == ()
     assert said.sentence == "What ran is what was frozen: every declared field is the same."
-    assert said.declaration_sha256 == declared(profile, **settings).sha256
+    assert said.declaration_sha256 == declared(profile, of=name, **settings).sha256
 
 
-def test_a_run_of_something_else_is_not():
-    said = held(plan(), plan(n_seeds=8, n_folds=4, svm_c=1, alpha=0.01))
+@either
+def test_a_run_of_something_else_is_not(name):
+    said = held(plan(of=name), plan(of=name, n_seeds=8, n_folds=4, svm_c=1, alpha=0.01))
     assert said.same is False
     assert said.sentence == (
         "What ran is not what was frozen: 4 fields differ "
@@ -460,8 +559,9 @@ def test_when_it_was_frozen_against_when_the_data_were_computed(times, order, wo
     assert "committed or registered elsewhere" in said.notes[0]
 
 
-def test_an_untestable_run_had_no_data_to_look_at():
-    made = plan(n_seeds=3)
+@either
+def test_an_untestable_run_had_no_data_to_look_at(name):
+    made = plan(of=name, n_seeds=3)
     said = held(made, made, started=-9, created={"results": -8})
     assert (said.same, said.order) == (True, "no data")
     assert "Nothing was computed" in said.timing
@@ -469,13 +569,16 @@ def test_an_untestable_run_had_no_data_to_look_at():
 
 def test_other_software_and_missing_artifacts_are_noted():
     assert len(held(plan(), plan()).notes) == 1
-    said = held(plan(), plan(), hyp="0.2.0", versions=VERSIONS | {"scores": 2})
+    said = held(plan(), plan(), hyp="0.2.0", versions={"scores": 2})
     assert said.same is True
     assert said.notes[1:] == (
         "It was frozen with hyp 0.1.0 and run with hyp 0.2.0.",
         "The code of scores gives other results since: it was number 1 when this was frozen "
         "and 2 when it ran.",
     )
+    said = held(plan(of=STUDY), plan(of=STUDY), versions={"similarities": 2})
+    assert "code of similarities gives other results since" in said.notes[1]
+    assert len(held(plan(of=STUDY), plan(of=STUDY)).notes) == 1
     run, records = finished(plan())
     hold = partial(hold_against, freeze(plan(), DATE), "f", run)
     assert "2 of the run's 104 artifacts are no longer stored" in hold(records[2:]).notes[-1]
@@ -517,3 +620,37 @@ def test_summary_of_an_untestable_design_says_so():
     assert "6 seeds in each group would do" in summary.testable
     assert summary.seeds == {}
     assert summary.families["all"].smallest_corrected_p == 1.0
+
+
+def test_summary_of_a_study_agrees_with_the_plan():
+    made = plan(of=STUDY, alpha=0.01, n_seeds=8)
+    summary = freeze(made, DATE).summary
+    assert summary.predictions == made.hypothesis.predictions
+    assert summary.rule.endswith("is at most 0.01.")
+    sizes = {name: f.comparisons for name, f in summary.families.items()}
+    assert sizes == study_families(made.hypothesis, made.profile) == {"judged": 6, "beside": 18}
+    assert summary.attainable_p == pytest.approx(2 / 12_870, rel=1e-3)
+    assert summary.families["judged"].smallest_corrected_p == pytest.approx(12 / 12_870, rel=1e-3)
+    assert summary.families["beside"].smallest_corrected_p == pytest.approx(18 * 2 / 20_000)
+    assert list(summary.comparisons) == [
+        question.name for question in planned_questions(made.hypothesis, made.profile)
+    ]
+    assert summary.comparisons["distance beyond the input"] == (
+        "closer, similarity of category to distance against that to untrained; cka at "
+        "layer1.0.relu, layer2.0.relu, layer3.0.relu"
+    )
+    assert list(summary.seeds) == ["distance", "translation", "category", "untrained"]
+    assert summary.seeds["category"] == "350, 351, 352, 353, 354, 355, 356, 357"
+    assert summary.testable == "yes"
+    summary = freeze(plan(of=STUDY, n_seeds=2), DATE).summary
+    assert "2 v 2 seeds cannot test 6 comparisons" in summary.testable
+    assert summary.seeds == {}
+
+
+def test_every_study_is_frozen_as_it_would_run():
+    for name in ("few-latents", "scaling", "performance-alignment", "layer-assignment"):
+        made = plan(of=name)
+        said = held(made, made)
+        assert (said.same, said.order) == (True, "before")
+        frozen = freeze(made, DATE)
+        assert frozen.step_versions == {step.kind: step.version for step in made.steps}

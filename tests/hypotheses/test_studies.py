@@ -29,6 +29,7 @@ from hyp.hypotheses.studies.declaration import (
     Tracks,
     Trend,
 )
+from hyp.hypotheses.studies.designing import planned_questions
 from hyp.hypotheses.studies.planning import plan_study
 from hyp.hypotheses.studies.result import load_networks, load_scores, load_similarities, load_study
 from hyp.metrics.gram_files import read_gram
@@ -153,6 +154,25 @@ def test_every_question_has_its_rows(run):
     assert {c.name: len(c.seeds) for c in result.cohorts} == dict.fromkeys(
         ("distance", "category", "half", "untrained"), 3
     )
+
+
+def test_the_design_says_beforehand_what_the_rows_can_reach(run):
+    plan, _, folder = run
+    rows = load_study(folder).rows
+    planned = planned_questions(plan.hypothesis, plan.profile)
+    for question in planned:
+        own = [row for row in rows if row.question == question.name]
+        assert len(own) == question.rows, question.name
+        assert {row.of for row in own} == set(question.about)
+        assert question.family == len(rows) == 16
+        for row in own:
+            assert row.p_attainable == pytest.approx(question.p_attainable), question.name
+            assert row.p_holm >= min(question.p_corrected, row.p)
+    assert {question.name: question.networks for question in planned} == {
+        **dict.fromkeys(("decoding", "best", "deep", "learned", "closer", "alike"), "3 v 3"),
+        "tracks": "3",
+        "trend": "3 x 3",
+    }
 
 
 def test_scores_are_what_the_rows_say(run):

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 from markupsafe import escape
 from report_factory import make_result, write_folder
+from study_factory import made as made_up
+from study_factory import write_folder as write_study
 
 from hyp.errors import HypError
 from hyp.hypotheses.freezing import AgainstFrozen, Difference, default_file, freeze, write_frozen
 from hyp.hypotheses.planning import make_plan
 from hyp.hypotheses.registry import find_hypothesis
+from hyp.hypotheses.studies.planning import plan_study
 from hyp.reports import write_report
 from hyp.reports.making import make_report
 from hyp.store import Store
@@ -26,6 +29,11 @@ HOSTILE = "<script>alert('x')</script> {{ 7*7 }} | *bold*"
 
 def plan(**settings):
     return make_plan(find_hypothesis(NAME), "laptop", settings)
+
+
+def study_plan(**settings):
+    """The plan of the made-up study about regions, under its name."""
+    return plan_study(made_up("regions")[0], "made-up", settings)
 
 
 class Text(HTMLParser):
@@ -57,23 +65,18 @@ def seen(page):
     return " ".join(" ".join(text.words).split())
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
+def stored(folder, made, write_result):
     """A store with a finished run of which everything but the result is empty."""
-    opened = Store.create(tmp_path_factory.mktemp("frozen") / "store")
-    made = plan(parts="category", n_seeds="5", layers="avgpool", n_folds="4")
-    result = make_result("untestable")
+    opened = Store.create(folder)
     for step in made.steps:
         opened.make(
             step,
-            lambda folder, inputs, goal=step == made.goal: (
-                write_folder(folder, result) if goal else None
-            ),
+            lambda place, inputs, goal=step == made.goal: write_result(place) if goal else None,
         )
     now = datetime.now(UTC).isoformat(timespec="seconds")
     run = Run(
-        hypothesis=NAME,
-        profile="laptop",
+        hypothesis=made.name,
+        profile=made.profile_name,
         overrides=made.settings,
         goal=made.goal.key,
         steps=tuple((step.kind, step.key) for step in made.steps),
@@ -86,6 +89,20 @@ def store(tmp_path_factory):
     return opened, made
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    made = plan(parts="category", n_seeds="5", layers="avgpool", n_folds="4")
+    result = make_result("untestable")
+    folder = tmp_path_factory.mktemp("frozen") / "store"
+    return stored(folder, made, lambda place: write_folder(place, result))
+
+
+@pytest.fixture(scope="module")
+def study_store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("frozen") / "store"
+    return stored(folder, study_plan(), lambda place: write_study(place, "regions"))
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -94,7 +111,7 @@ def here(tmp_path, monkeypatch):
 
 def report(store, out="out", frozen=None):
     """The report's page as read, its Markdown and its JSON."""
-    page = make_report(store, NAME, None, Path(out), frozen)
+    page = make_report(store, None, None, Path(out), frozen)
     text = (page.parent / "report.md").read_text(encoding="utf-8")
     document = json.loads((page.parent / "report.json").read_text(encoding="utf-8"))
     return page.read_text(encoding="utf-8"), text, document["frozen"]
@@ -156,6 +173,43 @@ def test_deviation_is_told_field_by_field_and_beside_the_verdict(store, here):
     ]
     assert document["same"] is False
     assert str(here) not in page + text
+
+
+def test_a_study_is_held_against_what_was_frozen_too(study_store, here):
+    store, made = study_store
+    file = default_file(made.name, "made-up")
+    line = f"Not frozen: there is no {file} in the working directory."
+    page, text, document = report(store)
+    assert line in seen(page).partition("Provenance hyp run")[2]
+    assert line in text.partition("## Provenance")[2]
+    assert document["file"] is None
+
+    write_frozen(freeze(made, EARLIER), here / file)
+    page, text, document = report(store)
+    for words in (seen(page), text):
+        assert "What ran is what was frozen: every declared field is the same." in words
+        assert f"It was frozen on {EARLIER.isoformat(timespec='seconds')}, before any" in words
+        assert document["declaration_sha256"] in words
+    assert (document["same"], document["order"], document["file"]) == (True, "before", file)
+
+    write_frozen(freeze(study_plan(n_seeds="8", neural_metric="cka"), EARLIER), here / "mine.json")
+    page, text, document = report(store, frozen=here / "mine.json")
+    sentence = (
+        "What ran is not what was frozen: 2 fields differ (profile.n_seeds, profile.neural_metric)."
+    )
+    before, _, provenance = seen(page).partition("Provenance hyp run")
+    assert sentence in before.partition("Before you believe it")[2]
+    assert 'href="#frozen"' in page
+    assert page.count('id="frozen"') == 1
+    assert "profile.neural_metric frozen: cka ran: pls" in provenance
+    assert text.count(sentence) == 2
+    assert "| profile.n_seeds | 8 | 6 |" in text
+    assert document["same"] is False
+
+    write_frozen(freeze(made, datetime.now(UTC) + timedelta(days=1)), here / "late.json")
+    page, text, document = report(store, frozen=here / "late.json")
+    assert document["order"] == "after"
+    assert "but does not preregister it" in seen(page)
 
 
 def test_frozen_after_the_data_is_said(store, here):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from rich import box
@@ -12,7 +13,17 @@ from rich.table import Table
 from rich.text import Text
 
 from hyp.hypotheses.planning import Plan
+from hyp.hypotheses.studies.declaration import BESIDE, JUDGED
+from hyp.hypotheses.studies.designing import (
+    PlannedQuestion,
+    planned_questions,
+    regions_unknown,
+    study_families,
+)
 from hyp.stats.designs import POWER, ComparisonDesign, DesignReport
+
+if TYPE_CHECKING:
+    from hyp.hypotheses.studies.planning import StudyPlan
 
 Designs = Mapping[str, ComparisonDesign]
 Reports = Mapping[ComparisonDesign, DesignReport]
@@ -21,46 +32,140 @@ Tables = Mapping[ComparisonDesign, pd.DataFrame]
 
 def design_page(plan: Plan, designs: Designs, reports: Reports, tables: Tables) -> RenderableType:
     """Show each family's design, 80 columns wide; families of one design share it."""
-    blocks: list[RenderableType] = [
-        Text(f"{plan.hypothesis.name}, profile {plan.profile_name}", style="bold")
-    ]
-    for design, report in reports.items():
-        names = [name for name, own in designs.items() if own == design]
-        blocks += [Text(), _facts(names, report), Text(), _table(design, tables[design])]
-    blocks.append(
-        Text(
-            "d: difference in standard deviations of the seed means. Simulated, normal scores, "
-            "10,000 studies a cell (standard error at most 0.005).",
-            style="dim",
+    return Group(_heading(plan), *_powers(("family", "families"), designs, reports, tables))
+
+
+def study_page(
+    plan: StudyPlan, designs: Designs, reports: Reports, tables: Tables
+) -> RenderableType:
+    """Show a study's questions by family, then the design of its contrasts of two cohorts."""
+    blocks: list[RenderableType] = [_heading(plan)]
+    planned = planned_questions(plan.hypothesis, plan.profile)
+    for family, size in study_families(plan.hypothesis, plan.profile).items():
+        own = [question for question in planned if question.judged == (family == JUDGED)]
+        blocks += [Text(), Text(_family_words(family, size, plan.profile.alpha)), _questions(own)]
+        for obstacle in dict.fromkeys(one.obstacle for one in own if one.obstacle):
+            names = "; ".join(one.name for one in own if one.obstacle == obstacle)
+            blocks.append(Text(f"{names}: {obstacle}"))
+    blocks += [Text(), Text(_verdict_words(plan, planned))]
+    if regions_unknown(plan.hypothesis, plan.profile):
+        blocks.append(
+            Text("A recording's regions are counted as one; name them with a question's 'of'.")
         )
-    )
+    blocks += _powers(("contrast", "contrasts"), designs, reports, tables)
     return Group(*blocks)
 
 
 def design_json(designs: Designs, reports: Reports, tables: Tables) -> str:
     """Return the same for programs, one entry a family."""
-    families = {
-        name: {
-            **json.loads(reports[design].model_dump_json()),
-            "power": tables[design].to_dict("records"),
-        }
-        for name, design in designs.items()
-    }
+    families = {name: _examined(design, reports, tables) for name, design in designs.items()}
     return json.dumps(families, indent=1)
 
 
-def _facts(names: list[str], report: DesignReport) -> Table:
+def study_json(plan: StudyPlan, designs: Designs, reports: Reports, tables: Tables) -> str:
+    """Return what `study_page` shows for programs."""
+    families: dict[str, Any] = {
+        name: {"comparisons": size, "first_step": plan.profile.alpha / size, "questions": {}}
+        for name, size in study_families(plan.hypothesis, plan.profile).items()
+    }
+    for question in planned_questions(plan.hypothesis, plan.profile):
+        design = designs.get(question.name)
+        families[plan.hypothesis.family(question.name)]["questions"][question.name] = {
+            "kind": question.kind,
+            "networks": question.networks,
+            "comparisons": question.rows,
+            "attainable": question.p_attainable,
+            "corrected": question.p_corrected,
+            "testable": not question.obstacle,
+            "sentence": question.obstacle,
+            "design": design and _examined(design, reports, tables),
+        }
+    document = {
+        "testable": not plan.untestable,
+        "sentence": plan.untestable,
+        "margin": plan.hypothesis.rule.margin,
+        "alpha": plan.profile.alpha,
+        "families": families,
+    }
+    return json.dumps(document, indent=1)
+
+
+def _heading(plan: Plan | StudyPlan) -> Text:
+    return Text(f"{plan.name}, profile {plan.profile_name}", style="bold")
+
+
+def _examined(design: ComparisonDesign, reports: Reports, tables: Tables) -> dict[str, Any]:
+    return {
+        **json.loads(reports[design].model_dump_json()),
+        "power": tables[design].to_dict("records"),
+    }
+
+
+def _family_words(family: str, size: int, alpha: float) -> str:
+    called = "beside the rule" if family == BESIDE else family
+    counted = "1 comparison" if size == 1 else f"{size} comparisons together, Holm"
+    return f"{called}: {counted}; the first step needs {alpha / size:.2g}"
+
+
+def _questions(planned: list[PlannedQuestion]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("question", overflow="fold")
+    for column in ("kind", "networks", "comparisons", "attainable p", "after Holm"):
+        table.add_column(column, justify="left" if column == "kind" else "right", no_wrap=True)
+    for question in planned:
+        table.add_row(
+            Text(question.name),
+            question.kind,
+            question.networks,
+            str(question.rows),
+            f"{question.p_attainable:.2g}",
+            Text(f"{question.p_corrected:.2g}", style="red" if question.obstacle else ""),
+        )
+    return table
+
+
+def _verdict_words(plan: StudyPlan, planned: list[PlannedQuestion]) -> str:
+    if plan.untestable:
+        return f"testable: no: {plan.untestable}"
+    judged = [question for question in planned if question.judged]
+    reached = sum(not question.obstacle for question in judged)
+    words = f"testable: yes; {reached} of {len(judged)} judged questions can reach alpha"
+    if plan.hypothesis.rule.margin is None:
+        return f"{words}."
+    return f"{words}; what counts on the margin needs no correction."
+
+
+def _powers(
+    called: tuple[str, str], designs: Designs, reports: Reports, tables: Tables
+) -> list[RenderableType]:
+    blocks: list[RenderableType] = []
+    for design, report in reports.items():
+        names = [name for name, own in designs.items() if own == design]
+        facts = _facts(called[len(names) > 1], names, report)
+        blocks += [Text(), facts, Text(), _table(design, tables[design])]
+    if blocks:
+        blocks.append(
+            Text(
+                "d: difference in standard deviations of the seed means. Simulated, normal scores, "
+                "10,000 studies a cell (standard error at most 0.005).",
+                style="dim",
+            )
+        )
+    return blocks
+
+
+def _facts(called: str, names: list[str], report: DesignReport) -> Table:
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column()
-    for label, text in _rows(names, report):
+    facts.add_row(called, Text("; ".join(names)))
+    for label, text in _rows(report):
         facts.add_row(label, Text(text))
     return facts
 
 
-def _rows(names: list[str], report: DesignReport) -> Iterator[tuple[str, str]]:
+def _rows(report: DesignReport) -> Iterator[tuple[str, str]]:
     design = report.design
-    yield "family" if len(names) == 1 else "families", "; ".join(names)
     nested = " and ".join(f"{name}s" for name in design.nested)
     yield (
         "design",

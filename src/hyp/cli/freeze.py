@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hyp.cli.options import Name, ProfileName, Settings, variability_plan
+from hyp.cli.options import Name, ProfileName, Settings, named_plan
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -30,7 +30,7 @@ def freeze_declaration(
     from hyp.cli.terminal import console
     from hyp.hypotheses.freezing import default_file, freeze, write_frozen
 
-    frozen = freeze(variability_plan(name, profile, settings, "freeze"), datetime.now(UTC))
+    frozen = freeze(named_plan(name, profile, settings), datetime.now(UTC))
     path = out or Path(default_file(frozen.hypothesis, frozen.profile))
     kept = write_frozen(frozen, path)
     screen = console()
@@ -53,8 +53,8 @@ def _page(frozen: Frozen) -> RenderableType:
 
     summary = frozen.summary
     facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="bold")
-    facts.add_column()
+    facts.add_column(style="bold", overflow="fold")
+    facts.add_column(overflow="fold")
     rows = [
         *summary.predictions.items(),
         ("rule", summary.rule),
@@ -68,7 +68,7 @@ def _page(frozen: Frozen) -> RenderableType:
             for name, family in summary.families.items()
         ),
         ("networks", f"{summary.networks_a_group} a group"),
-        *((f"  {name}", f"seeds {seeds}") for name, seeds in summary.seeds.items()),
+        *(("", f"{name} seeds {seeds}") for name, seeds in summary.seeds.items()),
         ("attainable p", f"{summary.attainable_p:.2g}"),
         ("testable", summary.testable if summary.testable == "yes" else f"no: {summary.testable}"),
         ("SHA-256", frozen.declaration_sha256),

@@ -10,7 +10,6 @@ import typer
 from hyp.errors import HypError
 
 if TYPE_CHECKING:
-    from hyp.hypotheses.planning import Plan
     from hyp.hypotheses.plans import AnyPlan
 
 Name = Annotated[str, typer.Argument(help="A hypothesis (see 'hyp list') or a .toml file.")]
@@ -41,25 +40,6 @@ def named_plan(name: str, profile: str, settings: list[str] | None) -> AnyPlan:
     from hyp.hypotheses.plans import plan_named
 
     return plan_named(name, profile, read_settings(settings))
-
-
-def variability_plan(name: str, profile: str, settings: list[str] | None, command: str) -> Plan:
-    """Return the plan of a hypothesis about variability.
-
-    Raises
-    ------
-    HypError
-        If it is one of another form, which `command` does not know.
-    """
-    from hyp.hypotheses.planning import Plan
-
-    plan = named_plan(name, profile, settings)
-    if not isinstance(plan, Plan):
-        raise HypError(
-            f"hyp {command} knows hypotheses about variability only, and {plan.name} is a study; "
-            f"'hyp plan {plan.name}' shows what its design can reach."
-        )
-    return plan
 
 
 def read_settings(settings: list[str] | None) -> dict[str, str]:

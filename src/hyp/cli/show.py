@@ -14,7 +14,7 @@ from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.planning import Plan, family_sizes
 from hyp.hypotheses.registry import AnyHypothesis
 from hyp.hypotheses.shared_steps import STAGES
-from hyp.hypotheses.studies.declaration import Study, cohorts_of, score_of
+from hyp.hypotheses.studies.declaration import Study, described
 from hyp.hypotheses.studies.designing import planned_questions
 from hyp.hypotheses.timing import expected_seconds
 from hyp.stats.rules import describe
@@ -82,8 +82,7 @@ def _study(study: Study) -> Iterator[tuple[str, str]]:
         beside = "" if study.judged(question.name) else " (beside the rule)"
         yield (
             "question",
-            f"{question.name}: {question.kind}, {score_of(question).kind} of "
-            f"{', '.join(cohorts_of(question))}{beside}",
+            f"{question.name}: {question.kind}, {described(question)}{beside}",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -75,6 +75,11 @@ def read_hypothesis(path: Path | str) -> Hypothesis | Study:
         raise HypError(f"{', '.join([str(path), *where])}: {error}{end}") from error
 
 
+def form_of(content: Mapping[str, Any]) -> type[Hypothesis] | type[Study]:
+    """Return which form a declaration has: a study asks questions."""
+    return Study if "questions" in content else Hypothesis
+
+
 def line_of(text: str, place: Sequence[int | str]) -> int:
     r"""Return the line of a TOML text on which a value begins.
 
@@ -138,13 +143,8 @@ def _known(content: Any, place: Sequence[int | str]) -> Place:
     return tuple(known)
 
 
-def _form(content: dict[str, Any]) -> type[Hypothesis] | type[Study]:
-    """Return which form a declaration has: a study asks questions."""
-    return Study if "questions" in content else Hypothesis
-
-
 def _validated(content: dict[str, Any]) -> Hypothesis | Study:
-    form = _form(content)
+    form = form_of(content)
     try:
         hypothesis = form.model_validate(_spelt_out(content))
     except ValidationError as error:
@@ -170,7 +170,7 @@ def _explained(error: ValidationError, content: dict[str, Any]) -> _MisplacedErr
     place = problem["loc"] or _misfit(content)
     reason = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
-        known = _keys_at(_form(content), place[:-1])
+        known = _keys_at(form_of(content), place[:-1])
         reason = "unknown key" + (did_you_mean(str(place[-1]), known) if known else "")
     return _MisplacedError(reason, place)
 
@@ -248,7 +248,7 @@ def _spelt_out(content: dict[str, Any]) -> dict[str, Any]:
     rule = content.get("rule")
     if not isinstance(rule, dict):
         return content
-    spelt = {"keys": STUDY_KEYS if _form(content) is Study else KEYS, **rule}
+    spelt = {"keys": STUDY_KEYS if form_of(content) is Study else KEYS, **rule}
     if "mixed" in rule:
         spelt["mixed"] = _predicates(rule["mixed"], ("rule", "mixed"))
     if isinstance(rule.get("predictions"), list):

@@ -14,14 +14,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, field_serializer
 
 from hyp.errors import HypError
-from hyp.hypotheses.declaration import Hypothesis, Profile
+from hyp.hypotheses.declaration import Hypothesis, Profile, Size
+from hyp.hypotheses.files import form_of
 from hyp.hypotheses.planning import Plan, family_sizes, question_name
-from hyp.hypotheses.shared_steps import VERSIONS
+from hyp.hypotheses.registry import AnyHypothesis
+from hyp.hypotheses.studies.declaration import Study, StudySize, described
+from hyp.hypotheses.studies.designing import planned_questions, study_families
 from hyp.stats.attainable import attainable_p
 from hyp.stats.rules import DecisionRule, describe
 from hyp.store import Record
@@ -29,20 +32,30 @@ from hyp.store.artifacts import installed_versions, readable_disk_errors, write_
 from hyp.store.runs import Run
 from hyp.store.steps import content_hash
 
+if TYPE_CHECKING:
+    from hyp.hypotheses.plans import AnyPlan
+    from hyp.hypotheses.studies.planning import StudyPlan
+
 FORMAT = 1
 
 LEFT_OUT = {
     "the profile's name and summary": "they are for people",
     "rule.alpha": "the profile's alpha takes its place",
-    "rule.parts": "they are made from the questions, one part each",
     "workers, scheduler and store": "results do not depend on them",
+    "files that are named": "images, recordings and weights are not looked into",
     "the machine": "device and precision are frozen as declared; 'auto' is settled where it runs",
 }
 """What the declaration's hash does not cover, and why."""
 
+PARTS_LEFT_OUT = {"rule.parts": "they are made from the questions, one part each"}
+"""The same of hypotheses about variability alone; those of a study are declared."""
+
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 _MOST_NAMED = 3
 _SECOND = timedelta(seconds=1)
+
+_Path = tuple[str, ...]
+"""Where a field lies; a list of named things is entered by their names."""
 
 Order = Literal["before", "meanwhile", "after", "no data"]
 """When a declaration was frozen, against the run's data."""
@@ -83,12 +96,12 @@ class Summary(_Model):
     rule : str
         The decision rule in words.
     comparisons : dict of str to str
-        For every question which groups are compared, on what, where.
+        For every question what is compared, on what, where.
     families : dict of str to Family
     seeds : dict of str to str
-        Seeds of the networks by condition; empty for a design that is not run.
+        Seeds of the networks by condition or cohort; empty for a design that is not run.
     attainable_p : float
-        Smallest p of one comparison, before correction.
+        Smallest p of one comparison that the rule reads, before correction.
     testable : str
         ``yes``, or why no data could make the design speak.
     """
@@ -191,37 +204,37 @@ def default_file(hypothesis: str, profile: str) -> str:
     return f"{hypothesis}-{profile}.frozen.json"
 
 
-def declaration_of(hypothesis: Hypothesis, profile: Profile) -> Declaration:
-    """Return what is frozen of a hypothesis under a profile as applied."""
+def declaration_of(hypothesis: AnyHypothesis, profile: Size) -> Declaration:
+    """Return what is frozen of a hypothesis of either kind under a profile as applied."""
     return Declaration(
         hypothesis=hypothesis.model_dump(
-            mode="json", exclude={"profiles": True, "rule": {"alpha", "parts"}}
+            mode="json", exclude={"profiles": True, "rule": _left_out_of_rule(type(hypothesis))}
         ),
         profile=profile.model_dump(mode="json", exclude={"summary"}),
     )
 
 
-def freeze(plan: Plan, date: datetime) -> Frozen:
+def freeze(plan: AnyPlan, date: datetime) -> Frozen:
     """Return the frozen declaration of a plan.
 
     Parameters
     ----------
-    plan : Plan
-        From `make_plan`, with ``--set`` values applied.
+    plan : Plan or StudyPlan
+        From `make_plan` or `plan_study`, with ``--set`` values applied.
     date : datetime
         With a time zone; kept in UTC and whole seconds.
     """
     declaration = declaration_of(plan.hypothesis, plan.profile)
     frozen = Frozen(
-        hypothesis=plan.hypothesis.name,
+        hypothesis=plan.name,
         profile=plan.profile_name,
         settings=plan.settings,
         frozen=date.astimezone(UTC).replace(microsecond=0),
         hyp=installed_versions(["hyp"]).get("hyp", ""),
-        step_versions=VERSIONS,
+        step_versions={step.kind: step.version for step in plan.steps},
         declaration_sha256=declaration.sha256,
         summary=_summary(plan),
-        left_out=LEFT_OUT,
+        left_out=LEFT_OUT | (PARTS_LEFT_OUT if isinstance(plan, Plan) else {}),
         declaration=declaration,
     )
     return frozen.model_copy(update={"file_sha256": _file_hash(frozen.model_dump(mode="json"))})
@@ -327,7 +340,9 @@ def differences(frozen: Declaration, ran: Declaration) -> tuple[Difference, ...]
         frozen, ran = _complete(frozen), _complete(ran)
     one, two = dict(_leaves(frozen)), dict(_leaves(ran))
     return tuple(
-        Difference(field=field, frozen=_words(one, field), ran=_words(two, field))
+        Difference(
+            field=".".join(map(str, field)), frozen=_words(one, field), ran=_words(two, field)
+        )
         for field in dict.fromkeys([*one, *two])
         if field not in one or field not in two or one[field] != two[field]
     )
@@ -376,25 +391,16 @@ def hold_against(frozen: Frozen, file: str, run: Run, records: Sequence[Record])
     )
 
 
-def _summary(plan: Plan) -> Summary:
+def _summary(plan: AnyPlan) -> Summary:
     hypothesis, profile = plan.hypothesis, plan.profile
     rule = hypothesis.rule.model_copy(update={"alpha": profile.alpha})
-    two_sided = rule.alternative == "two-sided"
-    smallest = attainable_p(profile.n_seeds, profile.n_seeds, two_sided=two_sided)
-    where = f"at {len(profile.layers)} layers ({', '.join(profile.layers)})"
+    comparisons, families, smallest = _compared(plan) if isinstance(plan, Plan) else _asked(plan)
     return Summary(
         question=hypothesis.question,
         predictions=hypothesis.predictions,
         rule=describe(rule),
-        comparisons={
-            question_name(part, objective): f"{hypothesis.conditions[0].name} against "
-            f"{part.condition}; {', '.join(part.latents)} decoded {where}"
-            for part, objective in hypothesis.questions(profile)
-        },
-        families={
-            name: Family(comparisons=m, smallest_corrected_p=_rounded(min(1.0, m * smallest)))
-            for name, m in family_sizes(hypothesis, profile).items()
-        },
+        comparisons=comparisons,
+        families=families,
         networks_a_group=profile.n_seeds,
         seeds=_seeds(plan),
         attainable_p=_rounded(smallest),
@@ -402,14 +408,47 @@ def _summary(plan: Plan) -> Summary:
     )
 
 
-def _seeds(plan: Plan) -> dict[str, str]:
-    """Seeds by condition, from the roles ``model:objective:condition:seed`` of the result."""
+def _compared(plan: Plan) -> tuple[dict[str, str], dict[str, Family], float]:
+    """Return a hypothesis' comparisons in words, their families, and the smallest p of one."""
+    hypothesis, profile = plan.hypothesis, plan.profile
+    two_sided = hypothesis.rule.alternative == "two-sided"
+    smallest = attainable_p(profile.n_seeds, profile.n_seeds, two_sided=two_sided)
+    where = f"at {len(profile.layers)} layers ({', '.join(profile.layers)})"
+    comparisons = {
+        question_name(part, objective): f"{hypothesis.conditions[0].name} against "
+        f"{part.condition}; {', '.join(part.latents)} decoded {where}"
+        for part, objective in hypothesis.questions(profile)
+    }
+    families = {
+        name: Family(comparisons=m, smallest_corrected_p=_rounded(min(1.0, m * smallest)))
+        for name, m in family_sizes(hypothesis, profile).items()
+    }
+    return comparisons, families, smallest
+
+
+def _asked(plan: StudyPlan) -> tuple[dict[str, str], dict[str, Family], float]:
+    """Return a study's comparisons in words, their families, and the smallest p of one judged."""
+    study, profile = plan.hypothesis, plan.profile
+    planned = planned_questions(study, profile)
+    comparisons, families = {}, {}
+    for question, asked in zip(planned, study.asked(profile), strict=True):
+        places = ", ".join(question.about)
+        places += f" at {', '.join(question.layers)}" if question.layers else ""
+        comparisons[question.name] = f"{question.kind}, {described(asked)}; {places}"
+    for name, m in study_families(study, profile).items():
+        own = [question.p_corrected for question in planned if study.family(question.name) == name]
+        families[name] = Family(comparisons=m, smallest_corrected_p=_rounded(min(own)))
+    return comparisons, families, min(one.p_attainable for one in planned if one.judged)
+
+
+def _seeds(plan: AnyPlan) -> dict[str, str]:
+    """Seeds by condition or cohort, from the roles ``model:...:NAME:SEED`` of the result."""
     found: dict[str, dict[str, None]] = {}
     for role in plan.goal.inputs:
         if role.startswith("model:"):
-            _, _, condition, seed = role.split(":")
-            found.setdefault(condition, {})[seed] = None
-    return {condition: ", ".join(seeds) for condition, seeds in found.items()}
+            name, seed = role.split(":")[-2:]
+            found.setdefault(name, {})[seed] = None
+    return {name: ", ".join(seeds) for name, seeds in found.items()}
 
 
 def _rounded(p: float) -> float:
@@ -428,12 +467,18 @@ def _iso(date: datetime) -> str:
     return date.astimezone(UTC).isoformat(timespec="seconds")
 
 
+def _left_out_of_rule(form: type[AnyHypothesis]) -> set[str]:
+    """Return the fields of a rule that are not declared, see `LEFT_OUT`."""
+    return {"alpha"} if issubclass(form, Study) else {"alpha", "parts"}
+
+
 def _complete(declaration: Declaration) -> Declaration:
     """Fill in the defaults of fields that the declaration's writer did not know."""
-    return declaration_of(
-        Hypothesis.model_validate({**declaration.hypothesis, "profiles": {}}),
-        Profile.model_validate({**declaration.profile, "summary": ""}),
-    )
+    declared = {**declaration.hypothesis, "profiles": {}}
+    profile = {**declaration.profile, "summary": ""}
+    if form_of(declared) is Study:
+        return declaration_of(Study.model_validate(declared), StudySize.model_validate(profile))
+    return declaration_of(Hypothesis.model_validate(declared), Profile.model_validate(profile))
 
 
 def _rule_words(declaration: Declaration) -> str:
@@ -446,31 +491,33 @@ def _rule_words(declaration: Declaration) -> str:
 
 def _declared(spec: Mapping[str, Any]) -> Declaration:
     """Return the declaration in the spec of a ``results`` step."""
-    hypothesis, profile = spec["hypothesis"], spec["profile"]
-    rule = {k: value for k, value in hypothesis["rule"].items() if k not in ("alpha", "parts")}
+    hypothesis = spec["study"] if "study" in spec else spec["hypothesis"]
+    left_out = _left_out_of_rule(form_of(hypothesis))
+    rule = {k: value for k, value in hypothesis["rule"].items() if k not in left_out}
     return Declaration(
         hypothesis={**hypothesis, "rule": rule},
-        profile={k: value for k, value in profile.items() if k not in ("name", "summary")},
+        profile={k: v for k, v in spec["profile"].items() if k not in ("name", "summary")},
     )
 
 
-def _leaves(declaration: Declaration) -> Iterator[tuple[str, Any]]:
+def _leaves(declaration: Declaration) -> Iterator[tuple[_Path, Any]]:
     """Yield (field, value); fields of the hypothesis are bare, the profile's are prefixed."""
-    for prefix, fields in (("", declaration.hypothesis), ("profile.", declaration.profile)):
-        for name, value in fields.items():
-            yield from _flattened(f"{prefix}{name}", value)
+    for name, value in declaration.hypothesis.items():
+        yield from _flattened((name,), value)
+    for name, value in declaration.profile.items():
+        yield from _flattened(("profile", name), value)
 
 
-def _flattened(field: str, value: Any) -> Iterator[tuple[str, Any]]:
+def _flattened(field: _Path, value: Any) -> Iterator[tuple[_Path, Any]]:
     names = _names(value)
     if isinstance(value, dict) and value:
         for name, inner in value.items():
-            yield from _flattened(f"{field}.{name}", inner)
+            yield from _flattened((*field, name), inner)
     elif names:
         yield field, names
         for name, item in zip(names, value, strict=True):
             rest = {key: inner for key, inner in item.items() if key != "name"}
-            yield from _flattened(f"{field}.{name}", rest)
+            yield from _flattened((*field, name), rest)
     else:
         yield field, value
 
@@ -483,7 +530,7 @@ def _names(value: Any) -> list[str]:
     return names if all(names) and len(set(names)) == len(names) else []
 
 
-def _words(fields: Mapping[str, Any], field: str) -> str:
+def _words(fields: Mapping[_Path, Any], field: _Path) -> str:
     return _say(fields[field]) if field in fields else "not declared"
 
 

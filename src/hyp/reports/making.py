@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hyp.errors import HypError
 from hyp.hypotheses.freezing import (
     AgainstFrozen,
     default_file,
@@ -57,13 +56,8 @@ def make_report(
     run = latest_run(store.root, hypothesis, profile)
     records = _records(store, run)
     result = store.root / "results" / run.goal
-    study = is_study(result)
-    against = None if study else _against_frozen(frozen, run, records)
-    if study and frozen is not None:
-        raise HypError(
-            f"{run.hypothesis} is a study, which cannot be frozen yet; leave out {frozen}."
-        )
-    write = write_study_report if study else write_report
+    against = _against_frozen(frozen, run, records)
+    write = write_study_report if is_study(result) else write_report
     folder = out or report_folder(store.root, run)
     with readable_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)

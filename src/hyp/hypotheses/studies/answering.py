@@ -47,7 +47,6 @@ from hyp.stats.tost import equivalence
 SCORE_COLUMNS = ("kind", "cohort", "seed", "batches", "of", "layer", "fold", "score", "chosen")
 """Columns of the score table: one row a fold; `chosen` is the layer that a region took."""
 
-JUDGED, BESIDE = "judged", "beside"
 _AGAINST_SEVERAL = "against the best of several"
 
 Values = dict[str, Any]
@@ -72,7 +71,7 @@ class Similarities:
 def answer(
     study: Study, profile: StudySize, scores: pd.DataFrame, similarities: Similarities
 ) -> list[Values]:
-    """Answer every question of a study, corrected by Holm: see `family_of`.
+    """Answer every question of a study, corrected by Holm within its family: see `Study.family`.
 
     Parameters
     ----------
@@ -98,7 +97,7 @@ def answer(
         {
             "question": question.name,
             "kind": question.kind,
-            "family": family_of(study, question),
+            "family": study.family(question.name),
             **row,
         }
         for question in study.asked(profile)
@@ -112,11 +111,6 @@ def answer(
             p_not_lower = row.get("p_not_lower")
             row["not_lower"] = p_not_lower is not None and p_not_lower <= profile.alpha
     return rows
-
-
-def family_of(study: Study, question: Question) -> str:
-    """Return which comparisons a question's are corrected with: those judged, or the others."""
-    return JUDGED if study.judged(question.name) else BESIDE
 
 
 def _answers(

@@ -20,6 +20,9 @@ from hyp.stats.rules import DecisionRule
 KEYS = ("question", "of", "layer")
 """What tells the rows of a study apart: the question, what was measured, and where."""
 
+JUDGED, BESIDE = "judged", "beside"
+"""The families of a study's comparisons: those that the rule reads, and the others."""
+
 
 class Cohort(Declared):
     """Networks that differ in their seed alone.
@@ -373,6 +376,10 @@ class Study(Declared):
         named = [need.where.get("question", ()) for need in needs]
         return not all(named) or any(question in names for names in named)
 
+    def family(self, question: str) -> str:
+        """Return which comparisons a question's are corrected with, `JUDGED` or `BESIDE`."""
+        return JUDGED if self.judged(question) else BESIDE
+
     def asked(self, profile: StudySize) -> tuple[Question, ...]:
         """Return the questions whose cohorts all take part under a profile."""
         if not profile.cohorts:
@@ -392,6 +399,28 @@ def cohorts_of(question: Question) -> tuple[str, ...]:
     if isinstance(question, Trend):
         return tuple(question.sizes)
     return question.cohorts
+
+
+def n_networks(cohort: Cohort, profile: StudySize) -> int:
+    """Return how many networks a cohort has."""
+    return len(cohort.weights) or profile.n_seeds
+
+
+def described(question: Question) -> str:
+    """Say what a question holds against what, by the cohorts' names."""
+    score = score_of(question)
+    if isinstance(question, Contrast):
+        best = "the best of " if len(question.b) > 1 else ""
+        return f"{score.kind} of {question.a} against {best}{', '.join(question.b)}"
+    if isinstance(question, Closer):
+        return f"{score.kind} of {question.anchor} to {question.b} against that to {question.c}"
+    if isinstance(question, Tighter):
+        return f"{score.kind} within {question.a} against that within {question.b}"
+    if isinstance(question, Alike):
+        return f"{score.kind} within against between {', '.join(question.cohorts)}"
+    if isinstance(question, Tracks):
+        return f"{score.kind} with performance within {', '.join(question.cohorts)}"
+    return f"{score.kind} with {question.unit} over {', '.join(question.sizes)}"
 
 
 def score_of(question: Question) -> Decoding | Alignment | Depth | Performance | Similarity:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from hyp.hypotheses.aligning import SCORES, SIMULATED
 from hyp.hypotheses.judging import final_losses
-from hyp.hypotheses.studies.answering import JUDGED, SCORE_COLUMNS, Similarities, Values, answer
-from hyp.hypotheses.studies.declaration import PairQuestion, Study, StudySize, score_of
+from hyp.hypotheses.studies.answering import SCORE_COLUMNS, Similarities, Values, answer
+from hyp.hypotheses.studies.declaration import JUDGED, PairQuestion, Study, StudySize, score_of
 from hyp.hypotheses.studies.planning import END
 from hyp.hypotheses.studies.result import (
     RESULT_FILE,

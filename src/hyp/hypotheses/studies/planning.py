@@ -36,9 +36,10 @@ from hyp.hypotheses.studies.declaration import (
     Tighter,
     Tracks,
     cohorts_of,
+    n_networks,
     score_of,
 )
-from hyp.hypotheses.studies.designing import untestable
+from hyp.hypotheses.studies.designing import compared_networks, untestable
 from hyp.metrics.neural.simulation import VENTRAL_STREAM
 from hyp.metrics.neural.specs import neural_metric
 from hyp.models.pretrained import resolve_pretrained
@@ -129,8 +130,7 @@ class _StudySteps(SharedSteps[StudySize]):
         return recording_step(spec, images, folder / RESPONSES)
 
     def seeds(self, cohort: Cohort) -> range:
-        n_networks = len(cohort.weights) or self.profile.n_seeds
-        return range(cohort.first_seed, cohort.first_seed + n_networks)
+        return range(cohort.first_seed, cohort.first_seed + n_networks(cohort, self.profile))
 
     def model(self, cohort: Cohort, seed: int) -> Step:
         if cohort.weights:
@@ -184,11 +184,11 @@ class _StudySteps(SharedSteps[StudySize]):
             Naming the question.
         """
         for question in self.questions:
-            counts = [len(self.seeds(self.study.cohort(name))) for name in cohorts_of(question)]
+            counts = compared_networks(question, self.study, self.profile)
             if isinstance(question, Tighter):
                 needed, there = 3, min(counts)
             elif isinstance(question, Closer):
-                needed, there = 2, min(counts[1:])
+                needed, there = 2, min(counts)
             elif isinstance(question, Alike):
                 needed, there = 2, max(counts)
             elif isinstance(question, Tracks):
