@@ -1,10 +1,12 @@
-"""Packages that add hypotheses and sources: real ones, with metadata, on the path."""
+"""Packages that add hypotheses, sources and measures: real ones, with metadata, on the path."""
 
+import inspect
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hyp.datasets.dataset import Dataset
@@ -17,6 +19,10 @@ from hyp.hypotheses.registry import (
     find_hypothesis,
     hypothesis_names,
 )
+from hyp.hypotheses.studies.declaration import Alike, Similarity
+from hyp.hypotheses.studies.planning import plan_study
+from hyp.metrics.gram import compute_gram
+from hyp.metrics.similarity import similarity_matrix
 
 TESTS = Path(__file__).parent
 EXAMPLE = TESTS.parents[0] / "examples" / "category_variability.toml"
@@ -213,3 +219,55 @@ def test_a_broken_package_is_only_felt_where_it_is_needed(site):
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "lab-bad 1.2" in done.stderr
+
+
+def measure_group(value, name="overlap"):
+    return {"hyp.measures": {name: value}}
+
+
+def similarities(measure):
+    rng = np.random.default_rng(0)
+    grams = [compute_gram(rng.normal(size=(6, 4))) for _ in range(3)]
+    return grams, similarity_matrix([lambda gram=gram: gram for gram in grams], measure)
+
+
+def overlap(first, second):
+    scale = np.vdot(first.K, first.K) * np.vdot(second.K, second.K)
+    return float(np.vdot(first.K, second.K) / np.sqrt(scale))
+
+
+def test_a_package_adds_a_measure_of_similarity(site):
+    with pytest.raises(HypError, match="unknown measure 'overlap'"):
+        similarities("overlap")
+    site.write("lab_one.measures", "import numpy as np\n\n\n" + inspect.getsource(overlap))
+    site.install("lab-one", measure_group("lab_one.measures:overlap"))
+    grams, found = similarities("overlap")
+    assert found == pytest.approx(np.array([[overlap(a, b) for b in grams] for a in grams]))
+    convergence = find_hypothesis("convergence")
+    asked = Alike(
+        name="asked", cohorts=("distance", "category"), similarity=Similarity(measure="overlap")
+    )
+    changed = convergence.model_copy(update={"questions": (*convergence.questions, asked)})
+    step = plan_study(changed, "laptop").goal.inputs["similarity:overlap"]
+    assert step.spec["package"] == "lab-one 1.2"
+    with pytest.raises(ValueError, match="did you mean 'overlap'"):
+        Similarity(measure="overlop")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("overlap = 3", "is a int and no function"),
+        ("def overlap(first, second): return 1 / 0", "it fails (ZeroDivisionError: "),
+        ("def overlap(first, second): return float('nan')", "it returns nan"),
+        ("import not_there_at_all", "No module named 'not_there_at_all'"),
+    ],
+)
+def test_a_broken_measure_is_one_sentence_that_names_its_package(text, reason, site):
+    site.write("lab_bad", text)
+    site.install("lab-bad", measure_group("lab_bad:overlap"))
+    with pytest.raises(HypError) as caught:
+        similarities("overlap")
+    sentence = str(caught.value)
+    assert sentence.startswith("the package lab-bad 1.2 offers a measure 'overlap', but ")
+    assert reason in sentence

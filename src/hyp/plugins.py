@@ -10,12 +10,19 @@ from typing import Any
 from hyp.errors import HypError
 
 HYPOTHESES = "hyp.hypotheses"
-"""Group of entry points ``NAME = "module:OBJECT"``, each a `Hypothesis` called NAME."""
+"""Group of entry points ``NAME = "module:OBJECT"``, each a `Hypothesis` or `Study` called NAME."""
 
 SOURCES = "hyp.sources"
 """Group of entry points ``KIND = "module:CLASS"``, each a `Source` whose ``kind`` is KIND."""
 
-_NOUNS = {HYPOTHESES: "hypothesis", SOURCES: "source"}
+MEASURES = "hyp.measures"
+"""Group of entry points ``NAME = "module:FUNCTION"``: the similarity of two representations.
+
+The function takes two `hyp.metrics.Gram` of the same stimuli and returns a finite number that
+does not depend on their order.
+"""
+
+_NOUNS = {HYPOTHESES: "hypothesis", SOURCES: "source", MEASURES: "measure"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ def find_plugins(group: str, taken: Collection[str]) -> dict[str, Plugin]:
     Parameters
     ----------
     group : str
-        `HYPOTHESES` or `SOURCES`.
+        `HYPOTHESES`, `SOURCES` or `MEASURES`.
     taken : collection of str
         Names of hyp's own. A plugin that bears one is returned with its `clash`, as is
         one whose name two packages offer; neither can be loaded.

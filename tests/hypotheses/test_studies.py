@@ -229,6 +229,14 @@ def test_snapshots_after_the_end_are_left_out():
     assert kept == {(1,), ()}  # untrained networks have none
 
 
+def test_every_forward_pass_has_the_declared_numerics():
+    for precision in ("fp32", "bf16"):
+        plan = plan_study(study(), "tiny", {"precision": precision, "device": "cpu"})
+        passes = [step.spec for step in plan.steps if step.kind == "activations"]
+        assert {one["precision"] for one in passes} == {precision}
+        assert {one["device"] for one in passes} == {"cpu"}
+
+
 def test_the_same_study_again_computes_nothing(run):
     _, store, folder = run
     assert plan_study(study(), "tiny").pending(store) == []

@@ -9,8 +9,9 @@ from scipy.stats import ortho_group
 
 from hyp.errors import HypError
 from hyp.metrics.gram import compute_gram
+from hyp.metrics.measures import MEASURES
 from hyp.metrics.pairs import procrustes
-from hyp.metrics.similarity import MEASURES, signature, similarity_matrix
+from hyp.metrics.similarity import signature, similarity_matrix
 
 RNG = np.random.default_rng(0)
 N = 30

@@ -16,7 +16,7 @@ from hyp.metrics.neural.ceilings import Formula
 from hyp.metrics.neural.layers import CANDIDATE_LAYERS
 from hyp.metrics.neural.simulation import SimulatedRegion
 from hyp.metrics.neural.specs import NeuralMetric, Pls
-from hyp.models.hardware import best_precision
+from hyp.models.hardware import Numerics, best_precision
 from hyp.models.specs import ExtractSpec
 from hyp.store import Step, Store
 
@@ -120,6 +120,7 @@ def alignment_step(
     *,
     layers: Sequence[str] = (),
     snapshot: int | None = None,
+    numerics: Numerics | None = None,
 ) -> Step:
     """Return the step that scores one network against a recording.
 
@@ -131,6 +132,8 @@ def alignment_step(
         Candidate layers; by default the paper's for the network's backbone.
     snapshot : int, optional
         Batch count of the weights; the last by default.
+    numerics : Numerics, optional
+        Of the forward pass; by default what suits this machine.
 
     Raises
     ------
@@ -138,9 +141,9 @@ def alignment_step(
         If no layers are given for a backbone that the paper did not use.
     """
     candidates = tuple(layers) or _candidates(str(model.spec["backbone"]))
-    precision = best_precision()
+    numerics = numerics or best_precision()
     extraction = ExtractSpec(
-        layers=candidates, snapshot=snapshot, threads=spec.threads, **precision._asdict()
+        layers=candidates, snapshot=snapshot, threads=spec.threads, **numerics._asdict()
     )
     inputs = {"stimuli": recording.inputs["stimuli"], "model": model}
     activations = _step("activations", extraction, inputs, model.label)

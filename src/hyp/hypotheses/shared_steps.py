@@ -12,7 +12,7 @@ from hyp.datasets.sources import ENGINE, Source, open_source, part_of, places
 from hyp.datasets.specs import DatasetSpec
 from hyp.hypotheses.declaration import PIXELS, Hypothesis, Size
 from hyp.hypotheses.studies.declaration import Study
-from hyp.models.hardware import best_precision
+from hyp.models.hardware import Numerics, best_precision
 from hyp.models.specs import ExtractSpec, TrainSpec
 from hyp.store import Step, Store, in_order
 
@@ -102,17 +102,17 @@ class SharedSteps(Generic[AnySize]):
         return Design.parse(self.profile.world)
 
     @cached_property
+    def numerics(self) -> Numerics:
+        """Precision, memory layout and device of training and extraction."""
+        best = best_precision(self.profile.device)
+        if self.profile.precision == "auto":
+            return best
+        return best._replace(precision=self.profile.precision)
+
+    @cached_property
     def hardware(self) -> dict[str, Any]:
-        """Numerics of training and extraction."""
-        precision, channels_last, device = best_precision(self.profile.device)
-        if self.profile.precision != "auto":
-            precision = self.profile.precision
-        return {
-            "precision": precision,
-            "channels_last": channels_last,
-            "device": device,
-            "threads": self.profile.threads,
-        }
+        """Numerics and threads, as specs have them."""
+        return {**self.numerics._asdict(), "threads": self.profile.threads}
 
     @cached_property
     def stimuli(self) -> Step:

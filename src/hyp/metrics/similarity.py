@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal, TypeVar, get_args
+from typing import Literal, TypeVar, cast
 
 import numpy as np
 from scipy.stats import rankdata
 
 from hyp.errors import HypError
 from hyp.metrics.gram import Floats, Gram
+from hyp.metrics.measures import Cosine, added_measure, load_measure
 from hyp.metrics.pairs import (
     aligned_length,
     dissimilarities,
@@ -25,17 +26,7 @@ from hyp.metrics.pairs import (
     procrustes_factor,
     u_centred,
 )
-
-Cosine = Literal[
-    "cka",
-    "cka-biased",
-    "rsa-correlation",
-    "rsa-correlation-spearman",
-    "rsa-euclidean",
-    "rsa-euclidean-spearman",
-]
-Measure = Literal[Cosine, "procrustes"]
-MEASURES: tuple[str, ...] = get_args(Measure)
+from hyp.plugins import Plugin
 
 Load = Callable[[], Gram]
 Progress = Callable[[int, int], None]
@@ -47,7 +38,7 @@ _FEWEST = 4
 
 def similarity_matrix(
     loads: Sequence[Load],
-    measure: Measure = "cka",
+    measure: str = "cka",
     *,
     device: str = "cpu",
     block_bytes: int = _BLOCK_BYTES,
@@ -69,6 +60,7 @@ def similarity_matrix(
         stimuli (Kriegeskorte et al. 2008), with ``-spearman`` the rank correlation.
         ``procrustes``: `hyp.metrics.pairs.procrustes`, which takes seconds a pair where
         there are thousands of stimuli and units, and is computed on the CPU.
+        Or a measure of an installed package (`hyp.plugins.MEASURES`), pair by pair.
     device : str
         Where to multiply: ``cpu``, ``cuda`` or ``cuda:N``.
     block_bytes : int
@@ -87,20 +79,26 @@ def similarity_matrix(
     Raises
     ------
     HypError
-        For an unknown measure, fewer than four stimuli, or different numbers of them.
+        For an unknown measure, fewer than four stimuli, or different numbers of them; or if
+        another package's measure fails or returns no finite number.
     """
-    if measure not in MEASURES:
-        raise HypError(f"unknown measure {measure!r}; choose from: {', '.join(MEASURES)}.")
+    plugin = added_measure(measure)
     m = len(loads)
     if not m:
         return np.zeros((0, 0))
     K = loads[0]().K
-    size = K.nbytes if measure == "procrustes" else K.nbytes // 2
+    cosine = plugin is None and measure != "procrustes"
+    size = K.nbytes // 2 if cosine else K.nbytes
     rows = m if m * size <= block_bytes else max(1, block_bytes // (2 * size))
     of_equal_n = [partial(_load, load, len(K)) for load in loads]
+    if plugin is not None:
+        pairwise = partial(_each_pair, similarity=_checked(plugin))
+        return _all_pairs(of_equal_n, rows, _grams, pairwise, progress)
     if measure == "procrustes":
-        return _all_pairs(of_equal_n, rows, _factors, _aligned, progress)
-    make, compare = partial(_signatures, measure=measure), partial(_product, device=device)
+        each_pair = partial(_each_pair, similarity=aligned_length)
+        return _all_pairs(of_equal_n, rows, _factors, each_pair, progress)
+    make = partial(_signatures, measure=cast(Cosine, measure))
+    compare = partial(_product, device=device)
     return _all_pairs(of_equal_n, rows, make, compare, progress)
 
 
@@ -217,12 +215,35 @@ def _factors(loads: Sequence[Load]) -> list[Floats]:
     return [procrustes_factor(load()) for load in loads]
 
 
-def _aligned(first: list[Floats], second: list[Floats]) -> Floats:
+def _grams(loads: Sequence[Load]) -> list[Gram]:
+    return [load() for load in loads]
+
+
+def _checked(plugin: Plugin) -> Callable[[Gram, Gram], float]:
+    """Return a plugin's function with its faults told in one sentence."""
+    function = load_measure(plugin)
+
+    def similarity(first: Gram, second: Gram) -> float:
+        try:
+            found = float(function(first, second))
+        except Exception as error:
+            words = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
+            raise plugin.fault(f"it fails ({words})") from error
+        if not np.isfinite(found):
+            raise plugin.fault(f"it returns {found} for some pair of representations")
+        return found
+
+    return similarity
+
+
+def _each_pair(
+    first: list[Block], second: list[Block], similarity: Callable[[Block, Block], float]
+) -> Floats:
     found = np.zeros((len(first), len(second)))
     for i, A in enumerate(first):
         for j, B in enumerate(second):
             if first is not second or i <= j:
-                found[i, j] = aligned_length(A, B)
+                found[i, j] = similarity(A, B)
             else:
                 found[i, j] = found[j, i]
     return found

@@ -21,6 +21,9 @@ _MEASURES = {
     "cka": "CKA, unbiased",
     "cka-biased": "CKA, biased",
     "rsa-correlation": "RSA, correlation",
+    "rsa-correlation-spearman": "RSA, rank correlation",
+    "rsa-euclidean": "RSA, Euclidean",
+    "rsa-euclidean-spearman": "RSA, Euclidean, ranks",
     "procrustes": "Procrustes similarity",
 }
 _SCORES = {
@@ -176,7 +179,7 @@ def axis_words(kind: str, of: str, settings: Mapping[str, object]) -> str:
 
 def explained(kind: str) -> str:
     """Say what the ends of a score's scale mean."""
-    return _EXPLAINED[kind]
+    return _EXPLAINED.get(kind, _EXPLAINED["rsa-correlation"] if kind.startswith("rsa-") else "")
 
 
 def _joined(names: Sequence[str], word: str) -> str:

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from hyp.datasets.designs import Design
 from hyp.errors import HypError
 from hyp.hypotheses.declaration import PIXELS, Declared, Size, choose_from
+from hyp.metrics.measures import added_measure
 from hyp.metrics.neural.specs import neural_metric
 from hyp.models.specs import objective_tasks
 from hyp.stats.rules import DecisionRule
@@ -100,10 +101,25 @@ class Performance(Declared):
 
 
 class Similarity(Declared):
-    """How alike two networks represent the stimuli, layer by layer (``of`` is the measure)."""
+    """How alike two networks represent the stimuli, layer by layer (``of`` is the measure).
+
+    Attributes
+    ----------
+    measure : str
+        See `hyp.metrics.similarity.similarity_matrix`; installed packages offer more.
+    """
 
     kind: Literal["similarity"] = "similarity"
-    measure: Literal["cka", "cka-biased", "rsa-correlation", "procrustes"] = "cka"
+    measure: str = "cka"
+
+    @field_validator("measure")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            added_measure(name)
+        except HypError as error:
+            raise ValueError(str(error).rstrip(".")) from error
+        return name
 
 
 Score = Annotated[Decoding | Alignment | Depth | Performance, Field(discriminator="kind")]

@@ -40,6 +40,7 @@ from hyp.hypotheses.studies.declaration import (
     score_of,
 )
 from hyp.hypotheses.studies.designing import compared_networks, untestable
+from hyp.metrics.measures import added_measure
 from hyp.metrics.neural.simulation import VENTRAL_STREAM
 from hyp.metrics.neural.specs import neural_metric
 from hyp.models.pretrained import resolve_pretrained
@@ -250,8 +251,14 @@ class _StudySteps(SharedSteps[StudySize]):
             protocol=self.profile.neural_protocol,
             threads=self.profile.threads,
         )
-        layers = self.profile.layers
-        return alignment_step(self.recording, model, spec, layers=layers, snapshot=snapshot)
+        return alignment_step(
+            self.recording,
+            model,
+            spec,
+            layers=self.profile.layers,
+            snapshot=snapshot,
+            numerics=self.numerics,
+        )
 
     def _similarities(self) -> Iterator[tuple[str, Step]]:
         """Yield one step a measure, all of the same networks and the raw pixels."""
@@ -274,5 +281,8 @@ class _StudySteps(SharedSteps[StudySize]):
         for measure, found in layers.items():
             ordered = [layer for layer in self.profile.layers if layer in found]
             spec = {"measure": measure, "layers": ordered, "threads": self.profile.threads}
+            plugin = added_measure(measure)
+            if plugin is not None:
+                spec["package"] = plugin.package
             step = Step("similarities", spec, inputs, VERSIONS["similarities"], measure)
             yield f"similarity:{measure}", step
