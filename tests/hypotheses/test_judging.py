@@ -6,6 +6,7 @@ from scipy.stats import binom
 from hyp.hypotheses.judging import (
     KEYS,
     compare_scores,
+    final_errors,
     question_table,
     rule_for,
     score_cube,
@@ -99,3 +100,22 @@ def test_cube_holds_every_score_under_its_labels():
     network = int(np.flatnonzero(one["seed"].to_numpy() == row["seed"])[0])
     assert float(one["score"][network]) == row["score"]
     assert int(np.isfinite(cube["score"]).sum()) == len(scores)
+
+
+def evaluated(task, loss, accuracy=None, batch=80):
+    rows = [{"task": task, "metric": "loss", "batch": batch, "value": loss, "baseline": 1.0}]
+    if accuracy is not None:
+        found = {"metric": "accuracy", "value": accuracy, "baseline": 0.05}
+        rows.append({"task": task, "batch": batch, **found})
+    return rows
+
+
+def test_classes_are_learned_by_accuracy_and_numbers_by_loss():
+    rows = evaluated("category", 1.4, 0.24) + evaluated("distance", 0.6)
+    found = final_errors({"evaluation": [*evaluated("distance", 2.0, batch=40), *rows]})
+    assert found == [("category", pytest.approx(0.76), 0.95), ("distance", 0.6, 1.0)]
+    assert final_errors({"evaluation": evaluated("category", 0.5, 0.05)}) == [
+        ("category", 0.95, 0.95)
+    ]
+    [(_, error, _)] = final_errors({"evaluation": evaluated("category", float("nan"), 0.5)})
+    assert np.isnan(error)

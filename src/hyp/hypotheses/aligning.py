@@ -23,7 +23,7 @@ from hyp.store import Step, Store
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSIONS = {**PLAN_VERSIONS, "recordings": 1, "alignments": 1, "similarities": 1, "studies": 1}
+VERSIONS = {**PLAN_VERSIONS, "recordings": 1, "alignments": 1, "similarities": 1, "studies": 2}
 
 SIMULATED = "simulated"
 

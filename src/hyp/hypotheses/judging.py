@@ -289,14 +289,14 @@ def _learning_checks(
     hypothesis: Hypothesis, profile: Profile, histories: list[dict[str, Any]]
 ) -> Iterator[Check]:
     for part, objective in hypothesis.questions(profile):
-        losses = {
-            f"{task} ({history['condition']}, seed {history['seed']})": (loss, baseline)
+        errors = {
+            f"{task} ({history['condition']}, seed {history['seed']})": (error, baseline)
             for history in histories
             if history["objective"] == objective
             and history["condition"] in (FULL_CONDITION, part.condition)
-            for task, loss, baseline in final_losses(history)
+            for task, error, baseline in final_errors(history)
         }
-        yield check_learned(losses, part=question_name(part, objective))
+        yield check_learned(errors, part=question_name(part, objective))
 
 
 def _decodable_checks(
@@ -317,7 +317,27 @@ def _decodable_checks(
             yield check.model_copy(update={"name": f"{latent} decodable"})
 
 
-def final_losses(history: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+def final_errors(history: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+    """Return (task, held-out error, constant predictor's error) at the end of training.
+
+    The error is the share of wrong answers where there are classes, the loss elsewhere. A
+    network that tells classes apart but is too sure of itself can have a larger cross-entropy
+    than a constant: that is calibration, and not whether it learned.
+    """
+    evaluation = history["evaluation"]
+    last = max(row["batch"] for row in evaluation)
+    wrong = {
+        row["task"]: (1 - row["value"], 1 - row["baseline"])
+        for row in evaluation
+        if row["metric"] == "accuracy" and row["batch"] == last and row["baseline"] < 1
+    }
+    return [
+        (task, *(wrong.get(task, (loss, baseline)) if math.isfinite(loss) else (loss, baseline)))
+        for task, loss, baseline in _final_losses(history)
+    ]
+
+
+def _final_losses(history: Mapping[str, Any]) -> list[tuple[str, float, float]]:
     """(task, held-out loss, constant predictor's loss) at the end of training."""
     losses = [row for row in history["evaluation"] if row["metric"] == "loss"]
     last = max(row["batch"] for row in losses)
@@ -440,7 +460,7 @@ def _unequal_learning(
                 loss / baseline
                 for history in histories
                 if history["objective"] == objective and history["condition"] == condition
-                for _, loss, baseline in final_losses(history)
+                for _, loss, baseline in _final_losses(history)
             ]
             left[condition] = float(np.mean(shares))
         full, reduced = left[FULL_CONDITION], left[part.condition]

@@ -96,17 +96,18 @@ def check_reduction(
 
 
 def check_learned(
-    losses: Mapping[str, tuple[float, float]], *, margin: float = 0.05, part: str = ""
+    errors: Mapping[str, tuple[float, float]], *, margin: float = 0.05, part: str = ""
 ) -> Check:
     """Check that every model learned its target.
 
     Parameters
     ----------
-    losses : mapping of str to (loss, baseline)
-        For each model its held-out loss and that of the constant predictor (the training
-        mean, or the training class frequencies) on the same images.
+    errors : mapping of str to (error, baseline)
+        For each model its held-out error and that of the constant predictor (the training
+        mean, or the most frequent training class) on the same images: a loss, or a share of
+        wrong answers.
     margin : float
-        Share of the baseline's loss that every model must do away with: a network that
+        Share of the baseline's error that every model must do away with: a network that
         learned nothing lands a hair above or below the baseline by luck.
     part : str
         Part of the hypothesis the check concerns; empty for all of it.
@@ -114,33 +115,33 @@ def check_learned(
     Returns
     -------
     Check
-        ``value`` is the largest loss / baseline (infinite for a loss that is not finite).
+        ``value`` is the largest error / baseline (infinite for one that is not finite).
 
     Raises
     ------
     HypError
         If there is no model, or a baseline is not a positive finite number.
     """
-    if not losses:
-        raise HypError("no model's loss was given; the check of learning needs at least one.")
-    for model, (_, baseline) in losses.items():
+    if not errors:
+        raise HypError("no model's error was given; the check of learning needs at least one.")
+    for model, (_, baseline) in errors.items():
         if not (isfinite(baseline) and baseline > 0):
-            raise HypError(f"the baseline loss of {model} is {baseline:g}; it must be positive.")
+            raise HypError(f"the baseline error of {model} is {baseline:g}; it must be positive.")
     ratios = {
-        model: loss / baseline if isfinite(loss) else float("inf")
-        for model, (loss, baseline) in losses.items()
+        model: error / baseline if isfinite(error) else float("inf")
+        for model, (error, baseline) in errors.items()
     }
     threshold = 1 - margin
     failed = [model for model, ratio in ratios.items() if not ratio < threshold]
     worst = max(ratios, key=lambda model: ratios[model])
     if failed:
         sentence = (
-            f"{len(failed)} of {len(losses)} models did not beat the constant predictor by "
+            f"{len(failed)} of {len(errors)} models did not beat the constant predictor by "
             f"{margin:.0%} on held-out data: {', '.join(failed)}."
         )
     else:
         sentence = (
-            f"All {len(losses)} models beat the constant predictor on held-out data; the "
+            f"All {len(errors)} models beat the constant predictor on held-out data; the "
             f"worst, {worst}, by {1 - ratios[worst]:.1%} (more than {margin:.0%} is asked for)."
         )
     return Check(

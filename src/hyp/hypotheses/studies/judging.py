@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hyp.hypotheses.aligning import SCORES, SIMULATED
-from hyp.hypotheses.judging import final_losses
+from hyp.hypotheses.judging import final_errors
 from hyp.hypotheses.studies.answering import SCORE_COLUMNS, Similarities, Values, answer
 from hyp.hypotheses.studies.declaration import JUDGED, PairQuestion, Study, StudySize, score_of
 from hyp.hypotheses.studies.planning import END
@@ -222,7 +222,7 @@ def _checks(study: Study, inputs: Mapping[str, Path]) -> Iterator[Check]:
 
     Those that were given fewer images on purpose need not.
     """
-    losses = {}
+    errors = {}
     for role, path in inputs.items():
         kind, _, place = role.partition(":")
         name, _, seed = place.partition(":")
@@ -232,10 +232,10 @@ def _checks(study: Study, inputs: Mapping[str, Path]) -> Iterator[Check]:
         if not cohort.trained or cohort.weights or cohort.share < 1:
             continue
         history = json.loads((path / "history.json").read_text())
-        for task, loss, baseline in final_losses(history):
-            losses[f"{task} ({name}, seed {seed})"] = (loss, baseline)
-    if losses:
-        yield check_learned(losses)
+        for task, error, baseline in final_errors(history):
+            errors[f"{task} ({name}, seed {seed})"] = (error, baseline)
+    if errors:
+        yield check_learned(errors)
 
 
 def _cohorts(study: Study, inputs: Mapping[str, Path]) -> Iterator[CohortSummary]:
