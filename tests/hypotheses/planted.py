@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 
-from hyp.hypotheses.planning import _SEEDS_A_CONDITION
 from hyp.metrics.decoding import decode
 from hyp.metrics.gram import compute_gram
 from hyp.metrics.published import decode_published_gram
@@ -11,7 +10,6 @@ from hyp.metrics.published import decode_published_gram
 
 def cohorts(hypothesis, profile):
     """(objective, condition, seed) of every network the profile trains."""
-    names = [condition.name for condition in hypothesis.conditions]
     wanted = dict.fromkeys(
         (objective, condition)
         for part, objective in hypothesis.questions(profile)
@@ -19,7 +17,7 @@ def cohorts(hypothesis, profile):
     )
     for objective, condition in wanted:
         for k in range(profile.n_seeds):
-            yield objective, condition, _SEEDS_A_CONDITION * names.index(condition) + k
+            yield objective, condition, hypothesis.first_seed(condition) + k
 
 
 def planted_scores(hypothesis, profile, strength, *, n=160, d=48):
