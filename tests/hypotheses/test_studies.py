@@ -265,6 +265,18 @@ def test_networks_that_exist_join_a_cohort(run, tmp_path):
     assert np.allclose(mine[:3, 3:6], theirs[:3, 3:6], atol=1e-9)
 
 
+def test_what_stands_beside_is_not_read_by_the_rule():
+    first, *others = study().questions
+    changed = study(questions=(first, *(q.model_copy(update={"beside": True}) for q in others)))
+    assert [q.name for q in changed.questions if changed.judged(q.name)] == [first.name]
+    named = Somewhere(direction="higher", where={"question": (others[0].name,)})
+    rule = study().rule.model_copy(
+        update={"predictions": (Prediction(name="yes", claim="it does", needs=(named,)),)}
+    )
+    with pytest.raises(ValueError, match="names the question 'best', which stands beside"):
+        study(questions=changed.questions, rule=rule)
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [

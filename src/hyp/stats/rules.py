@@ -124,6 +124,9 @@ Predicate = Annotated[Somewhere | Nowhere | NotLower, Field(discriminator="kind"
 ONLY_BETTER = (Somewhere(direction="better"), Nowhere(direction="worse"))
 ONLY_WORSE = (Somewhere(direction="worse"), Nowhere(direction="better"))
 BETTER_AND_WORSE = (Somewhere(direction="better"), Somewhere(direction="worse"))
+ONLY_HIGHER = (Somewhere(direction="higher"), Nowhere(direction="lower"))
+ONLY_LOWER = (Somewhere(direction="lower"), Nowhere(direction="higher"))
+HIGHER_AND_LOWER = (Somewhere(direction="higher"), Somewhere(direction="lower"))
 
 
 class Prediction(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import LAPTOP, OBJECTIVES, PUBLISHED_18, UNTRAINED, trained_for
 from hyp.hypotheses.studies.declaration import KEYS, Alike, Closer, Similarity, Study
-from hyp.stats.rules import DecisionRule, Nowhere, Prediction, Somewhere
+from hyp.stats.rules import ONLY_HIGHER, ONLY_LOWER, DecisionRule, Prediction
 
 _ALIKE = (
     "networks with different objectives come to represent images alike, beyond what their input "
@@ -13,11 +13,10 @@ _ALIKE = (
 _APART = "training for different objectives drives representations apart"
 _EARLY = ("layer1.0.relu", "layer2.0.relu", "layer3.0.relu")
 _UNBIASED, _BIASED = Similarity(), Similarity(measure="cka-biased")
-_RSA = Similarity(measure="rsa-correlation")
+_RSA, _PROCRUSTES = Similarity(measure="rsa-correlation"), Similarity(measure="procrustes")
 _LATE = ("layer4.0.relu", "avgpool")
 _TRAINED = tuple(trained_for(objective) for objective in OBJECTIVES)
 _TASKS = ("distance", "translation", "rotation")
-_BEYOND = tuple(f"{task} beyond the input" for task in _TASKS)
 _FEW = ("distance", "translation", "category")
 
 
@@ -27,15 +26,33 @@ def _beyond(
     """Ask whether category networks are more like those of a task than like untrained ones."""
     return tuple(
         Closer(
-            name=f"{name}{suffix}",
+            name=f"{task} beyond the input{suffix}",
             anchor="category",
             b=task,
             c="untrained",
             layers=layers,
             similarity=similarity,
             figure="Figures 4b and D.1",
+            beside=bool(suffix),
         )
-        for name, task in zip(_BEYOND, _TASKS, strict=True)
+        for task in _TASKS
+    )
+
+
+def _own(
+    suffix: str,
+    cohorts: tuple[str, ...],
+    similarity: Similarity = _UNBIASED,
+    layers: tuple[str, ...] = (),
+) -> Alike:
+    """Ask whether networks of one objective are more alike than those of two."""
+    return Alike(
+        name=f"own objective{suffix}",
+        cohorts=cohorts,
+        layers=layers,
+        similarity=similarity,
+        figure="Figures 4a, D.2 and D.3",
+        beside=True,
     )
 
 
@@ -55,45 +72,17 @@ CONVERGENCE = Study(
         *_beyond(_LATE, ", late layers"),
         *_beyond(_EARLY, ", biased CKA", _BIASED),
         *_beyond(_EARLY, ", RSA", _RSA),
-        Alike(name="own objective", cohorts=_FEW, figure="Figures 4, D.2 and D.3"),
-        Alike(
-            name="own objective, all ten",
-            cohorts=tuple(cohort.name for cohort in _TRAINED),
-            figure="Figure D.2",
-        ),
-        Alike(
-            name="own objective, biased CKA",
-            cohorts=_FEW,
-            similarity=_BIASED,
-            figure="Figures 4, D.2 and D.3",
-        ),
-        Alike(name="own objective, RSA", cohorts=_FEW, similarity=_RSA),
-        Alike(
-            name="own objective, Procrustes",
-            cohorts=_FEW,
-            similarity=Similarity(measure="procrustes"),
-            layers=("layer3.0.relu",),
-        ),
+        _own("", _FEW),
+        _own(", all ten", tuple(cohort.name for cohort in _TRAINED)),
+        _own(", biased CKA", _FEW, _BIASED),
+        _own(", RSA", _FEW, _RSA),
+        _own(", Procrustes", _FEW, _PROCRUSTES, ("layer3.0.relu",)),
     ),
     rule=DecisionRule(
         keys=KEYS,
         predictions=(
-            Prediction(
-                name="alike",
-                claim=_ALIKE,
-                needs=(
-                    Somewhere(direction="higher", where={"question": _BEYOND}),
-                    Nowhere(direction="lower", where={"question": _BEYOND}),
-                ),
-            ),
-            Prediction(
-                name="apart",
-                claim=_APART,
-                needs=(
-                    Somewhere(direction="lower", where={"question": _BEYOND}),
-                    Nowhere(direction="higher", where={"question": _BEYOND}),
-                ),
-            ),
+            Prediction(name="alike", claim=_ALIKE, needs=ONLY_HIGHER),
+            Prediction(name="apart", claim=_APART, needs=ONLY_LOWER),
         ),
     ),
     published=(

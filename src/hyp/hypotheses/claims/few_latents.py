@@ -19,8 +19,6 @@ _ENOUGH = (
 _SHORT = "networks trained for a few spatial latents align less"
 _NAMED = {"category", "identity"}
 _TRAINED = tuple(trained_for(objective) for objective in OBJECTIVES)
-_SPATIAL = tuple(cohort for cohort in _TRAINED if not _NAMED & set(cohort.objective.split("+")))
-_AGAINST = tuple(cohort.title for cohort in _SPATIAL)
 
 FEW_LATENTS = Study(
     name="few-latents",
@@ -40,24 +38,25 @@ FEW_LATENTS = Study(
                 a=cohort.name,
                 b=("category",),
                 figure="Figures 2 and C.1, Tables C.1 and C.2",
+                beside=bool(_NAMED & set(cohort.objective.split("+"))),
             )
             for cohort in _TRAINED
             if cohort.name != "category"
         ),
-        Contrast(name="training helps", score=Alignment(), a="category", b=("untrained",)),
+        Contrast(
+            name="training helps",
+            score=Alignment(),
+            a="category",
+            b=("untrained",),
+            beside=True,
+        ),
     ),
     rule=DecisionRule(
         keys=KEYS,
         margin=0.05,
         predictions=(
-            Prediction(
-                name="enough", claim=_ENOUGH, needs=(NotLower(where={"question": _AGAINST}),)
-            ),
-            Prediction(
-                name="too few",
-                claim=_SHORT,
-                needs=(Somewhere(direction="lower", where={"question": _AGAINST}),),
-            ),
+            Prediction(name="enough", claim=_ENOUGH, needs=(NotLower(),)),
+            Prediction(name="too few", claim=_SHORT, needs=(Somewhere(direction="lower"),)),
         ),
     ),
     published=(

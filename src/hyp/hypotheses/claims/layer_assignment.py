@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, trained_for
 from hyp.hypotheses.studies.declaration import KEYS, Closer, Contrast, Depth, Study
-from hyp.stats.rules import DecisionRule, Nowhere, Prediction, Somewhere
+from hyp.stats.rules import ONLY_HIGHER, ONLY_LOWER, DecisionRule, Prediction
 
 _DEEPER = "networks trained for a spatial latent take later layers for a region"
 _EARLIER = "networks trained for a spatial latent take earlier layers for a region"
@@ -25,27 +25,19 @@ LAYER_ASSIGNMENT = Study(
             Contrast(name=task, score=Depth(), a=task, b=("category",), figure="Figure C.4")
             for task in _ASKED
         ),
-        Closer(name="distance like category", anchor="category", b="distance", c="translation"),
+        Closer(
+            name="distance like category",
+            anchor="category",
+            b="distance",
+            c="translation",
+            beside=True,
+        ),
     ),
     rule=DecisionRule(
         keys=KEYS,
         predictions=(
-            Prediction(
-                name="later",
-                claim=_DEEPER,
-                needs=(
-                    Somewhere(direction="higher", where={"question": _ASKED}),
-                    Nowhere(direction="lower", where={"question": _ASKED}),
-                ),
-            ),
-            Prediction(
-                name="earlier",
-                claim=_EARLIER,
-                needs=(
-                    Somewhere(direction="lower", where={"question": _ASKED}),
-                    Nowhere(direction="higher", where={"question": _ASKED}),
-                ),
-            ),
+            Prediction(name="later", claim=_DEEPER, needs=ONLY_HIGHER),
+            Prediction(name="earlier", claim=_EARLIER, needs=ONLY_LOWER),
         ),
     ),
     published=(

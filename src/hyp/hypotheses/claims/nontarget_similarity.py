@@ -18,7 +18,7 @@ from hyp.hypotheses.studies.declaration import (
     Study,
     Tighter,
 )
-from hyp.stats.rules import DecisionRule, Nowhere, Prediction, Somewhere
+from hyp.stats.rules import HIGHER_AND_LOWER, ONLY_HIGHER, ONLY_LOWER, DecisionRule, Prediction
 
 _CLOSER = "variability in a non-target brings networks closer to those trained for it"
 _FARTHER = "variability in a non-target takes networks farther from those trained for it"
@@ -69,6 +69,7 @@ def _questions() -> tuple[Question, ...]:
                 a=full,
                 b=reduced,
                 figure=figures[1],
+                beside=True,
             ),
             Contrast(
                 name=f"alignment of {target}, {part.name}",
@@ -76,14 +77,12 @@ def _questions() -> tuple[Question, ...]:
                 a=full,
                 b=(reduced,),
                 figure=figures[2],
+                beside=True,
             ),
         ]
     return (*close, *beside)
 
 
-_QUESTIONS = _questions()
-_JUDGED = tuple(question.name for question in _QUESTIONS if isinstance(question, Closer))
-_WHERE = {"question": _JUDGED}
 _COHORTS = {
     cohort.name: cohort
     for part, objective in _ASKED
@@ -102,31 +101,14 @@ NONTARGET_SIMILARITY = Study(
     source="Xie et al. 2024, section 3.3, Figures D.4 to D.6 and E.3",
     predictions={"closer": _CLOSER, "farther": _FARTHER},
     cohorts=(*_COHORTS.values(), *(trained_for(name) for name in _FIGURES)),
-    questions=_QUESTIONS,
+    questions=_questions(),
     rule=DecisionRule(
         keys=KEYS,
         predictions=(
-            Prediction(
-                name="closer",
-                claim=_CLOSER,
-                needs=(
-                    Somewhere(direction="higher", where=_WHERE),
-                    Nowhere(direction="lower", where=_WHERE),
-                ),
-            ),
-            Prediction(
-                name="farther",
-                claim=_FARTHER,
-                needs=(
-                    Somewhere(direction="lower", where=_WHERE),
-                    Nowhere(direction="higher", where=_WHERE),
-                ),
-            ),
+            Prediction(name="closer", claim=_CLOSER, needs=ONLY_HIGHER),
+            Prediction(name="farther", claim=_FARTHER, needs=ONLY_LOWER),
         ),
-        mixed=(
-            Somewhere(direction="higher", where=_WHERE),
-            Somewhere(direction="lower", where=_WHERE),
-        ),
+        mixed=HIGHER_AND_LOWER,
     ),
     published=(
         "With full variability of the non-target, networks were more like those trained for it in "

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_50, trained_for
 from hyp.hypotheses.studies.declaration import KEYS, Study, Tracks
-from hyp.stats.rules import DecisionRule, Nowhere, Prediction, Somewhere
+from hyp.stats.rules import HIGHER_AND_LOWER, ONLY_HIGHER, ONLY_LOWER, DecisionRule, Prediction
 
 _FOLLOWS = "as a network learns its task, it aligns better"
 _AGAINST = "as a network learns its task, it aligns worse"
-_ASKED = "distance and category networks"
-_WHERE = {"question": (_ASKED,)}
 _TASKS = ("distance", "translation", "rotation", "category")
 _FIGURE = "Figures 3 and C.7, Table C.3"
 
@@ -24,39 +22,27 @@ PERFORMANCE_ALIGNMENT = Study(
     predictions={"follows": _FOLLOWS, "opposes": _AGAINST},
     cohorts=tuple(trained_for(task) for task in _TASKS),
     questions=(
-        Tracks(name=_ASKED, cohorts=("distance", "category"), figure=_FIGURE),
-        *(Tracks(name=task, cohorts=(task,), figure=_FIGURE) for task in _TASKS),
+        Tracks(
+            name="distance and category networks",
+            cohorts=("distance", "category"),
+            figure=_FIGURE,
+        ),
+        *(Tracks(name=task, cohorts=(task,), figure=_FIGURE, beside=True) for task in _TASKS),
         Tracks(
             name="rotation, the paper's outliers left out",
             cohorts=("rotation",),
             loss_below=0.2,
             figure="Figure 3d",
+            beside=True,
         ),
     ),
     rule=DecisionRule(
         keys=KEYS,
         predictions=(
-            Prediction(
-                name="follows",
-                claim=_FOLLOWS,
-                needs=(
-                    Somewhere(direction="higher", where=_WHERE),
-                    Nowhere(direction="lower", where=_WHERE),
-                ),
-            ),
-            Prediction(
-                name="opposes",
-                claim=_AGAINST,
-                needs=(
-                    Somewhere(direction="lower", where=_WHERE),
-                    Nowhere(direction="higher", where=_WHERE),
-                ),
-            ),
+            Prediction(name="follows", claim=_FOLLOWS, needs=ONLY_HIGHER),
+            Prediction(name="opposes", claim=_AGAINST, needs=ONLY_LOWER),
         ),
-        mixed=(
-            Somewhere(direction="higher", where=_WHERE),
-            Somewhere(direction="lower", where=_WHERE),
-        ),
+        mixed=HIGHER_AND_LOWER,
     ),
     published=(
         "Neural alignment correlated with spatial performance (r of 0.66 to 0.97 by region and "

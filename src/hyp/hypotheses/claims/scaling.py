@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_50, trained_for
 from hyp.hypotheses.studies.declaration import KEYS, Alignment, Cohort, Decoding, Study, Trend
-from hyp.stats.rules import DecisionRule, Nowhere, Prediction, Somewhere
+from hyp.stats.rules import ONLY_HIGHER, ONLY_LOWER, DecisionRule, Prediction
 
 _GROWS = "alignment grows with what networks are trained on and for"
 _NOT = "alignment falls with it"
@@ -18,7 +18,6 @@ _TASKS = (
     "category",
     "category+identity+distance+translation+rotation",
 )
-_ASKED = ("categories", "images", "output units", "output units, with rotation")
 
 
 def _share(task: str, share: float, first_seed: int) -> Cohort:
@@ -85,6 +84,7 @@ SCALING = Study(
                 sizes={_share(task, share, 0).name: share for share in _SHARES},
                 unit="share of the images",
                 figure="Figure C.2",
+                beside=True,
             )
             for task in _TASKS
         ),
@@ -107,27 +107,14 @@ SCALING = Study(
             sizes={**{f"category of {n}": n for n in _COUNTS}, "category": 20},
             unit="categories",
             layers=("layer3.0.relu",),
+            beside=True,
         ),
     ),
     rule=DecisionRule(
         keys=KEYS,
         predictions=(
-            Prediction(
-                name="grows",
-                claim=_GROWS,
-                needs=(
-                    Somewhere(direction="higher", where={"question": _ASKED}),
-                    Nowhere(direction="lower", where={"question": _ASKED}),
-                ),
-            ),
-            Prediction(
-                name="falls",
-                claim=_NOT,
-                needs=(
-                    Somewhere(direction="lower", where={"question": _ASKED}),
-                    Nowhere(direction="higher", where={"question": _ASKED}),
-                ),
-            ),
+            Prediction(name="grows", claim=_GROWS, needs=ONLY_HIGHER),
+            Prediction(name="falls", claim=_NOT, needs=ONLY_LOWER),
         ),
     ),
     published=(

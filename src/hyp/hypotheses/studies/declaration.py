@@ -137,12 +137,15 @@ class _Question(Declared):
         Latents, regions, tasks or measures, and layers, that it is about; empty for all.
     figure : str
         Where the paper asks it, such as ``Figure D.4``.
+    beside : bool
+        It stands beside the verdict: the rule does not read it.
     """
 
     name: str
     of: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     figure: str = Field("", exclude_if=lambda figure: not figure)
+    beside: bool = Field(False, exclude_if=lambda beside: not beside)
 
 
 class Contrast(_Question):
@@ -299,7 +302,7 @@ class Study(Declared):
     questions : tuple of question
         Each gives rows; the rule's keys are `KEYS`.
     rule : DecisionRule
-        How the rows become a verdict. Rows of the questions that it names are corrected
+        How the rows become a verdict. Rows of the questions that it reads are corrected
         together and judged; those of others stand beside them, corrected among themselves.
     published : str
         What was published about it, in a sentence or two; empty where nothing was.
@@ -326,6 +329,7 @@ class Study(Declared):
     def _consistent(self) -> Self:
         names = [cohort.name for cohort in self.cohorts]
         asked = [question.name for question in self.questions]
+        beside = {question.name for question in self.questions if question.beside}
         for what, found in (("cohorts", names), ("questions", asked)):
             if len(set(found)) < len(found):
                 raise ValueError(f"two of the {what} have one name")
@@ -341,9 +345,15 @@ class Study(Declared):
             raise ValueError(f"the rule's keys must be {', '.join(KEYS)}")
         for prediction in self.rule.predictions:
             for need in prediction.needs:
-                unknown = set(need.where.get("question", ())) - set(asked)
-                if unknown:
-                    raise ValueError(f"the rule names no declared question with {min(unknown)!r}")
+                named = set(need.where.get("question", ()))
+                if named - set(asked):
+                    raise ValueError(
+                        f"the rule names no declared question with {min(named - set(asked))!r}"
+                    )
+                if named & beside:
+                    raise ValueError(
+                        f"the rule names the question {min(named & beside)!r}, which stands beside"
+                    )
         if self.agrees and self.agrees not in self.predictions:
             raise ValueError(f"agrees={self.agrees!r} is none of the predictions")
         return self
@@ -383,7 +393,12 @@ class Study(Declared):
         raise HypError(f"{self.name} has no cohort {name!r}{known}")
 
     def judged(self, question: str) -> bool:
-        """Tell whether the rule reads a question; it reads all unless it names some."""
+        """Tell whether the rule reads a question: those it names, all where it names none.
+
+        What stands `beside` is never read.
+        """
+        if question in {asked.name for asked in self.questions if asked.beside}:
+            return False
         needs = [
             need
             for prediction in self.rule.predictions
