@@ -164,7 +164,7 @@ def test_the_design_says_beforehand_what_the_rows_can_reach(run):
         own = [row for row in rows if row.question == question.name]
         assert len(own) == question.rows, question.name
         assert {row.of for row in own} == set(question.about)
-        assert question.family == len(rows) == 16
+        assert question.family == len(rows) == 21
         for row in own:
             assert row.p_attainable == pytest.approx(question.p_attainable), question.name
             assert row.p_holm >= min(question.p_corrected, row.p)
