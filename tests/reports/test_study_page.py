@@ -205,8 +205,9 @@ def test_means_of_the_drawn_pairs_are_those_of_the_rows(tmp_path):
 def test_the_pixels_stand_beside_every_pair(pages):
     _, text = pages["pairs"]
     questions = 5
-    assert text.count("</svg>with the raw pixels</li>") == questions
-    assert text.count("in grey its similarity with the stimuli") == questions
+    assert text.count("</svg>with the raw pixels</li>") == questions - 1
+    assert text.count("</svg>category ~ the raw pixels</li>") == 1
+    assert text.count("in grey what networks share with the pixels") == questions
 
 
 def test_pooled_tests_are_shown_as_published_and_decide_nothing(tmp_path, pages):

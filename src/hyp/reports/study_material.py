@@ -145,13 +145,13 @@ class Material:
         groups = table[table["kind"] == kind].groupby(keys, sort=False, observed=True)
         return groups.agg(score=("score", "mean"), chosen=("chosen", "first")).reset_index()
 
-    def pixels(self, question: PairQuestion, layer: str) -> list[float]:
-        """Return how alike a question's networks are to the stimuli's pixels, where known."""
-        whole = self.similarities.matrices.get((question.similarity.measure, layer))
+    def pixels(self, cohorts: Iterable[str], measure: str, layer: str) -> list[float]:
+        """Return how alike the networks of cohorts are to the stimuli's pixels, where known."""
+        whole = self.similarities.matrices.get((measure, layer))
         labels = np.array(self.similarities.networks)
         if whole is None or PIXELS not in labels:
             return []
-        shown = np.isin(labels, cohorts_of(question))
+        shown = np.isin(labels, [*cohorts])
         found: list[float] = whole[np.ix_(shown, labels == PIXELS)].ravel().tolist()
         return found
 

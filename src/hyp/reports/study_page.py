@@ -55,8 +55,9 @@ from hyp.reports.words import layer_words
 _ALIGNED = ("alignment", "depth")
 _Labelled = tuple[NDArray[np.float64], list[str]]
 _PAIRS = (Look(SERIES[0], "o"), Look(SERIES[1], "s"))
-_PIXELS_TOLD = ", in grey its similarity with the stimuli's own pixels"
-_WITH_PIXELS = (Look(REFERENCE, "x"), "with the raw pixels")
+_PIXELS = "the raw pixels"
+_PIXELS_LOOK = Look(REFERENCE, "v")
+_PIXELS_TOLD = ", in grey what networks share with the pixels of the stimuli"
 
 
 @dataclass(frozen=True)
@@ -326,12 +327,18 @@ class _Drawer:
         interval = isinstance(question, Closer)
         keys = [*zip(_PAIRS, (self.rows[0].a, self.rows[0].b), strict=True)]
         drawn = [first, second]
-        pixels = {layer: self.material.pixels(question, layer) for layer in layers}
+        one, *_ = cohorts = cohorts_of(question)
+        if isinstance(question, Closer):
+            cohorts = (one,)
+        measure = question.similarity.measure
+        pixels = {layer: self.material.pixels(cohorts, measure, layer) for layer in layers}
         if any(pixels.values()):
-            keys.append(_WITH_PIXELS)
+            alone = isinstance(question, Closer)
+            title = f"{self.material.titles[one]} ~ {_PIXELS}" if alone else f"with {_PIXELS}"
+            keys.append((_PIXELS_LOOK, title))
             drawn.append(pixels)
         groups = [
-            draw.Group(title, look, scores, interval=interval and title != _WITH_PIXELS[1])
+            draw.Group(title, look, scores, interval=interval and look != _PIXELS_LOOK)
             for (look, title), scores in zip(keys, drawn, strict=True)
         ]
         significant = [row.layer for row in self.rows if row.significant]

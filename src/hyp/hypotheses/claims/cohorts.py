@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.studies.declaration import Cohort, StudySize
+from hyp.hypotheses.studies.declaration import Alignment, Cohort, Contrast, StudySize
 
 SPATIAL = "distance+translation+rotation"
 EVERYTHING = f"category+identity+{SPATIAL}"
@@ -42,6 +42,15 @@ UNTRAINED = Cohort(
     trained=False,
     first_seed=_SEEDS_A_COHORT * len(OBJECTIVES),
 )
+
+CONTROL = "training helps"
+"""Without it, that cohorts align alike would show nothing."""
+
+
+def training_helps(cohort: str) -> Contrast:
+    """Ask whether a cohort aligns better than untrained networks, as a control."""
+    return Contrast(name=CONTROL, score=Alignment(), a=cohort, b=(UNTRAINED.name,), beside=True)
+
 
 LAPTOP = StudySize(
     summary="20 objects at 64 px, 6 ResNet-18 a cohort, 80 batches each, simulated responses",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import (
+    CONTROL,
     LAPTOP,
     OBJECTIVES,
     PUBLISHED_50,
     UNTRAINED,
     trained_for,
+    training_helps,
 )
 from hyp.hypotheses.studies.declaration import KEYS, Alignment, Contrast, Study
 from hyp.stats.rules import DecisionRule, NotLower, Prediction, Somewhere
@@ -43,13 +45,7 @@ FEW_LATENTS = Study(
             for cohort in _TRAINED
             if cohort.name != "category"
         ),
-        Contrast(
-            name="training helps",
-            score=Alignment(),
-            a="category",
-            b=("untrained",),
-            beside=True,
-        ),
+        training_helps("category"),
     ),
     rule=DecisionRule(
         keys=KEYS,
@@ -65,6 +61,7 @@ FEW_LATENTS = Study(
         "networks, the smallest p of that design, as no difference."
     ),
     agrees="enough",
+    control=CONTROL,
     profiles={
         "laptop": LAPTOP.model_copy(
             update={

@@ -7,6 +7,7 @@ the networks of ``nontarget-variability``.
 from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, SPATIAL, trained_for
+from hyp.hypotheses.declaration import RESNET_LAYERS
 from hyp.hypotheses.nontarget_variability import NONTARGET_VARIABILITY
 from hyp.hypotheses.studies.declaration import (
     KEYS,
@@ -28,6 +29,10 @@ _FIGURES = {
 }
 """By non-target, which is also what the networks of `anchor` are trained for."""
 
+_SPOKEN_OF = ("layer3.0.relu", "layer4.0.relu")
+"""What the paper says is about these; six networks a cohort could not carry all layers."""
+
+_OTHERS = tuple(layer for layer in RESNET_LAYERS if layer not in _SPOKEN_OF)
 _ASKED = tuple(
     (part, objective) for part in NONTARGET_VARIABILITY.parts for objective in part.objectives
 )
@@ -46,29 +51,31 @@ def _cohort(objective: str, condition: str) -> Cohort:
 
 
 def _questions() -> tuple[Question, ...]:
-    close: list[Question] = []
-    beside: list[Question] = []
+    found: list[Question] = []
     for part, objective in _ASKED:
         full, reduced = (
             _cohort(objective, condition).name for condition in ("full", part.condition)
         )
         target = full.partition(",")[0]
-        figures = _FIGURES[part.name]
-        close.append(
-            Closer(
-                name=f"{target} like {part.name}",
-                anchor=part.name,
-                b=full,
-                c=reduced,
-                figure=figures[0],
-            )
-        )
-        beside += [
+        close, tight, align = _FIGURES[part.name]
+        found += [
+            *(
+                Closer(
+                    name=f"{target} like {part.name}{suffix}",
+                    anchor=part.name,
+                    b=full,
+                    c=reduced,
+                    layers=layers,
+                    figure=close,
+                    beside=bool(suffix),
+                )
+                for layers, suffix in ((_SPOKEN_OF, ""), (_OTHERS, ", other layers"))
+            ),
             Tighter(
                 name=f"{target} among themselves, {part.name}",
                 a=full,
                 b=reduced,
-                figure=figures[1],
+                figure=tight,
                 beside=True,
             ),
             Contrast(
@@ -76,11 +83,11 @@ def _questions() -> tuple[Question, ...]:
                 score=Alignment(),
                 a=full,
                 b=(reduced,),
-                figure=figures[2],
+                figure=align,
                 beside=True,
             ),
         ]
-    return (*close, *beside)
+    return tuple(found)
 
 
 _COHORTS = {

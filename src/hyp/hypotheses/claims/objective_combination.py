@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_50, trained_for
-from hyp.hypotheses.studies.declaration import KEYS, Alignment, Contrast, Study
+from hyp.hypotheses.claims.cohorts import (
+    CONTROL,
+    LAPTOP,
+    PUBLISHED_50,
+    UNTRAINED,
+    trained_for,
+    training_helps,
+)
+from hyp.hypotheses.studies.declaration import EQUIVALENT, KEYS, Alignment, Contrast, Study
 from hyp.stats.rules import DecisionRule, Nowhere, Prediction, Somewhere
 
 _BETTER = "networks trained for several objectives align better than for the best of them alone"
@@ -23,10 +30,12 @@ OBJECTIVE_COMBINATION = Study(
         *(trained_for(part) for part in _PARTS),
         trained_for("distance+translation"),
         trained_for("distance+translation+rotation"),
+        UNTRAINED,
     ),
     questions=(
         Contrast(name="two together", score=Alignment(), a="distance+translation", b=_PARTS[:2]),
         Contrast(name="three together", score=Alignment(), a="spatial", b=_PARTS),
+        training_helps("distance"),
     ),
     rule=DecisionRule(
         keys=KEYS,
@@ -48,10 +57,11 @@ OBJECTIVE_COMBINATION = Study(
         "Models trained with combined objectives did not align much better than those trained for "
         "single ones, which the authors explain by how alike they are."
     ),
-    agrees="",
+    agrees=EQUIVALENT,
+    control=CONTROL,
     profiles={
         "laptop": LAPTOP.model_copy(
-            update={"cohorts": ("distance", "translation", "distance+translation")}
+            update={"cohorts": ("distance", "translation", "distance+translation", "untrained")}
         ),
         "published": PUBLISHED_50,
     },

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_50, trained_for
+from hyp.hypotheses.claims.cohorts import (
+    CONTROL,
+    LAPTOP,
+    PUBLISHED_50,
+    UNTRAINED,
+    trained_for,
+    training_helps,
+)
 from hyp.hypotheses.studies.declaration import KEYS, Alignment, Cohort, Contrast, Study
 from hyp.stats.rules import DecisionRule, NotLower, Prediction, Somewhere
 
@@ -27,8 +34,12 @@ SYNTHETIC_NATURAL = Study(
             natural=True,
             first_seed=3000,
         ),
+        UNTRAINED,
     ),
-    questions=(Contrast(name="synthetic", score=Alignment(), a="category", b=("natural",)),),
+    questions=(
+        Contrast(name="synthetic", score=Alignment(), a="category", b=("natural",)),
+        training_helps("category"),
+    ),
     rule=DecisionRule(
         keys=KEYS,
         margin=0.05,
@@ -42,5 +53,6 @@ SYNTHETIC_NATURAL = Study(
         "those trained on ImageNet 0.430."
     ),
     agrees="as well",
+    control=CONTROL,
     profiles={"laptop": LAPTOP, "published": PUBLISHED_50},
 )

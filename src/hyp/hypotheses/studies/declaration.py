@@ -25,6 +25,10 @@ JUDGED, BESIDE = "judged", "beside"
 """The families of a study's comparisons: those that the rule reads, and the others."""
 
 
+EQUIVALENT = "equivalent"
+"""The outcome that needs no prediction: every difference is within the margin."""
+
+
 class Cohort(Declared):
     """Networks that differ in their seed alone.
 
@@ -307,7 +311,12 @@ class Study(Declared):
     published : str
         What was published about it, in a sentence or two; empty where nothing was.
     agrees : str
-        The prediction that what was published agrees with; empty where it agrees with none.
+        The prediction that what was published agrees with, or ``equivalent``; empty where it
+        agrees with none.
+    control : str
+        A contrast beside the rule that must come out higher somewhere: where not even it does,
+        the measure need not tell cohorts apart, and that they are close shows nothing (what
+        ICH E10 calls assay sensitivity). Empty for none.
     profiles : dict of str to StudySize
     """
 
@@ -323,6 +332,7 @@ class Study(Declared):
     rule: DecisionRule
     published: str = ""
     agrees: str = ""
+    control: str = ""
     profiles: dict[str, StudySize]
 
     @model_validator(mode="after")
@@ -354,8 +364,11 @@ class Study(Declared):
                     raise ValueError(
                         f"the rule names the question {min(named & beside)!r}, which stands beside"
                     )
-        if self.agrees and self.agrees not in self.predictions:
+        if self.agrees and self.agrees not in (*self.predictions, EQUIVALENT):
             raise ValueError(f"agrees={self.agrees!r} is none of the predictions")
+        controls = {one.name for one in self.questions if isinstance(one, Contrast) and one.beside}
+        if self.control and self.control not in controls:
+            raise ValueError(f"control={self.control!r} is no contrast that stands beside the rule")
         return self
 
     def profile(self, name: str, settings: dict[str, str] | None = None) -> StudySize:

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from hyp.hypotheses.aligning import SCORES, SIMULATED
 from hyp.hypotheses.judging import final_errors
 from hyp.hypotheses.studies.answering import SCORE_COLUMNS, Similarities, Values, answer
-from hyp.hypotheses.studies.declaration import JUDGED, PairQuestion, Study, StudySize, score_of
+from hyp.hypotheses.studies.declaration import (
+    EQUIVALENT,
+    JUDGED,
+    PairQuestion,
+    Study,
+    StudySize,
+    score_of,
+)
 from hyp.hypotheses.studies.planning import END
 from hyp.hypotheses.studies.result import (
     RESULT_FILE,
@@ -94,6 +101,7 @@ def conclude(
 ) -> StudyResult:
     """Judge scores that are there, wherever they came from."""
     rows = answer(study, profile, scores, similarities)
+    checks = (*checks, *_control(study, profile, rows))
     verdict = judge(_rule(study, profile), [row for row in rows if row["family"] == JUDGED], checks)
     return _result(
         study, profile, profile_name, verdict, [_row(row) for row in rows], checks, cohorts
@@ -120,8 +128,8 @@ def _result(
 ) -> StudyResult:
     rule = _rule(study, profile)
     agrees = None
-    if study.agrees and verdict.prediction:
-        agrees = verdict.prediction == study.agrees
+    if study.agrees and (verdict.prediction or verdict.outcome == EQUIVALENT):
+        agrees = study.agrees == (verdict.prediction or verdict.outcome)
     return StudyResult(
         study=study.name,
         profile=profile_name,
@@ -140,6 +148,29 @@ def _result(
         checks=checks,
         questions=tuple(one.model_dump(mode="json") for one in study.asked(profile)),
         warnings=tuple(_warnings(study, profile)),
+    )
+
+
+def _control(study: Study, profile: StudySize, rows: Sequence[Values]) -> Iterator[Check]:
+    """Check that the study's positive control came out, if the profile asks for it."""
+    own = [row for row in rows if row["question"] == study.control]
+    if not own:
+        return
+    higher = [row for row in own if row["direction"] > 0]
+    found = [str(row["of"]) for row in higher if row["significant"]]
+    if found:
+        sentence = f"The control “{study.control}” comes out higher in {', '.join(found)}."
+    else:
+        sentence = (
+            f"The control “{study.control}” comes out higher nowhere, so the measure need not "
+            "tell cohorts apart, and that some are close shows nothing."
+        )
+    yield Check(
+        name="control came out",
+        passed=bool(found),
+        value=min((float(row["p_holm"]) for row in higher), default=1.0),
+        threshold=profile.alpha,
+        sentence=sentence,
     )
 
 
