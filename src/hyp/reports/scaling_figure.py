@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
+from hyp.reports.axes import tick
 from hyp.reports.svg import (
     FULL,
     INK,
@@ -120,6 +122,8 @@ def laws_svg(
         axes.grid(axis="y")
         axes.set_xlabel(unit)
         axes.set_ylabel(score)
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axes.yaxis.set_major_formatter(lambda value, _: tick(value))
         if np.ptp(np.log10(size)) < _FEW_TICKS_BELOW:
             axes.set_xticks(np.unique(size), [f"{one:g}" for one in np.unique(size)])
             axes.minorticks_off()

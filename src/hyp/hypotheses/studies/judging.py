@@ -166,7 +166,7 @@ def _control(study: Study, profile: StudySize, rows: Sequence[Values]) -> Iterat
             "tell cohorts apart, and that some are close shows nothing."
         )
     yield Check(
-        name="control came out",
+        name="positive control",
         passed=bool(found),
         value=min((float(row["p_holm"]) for row in higher), default=1.0),
         threshold=profile.alpha,
