@@ -628,10 +628,10 @@ def test_summary_of_a_study_agrees_with_the_plan():
     assert summary.predictions == made.hypothesis.predictions
     assert summary.rule.endswith("is at most 0.01.")
     sizes = {name: f.comparisons for name, f in summary.families.items()}
-    assert sizes == study_families(made.hypothesis, made.profile) == {"judged": 6, "beside": 18}
+    assert sizes == study_families(made.hypothesis, made.profile) == {"judged": 6, "beside": 35}
     assert summary.attainable_p == pytest.approx(2 / 12_870, rel=1e-3)
     assert summary.families["judged"].smallest_corrected_p == pytest.approx(12 / 12_870, rel=1e-3)
-    assert summary.families["beside"].smallest_corrected_p == pytest.approx(18 * 2 / 20_000)
+    assert summary.families["beside"].smallest_corrected_p == pytest.approx(35 * 2 / 20_000)
     assert list(summary.comparisons) == [
         question.name for question in planned_questions(made.hypothesis, made.profile)
     ]

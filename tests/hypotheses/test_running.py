@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import time
+from functools import partial
 
 import pytest
 import xarray as xr
@@ -79,6 +80,7 @@ def test_interrupted_by_ctrl_c_says_how_to_go_on(finished, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell's & ignores it
     )
     while process.poll() is None and _count(store) < 5:
         time.sleep(0.01)

@@ -170,7 +170,8 @@ def test_the_design_says_beforehand_what_the_rows_can_reach(run):
             assert row.p_holm >= min(question.p_corrected, row.p)
     assert {question.name: question.networks for question in planned} == {
         **dict.fromkeys(("decoding", "best", "deep", "learned", "closer", "alike"), "3 v 3"),
-        "tracks": "3",
+        "tighter": "3 v 3",
+        **dict.fromkeys(("tracks", "no outliers"), "3"),
         "trend": "3 x 3",
     }
 
@@ -294,8 +295,8 @@ def test_what_does_not_fit_is_refused(fields, reason):
     ("question", "n_seeds", "needed"),
     [
         (Tighter(name="asked", a="distance", b="category"), 2, "3 networks a cohort, not 2"),
-        (Closer(name="asked", anchor="half", b="distance", c="category"), 1, "2 networks a coh"),
-        (Alike(name="asked", cohorts=("distance", "category")), 1, "2 networks a cohort, not 1"),
+        (Closer(name="asked", anchor="half", b="distance", c="one"), 3, "2 networks a cohort"),
+        (Alike(name="asked", cohorts=("one", "another")), 3, "2 networks a cohort, not 1"),
         (Tracks(name="asked", cohorts=("distance",)), 2, "3 networks, not 2"),
     ],
 )
@@ -308,7 +309,12 @@ def test_questions_that_so_few_networks_cannot_answer_are_refused(question, n_se
         alpha=0.4,
         predictions=(Prediction(name="yes", claim="it does", needs=(somewhere,)),),
     )
-    asked = study(questions=(learned, question), rule=rule)
+    given = (
+        cohort(name, 40, objective="category", weights=("torchvision:resnet18",))
+        for name in ("one", "another")
+    )
+    cohorts = (*study().cohorts, *given)
+    asked = study(cohorts=cohorts, questions=(learned, question), rule=rule)
     with pytest.raises(HypError, match=f"the question 'asked' needs at least {needed}"):
         plan_study(asked, "tiny", {"n_seeds": str(n_seeds), "alpha": "0.9"})
 

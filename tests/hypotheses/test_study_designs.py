@@ -116,7 +116,7 @@ def test_the_regions_of_a_recording_are_counted_as_one_unless_named():
     named = contrast("category").model_copy(update={"of": ("V4", "IT")})
     study, profile = asking(named, recording="lab")
     assert not regions_unknown(study, profile)
-    assert study_families(study, profile) == {"beside": 2}
+    assert study_families(study, profile) == {"judged": 2}
 
 
 def test_very_many_networks_are_no_fault():
