@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hyp.hypotheses.freezing import AgainstFrozen
 from hyp.hypotheses.studies.answering import performance_of
 from hyp.hypotheses.studies.declaration import (
+    ALIGNED,
     Alike,
     Closer,
     Contrast,
@@ -52,7 +53,6 @@ from hyp.reports.svg import REFERENCE, SERIES
 from hyp.reports.templating import template
 from hyp.reports.words import layer_words
 
-_ALIGNED = ("alignment", "depth")
 _Labelled = tuple[NDArray[np.float64], list[str]]
 _PAIRS = (Look(SERIES[0], "o"), Look(SERIES[1], "s"))
 _PIXELS = "the raw pixels"
@@ -225,7 +225,7 @@ class _Drawer:
 
     @cached_property
     def simulated(self) -> bool:
-        return self.material.simulated and self.kind in _ALIGNED
+        return self.material.simulated and self.kind in ALIGNED
 
     @cached_property
     def note(self) -> str:

@@ -126,6 +126,9 @@ class Similarity(Declared):
         return name
 
 
+ALIGNED = ("alignment", "depth")
+"""Kinds of scores that rest on a recording."""
+
 Score = Annotated[Decoding | Alignment | Depth | Performance, Field(discriminator="kind")]
 """What a single network has."""
 

@@ -16,6 +16,7 @@ from hyp.hypotheses.aligning import SCORES, SIMULATED
 from hyp.hypotheses.judging import final_errors
 from hyp.hypotheses.studies.answering import SCORE_COLUMNS, Similarities, Values, answer
 from hyp.hypotheses.studies.declaration import (
+    ALIGNED,
     EQUIVALENT,
     JUDGED,
     PairQuestion,
@@ -38,8 +39,6 @@ from hyp.stats.verdict import Check, Verdict
 from hyp.store.artifacts import read_record
 
 PAPER_IMAGES = 500_000 * 64
-ALIGNED = ("alignment", "depth")
-"""Kinds of scores that rest on a recording."""
 
 
 def judge_study(spec: Mapping[str, Any], inputs: Mapping[str, Path], folder: Path) -> None:

@@ -25,6 +25,7 @@ from hyp.hypotheses.aligning import (
 from hyp.hypotheses.declaration import PIXELS
 from hyp.hypotheses.shared_steps import PlannedSteps, SharedSteps, dataset_step
 from hyp.hypotheses.studies.declaration import (
+    ALIGNED,
     Alike,
     Closer,
     Cohort,
@@ -224,9 +225,7 @@ class _StudySteps(SharedSteps[StudySize]):
         place = f"{cohort.name}:{seed}"
         if latents:
             yield f"decoding:{place}", self._decoding(model, sorted(latents))
-        aligned = [
-            question for question in mine if score_of(question).kind in ("alignment", "depth")
-        ]
+        aligned = [question for question in mine if score_of(question).kind in ALIGNED]
         if aligned:
             yield f"alignment:{place}:{END}", self._alignment(model, None)
         if any(isinstance(question, Tracks) for question in aligned):
