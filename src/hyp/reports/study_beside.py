@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from hyp.hypotheses.paper.tables import NEURAL_REGIONS, published_values, same_objective
+from hyp.errors import HypError
+from hyp.hypotheses.paper.tables import NEURAL_REGIONS, published_value
 from hyp.hypotheses.studies.declaration import PairQuestion, Tracks, cohorts_of
 from hyp.hypotheses.studies.result import Row
 from hyp.reports.study_material import Material, unique
@@ -130,7 +131,7 @@ def _alignment(material: Material, backbone: str) -> Published:
     means = table.groupby(["cohort", "of"])["score"].mean()
     lines = {
         title: tuple(
-            (_published(region, objective, backbone), means.get((name, region)))
+            (_published(region, objective, _TABLES[backbone]), means.get((name, region)))
             for region in NEURAL_REGIONS
         )
         for name, title, objective in _cohorts(material)
@@ -166,7 +167,7 @@ def _correlations(material: Material, backbone: str) -> Published:
         title, objective = objectives[question.cohorts[0]]
         pooled = {row.of: row.effect_pooled for row in material.rows(question)}
         lines[title] = tuple(
-            (_published(f"{region}_correlation", objective, ""), pooled.get(region))
+            (_published(f"{region}_correlation", objective, "C.3"), pooled.get(region))
             for region in NEURAL_REGIONS
         )
     return Published(
@@ -191,14 +192,11 @@ def _cohorts(material: Material) -> Iterator[tuple[str, str, str]]:
             yield cohort.name, cohort.title, cohort.objective
 
 
-def _published(quantity: str, objective: str, architecture: str) -> float | None:
-    table = _TABLES.get(architecture, "C.3")
-    for value in published_values():
-        if (value.table, value.quantity) == (table, quantity) and same_objective(
-            value.objective, objective
-        ):
-            return value.value
-    return None
+def _published(quantity: str, objective: str, table: str) -> float | None:
+    try:
+        return published_value(quantity, objective=objective, table=table).value
+    except HypError:
+        return None
 
 
 def _known(

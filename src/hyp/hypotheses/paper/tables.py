@@ -284,7 +284,7 @@ def printed_task(objective: str) -> str:
     'Dis. + Rot.'
     """
     for row in _read(find_published_table("C.1")).to_dict("records"):
-        if same_objective(row["objective"], objective):
+        if _same_objective(row["objective"], objective):
             return str(row["task"])
     return objective
 
@@ -331,8 +331,8 @@ def published_value(
         for value in published_values()
         if value.quantity == quantity
         and (not wanted or value.table == wanted)
-        and (not objective or same_objective(value.objective, objective))
-        and (not versus or same_objective(value.versus, versus))
+        and (not objective or _same_objective(value.objective, objective))
+        and (not versus or _same_objective(value.versus, versus))
         and (not architecture or value.architecture in ("", architecture))
     ]
     best = min((_RANK.get(value.table, 0) for value in found), default=0)
@@ -391,7 +391,7 @@ def published_claims(
         claim
         for claim in _claims()
         if (claim.hypothesis, claim.measure) == (hypothesis, measure)
-        and (not objective or same_objective(claim.objective, objective))
+        and (not objective or _same_objective(claim.objective, objective))
         and (not latent or latent in claim.latent.split())
         and (not block or block in claim.layers)
     )
@@ -483,6 +483,5 @@ def _claims() -> tuple[Claim, ...]:
     )
 
 
-def same_objective(one: str, other: str) -> bool:
-    """Tell whether two objectives have the same tasks, in any order."""
+def _same_objective(one: str, other: str) -> bool:
     return set(one.split("+")) == set(other.split("+"))
