@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hyp.datasets.designs import Design
-from hyp.errors import HypError
+from hyp.errors import HypError, choose_from, did_you_mean
 from hyp.models.specs import objective_tasks
 from hyp.stats.rules import DecisionRule
 
@@ -314,17 +313,6 @@ class Hypothesis(Declared):
         """
         names = [declared.name for declared in self.conditions]
         return _SEEDS_A_CONDITION * names.index(condition)
-
-
-def did_you_mean(word: str, known: list[str]) -> str:
-    """Return the end of a sentence that offers the closest known words."""
-    close = get_close_matches(word, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else choose_from(known)
-
-
-def choose_from(known: Any) -> str:
-    """Return the end of a sentence that lists what there is."""
-    return f"; choose from: {', '.join(known)}."
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -12,8 +12,8 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from hyp.datasets.designs import FULL, Design
-from hyp.errors import HypError
-from hyp.hypotheses.declaration import FULL_CONDITION, Hypothesis, did_you_mean
+from hyp.errors import HypError, did_you_mean
+from hyp.hypotheses.declaration import FULL_CONDITION, Hypothesis
 from hyp.hypotheses.studies.declaration import KEYS as STUDY_KEYS
 from hyp.hypotheses.studies.declaration import Study
 

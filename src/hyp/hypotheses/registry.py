@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from hyp.errors import HypError
+from hyp.errors import HypError, did_you_mean
 from hyp.hypotheses.claims import CLAIMS
-from hyp.hypotheses.declaration import Hypothesis, did_you_mean
+from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.files import SUFFIX, read_hypothesis
 from hyp.hypotheses.nontarget_variability import NONTARGET_VARIABILITY
 from hyp.hypotheses.studies.declaration import Study

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal, get_args
 
-from hyp.errors import HypError
+from hyp.errors import HypError, did_you_mean
 from hyp.plugins import MEASURES as PLUGIN_MEASURES
 from hyp.plugins import Plugin, find_plugins
 
@@ -26,11 +25,6 @@ MEASURES: tuple[str, ...] = get_args(Measure)
 """hyp's own, see `hyp.metrics.similarity.similarity_matrix`."""
 
 
-def measure_names() -> list[str]:
-    """Return the measures that can be named; imports no other package."""
-    return [*MEASURES, *_added()]
-
-
 def added_measure(name: str) -> Plugin | None:
     """Return the plugin that offers a measure, None for hyp's own; its code is not imported.
 
@@ -43,10 +37,7 @@ def added_measure(name: str) -> Plugin | None:
         return None
     added = _added()
     if name not in added:
-        names = measure_names()
-        close = get_close_matches(name, names, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"choose from: {', '.join(names)}."
-        raise HypError(f"unknown measure {name!r}; {hint}")
+        raise HypError(f"unknown measure {name!r}" + did_you_mean(name, [*MEASURES, *added]))
     return added[name]
 
 

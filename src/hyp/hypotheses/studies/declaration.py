@@ -11,8 +11,8 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from hyp.datasets.designs import Design
-from hyp.errors import HypError
-from hyp.hypotheses.declaration import PIXELS, Declared, Size, choose_from
+from hyp.errors import HypError, choose_from
+from hyp.hypotheses.declaration import PIXELS, Declared, Size
 from hyp.metrics.measures import added_measure
 from hyp.metrics.neural.specs import neural_metric
 from hyp.models.specs import objective_tasks
