@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb, factorial, prod, sqrt
-from typing import Literal
+from typing import Literal, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -331,17 +331,11 @@ def closeness(
     if min(len(of_b), len(of_c)) < 2:
         raise HypError(f"{b} and {c} need at least two models each to be told apart.")
     to_anchor = matrix[:, anchors].mean(axis=1).round(_MEAN_DECIMALS)
-    x, y = np.sort(to_anchor[of_b])[None], np.sort(to_anchor[of_c])[None]
-    low, high = welch_interval(x, y)
-    two_sided = alternative == "two-sided"
+    x, y = np.sort(to_anchor[of_b]), np.sort(to_anchor[of_c])
     return Closeness(
         to_b=float(x.mean()),
         to_c=float(y.mean()),
-        difference=float(x.mean() - y.mean()),
-        low=float(low[0]),
-        high=float(high[0]),
-        p=float(exact_permutation_p(x, y, alternative)[0]),
-        p_attainable=attainable_p(x.size, y.size, two_sided=two_sided),
+        **_permuted(x, y, alternative),
         n_anchor=len(anchors),
         n_b=x.size,
         n_c=y.size,
@@ -419,16 +413,11 @@ def tightness(
     '0.57 0.10'
     """
     matrix, of_a, of_b = _two_groups(similarity, labels, (a, b))
-    x, y = (np.sort(_pseudo_values(matrix[np.ix_(own, own)]))[None] for own in (of_a, of_b))
-    low, high = welch_interval(x, y)
+    x, y = (np.sort(_pseudo_values(matrix[np.ix_(own, own)])) for own in (of_a, of_b))
     return Tightness(
         within_a=float(x.mean()),
         within_b=float(y.mean()),
-        difference=float(x.mean() - y.mean()),
-        low=float(low[0]),
-        high=float(high[0]),
-        p=float(exact_permutation_p(x, y, alternative)[0]),
-        p_attainable=attainable_p(x.size, y.size, two_sided=alternative == "two-sided"),
+        **_permuted(x, y, alternative),
         n_a=x.size,
         n_b=y.size,
     )
@@ -459,6 +448,26 @@ def tightness_published(
     matrix, of_a, of_b = _two_groups(similarity, labels, (a, b))
     first, second = (_upper(matrix[np.ix_(own, own)]) for own in (of_a, of_b))
     return _pooled(f"{a} v {b}", first, second)
+
+
+class _Permuted(TypedDict):
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_attainable: float
+
+
+def _permuted(x: Floats, y: Floats, alternative: Alternative) -> _Permuted:
+    """Compare two groups of models that have one value each, shapes (n_x,) and (n_y,)."""
+    low, high = welch_interval(x[None], y[None])
+    return {
+        "difference": float(x.mean() - y.mean()),
+        "low": float(low[0]),
+        "high": float(high[0]),
+        "p": float(exact_permutation_p(x[None], y[None], alternative)[0]),
+        "p_attainable": attainable_p(x.size, y.size, two_sided=alternative == "two-sided"),
+    }
 
 
 def _two_groups(
