@@ -326,21 +326,14 @@ class _Drawer:
                 second[layer] = means[question.b][own == question.b].tolist()
         interval = isinstance(question, Closer)
         keys = [*zip(_PAIRS, (self.rows[0].a, self.rows[0].b), strict=True)]
-        drawn = [first, second]
-        one, *_ = cohorts = cohorts_of(question)
-        if isinstance(question, Closer):
-            cohorts = (one,)
-        measure = question.similarity.measure
-        pixels = {layer: self.material.pixels(cohorts, measure, layer) for layer in layers}
-        if any(pixels.values()):
-            alone = isinstance(question, Closer)
-            title = f"{self.material.titles[one]} ~ {_PIXELS}" if alone else f"with {_PIXELS}"
-            keys.append((_PIXELS_LOOK, title))
-            drawn.append(pixels)
         groups = [
-            draw.Group(title, look, scores, interval=interval and look != _PIXELS_LOOK)
-            for (look, title), scores in zip(keys, drawn, strict=True)
+            draw.Group(title, look, scores, interval=interval)
+            for (look, title), scores in zip(keys, (first, second), strict=True)
         ]
+        title, pixels = self._pixels(question, layers)
+        if any(pixels.values()):
+            keys.append((_PIXELS_LOOK, title))
+            groups.append(draw.Group(title, _PIXELS_LOOK, pixels, interval=False))
         significant = [row.layer for row in self.rows if row.significant]
         limits = draw.score_limits(groups)
         label, name = measure_words(question), f"{self.prefix}p"
@@ -360,6 +353,17 @@ class _Drawer:
         )
         if isinstance(question, Alike):
             yield self._maps(question, there)
+
+    def _pixels(
+        self, question: PairQuestion, layers: Iterable[str]
+    ) -> tuple[str, dict[str, list[float]]]:
+        """Title and scores, by layer, of what networks share with the pixels: an anchor's alone."""
+        cohorts, title = cohorts_of(question), f"with {_PIXELS}"
+        if isinstance(question, Closer):
+            cohorts = (question.anchor,)
+            title = f"{self.material.titles[question.anchor]} ~ {_PIXELS}"
+        measure = question.similarity.measure
+        return title, {layer: self.material.pixels(cohorts, measure, layer) for layer in layers}
 
     def _maps(self, question: Alike, there: Mapping[str, _Labelled]) -> Gallery:
         material = self.material
