@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
-class HypError(Exception):
+class HypError(ValueError):
     """Something the user can mend, said in one clear sentence.
 
     The command line prints the sentence and exits with a non-zero status; it

@@ -10,8 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
-from hyp.hypotheses.shared_steps import VERSIONS as PLAN_VERSIONS
-from hyp.hypotheses.shared_steps import dataset_step
+from hyp.hypotheses.steps import VERSIONS, dataset_step
 from hyp.metrics.neural.ceilings import Formula
 from hyp.metrics.neural.layers import CANDIDATE_LAYERS
 from hyp.metrics.neural.simulation import SimulatedRegion
@@ -22,8 +21,6 @@ from hyp.store import Step, Store
 
 if TYPE_CHECKING:
     import pandas as pd
-
-VERSIONS = {**PLAN_VERSIONS, "recordings": 1, "alignments": 1, "similarities": 1, "studies": 2}
 
 SIMULATED = "simulated"
 
@@ -246,7 +243,7 @@ def read_alignments(store: Store, goals: Sequence[Step]) -> pd.DataFrame:
     DataFrame
         A row a network and region: ``objective``, ``design``, ``seed``, ``backbone``,
         ``batches`` (of the weights), ``model`` (key), and the columns of
-        `hyp.hypotheses.recording.score_regions`.
+        `hyp.hypotheses.recordings.score_regions`.
     """
     import pandas as pd
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 from hyp.errors import HypError, did_you_mean
 from hyp.hypotheses.claims import CLAIMS
 from hyp.hypotheses.declaration import Hypothesis
-from hyp.hypotheses.files import SUFFIX, read_hypothesis
-from hyp.hypotheses.nontarget_variability import NONTARGET_VARIABILITY
-from hyp.hypotheses.studies.declaration import Study
+from hyp.hypotheses.toml import SUFFIX, read_hypothesis
 from hyp.plugins import HYPOTHESES, Plugin, find_plugins
 
-AnyHypothesis = Hypothesis | Study
-
-BUILT_IN: tuple[AnyHypothesis, ...] = (NONTARGET_VARIABILITY, *CLAIMS)
+BUILT_IN = CLAIMS
 
 
-def find_hypothesis(name: str) -> AnyHypothesis:
+def find_hypothesis(name: str) -> Hypothesis:
     """Return a hypothesis by name, or the one that a TOML file declares.
 
     Raises
@@ -40,15 +36,15 @@ def hypothesis_names() -> list[str]:
     return list(dict.fromkeys([*(hypothesis.name for hypothesis in BUILT_IN), *_added()]))
 
 
-def all_hypotheses() -> tuple[tuple[AnyHypothesis, ...], tuple[str, ...]]:
+def all_hypotheses() -> tuple[tuple[Hypothesis, ...], tuple[str, ...]]:
     """Return all hypotheses that can be run, and what is wrong with those that cannot.
 
     Returns
     -------
-    hypotheses : tuple of Hypothesis or Study
+    hypotheses : tuple of Hypothesis
         hyp's own, then those of installed packages by name.
     problems : tuple of str
-        One sentence a broken one.
+        One sentence per broken one.
     """
     hypotheses, problems = list(BUILT_IN), []
     for plugin in _added().values():
@@ -63,11 +59,11 @@ def _added() -> dict[str, Plugin]:
     return find_plugins(HYPOTHESES, [hypothesis.name for hypothesis in BUILT_IN])
 
 
-def _loaded(plugin: Plugin) -> AnyHypothesis:
+def _loaded(plugin: Plugin) -> Hypothesis:
     hypothesis = plugin.load()
-    if not isinstance(hypothesis, Hypothesis | Study):
+    if not isinstance(hypothesis, Hypothesis):
         kind = type(hypothesis).__name__
-        raise plugin.fault(f"{plugin.entry.value} is a {kind} and no Hypothesis or Study")
+        raise plugin.fault(f"{plugin.entry.value} is a {kind} and no Hypothesis")
     if hypothesis.name != plugin.name:
         raise plugin.fault(f"{plugin.entry.value} calls itself {hypothesis.name!r}")
     return hypothesis

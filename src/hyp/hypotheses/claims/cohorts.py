@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.studies.declaration import Alignment, Cohort, Contrast, StudySize
+from hyp.hypotheses.declaration import Cohort
+from hyp.hypotheses.profile import Profile
+from hyp.hypotheses.questions import Contrast
+from hyp.hypotheses.scores import Alignment
 
 SPATIAL = "distance+translation+rotation"
 EVERYTHING = f"category+identity+{SPATIAL}"
@@ -49,10 +52,10 @@ CONTROL = "training helps"
 
 def training_helps(cohort: str) -> Contrast:
     """Ask whether a cohort aligns better than untrained networks, as a control."""
-    return Contrast(name=CONTROL, score=Alignment(), a=cohort, b=(UNTRAINED.name,), beside=True)
+    return Contrast(name=CONTROL, score=Alignment(), a=cohort, b=(UNTRAINED.name,), secondary=True)
 
 
-LAPTOP = StudySize(
+LAPTOP = Profile(
     summary="20 objects at 64 px, 6 ResNet-18 a cohort, 80 batches each, simulated responses",
     world="identities=1",
     n_images=5_632,
@@ -69,7 +72,7 @@ In so few batches networks learn distance, translation and categories, and no ro
 losses of 0.54, 0.14 to 0.19, 0.66 and 0.99 to 1.06 of the constant predictor's, one network each.
 So at this size no claim is asked about rotation."""
 
-PUBLISHED_18 = StudySize(
+PUBLISHED_18 = Profile(
     summary="the paper's ResNet-18: 1.35 M images of 256 px, 500,000 batches, 8 networks a cohort",
     source="tdw",
     image_size=256,

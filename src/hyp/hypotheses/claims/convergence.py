@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import LAPTOP, OBJECTIVES, PUBLISHED_18, UNTRAINED, trained_for
-from hyp.hypotheses.studies.declaration import KEYS, Alike, Closer, Similarity, Study
+from hyp.hypotheses.declaration import Hypothesis
+from hyp.hypotheses.questions import Alike, Closer
+from hyp.hypotheses.scores import Similarity
 from hyp.stats.rules import ONLY_HIGHER, ONLY_LOWER, DecisionRule, Prediction
 
 _ALIKE = (
@@ -33,7 +35,7 @@ def _beyond(
             layers=layers,
             similarity=similarity,
             figure="Figures 4b and D.1",
-            beside=bool(suffix),
+            secondary=bool(suffix),
         )
         for task in _TASKS
     )
@@ -52,11 +54,11 @@ def _own(
         layers=layers,
         similarity=similarity,
         figure="Figures 4a, D.2 and D.3",
-        beside=True,
+        secondary=True,
     )
 
 
-CONVERGENCE = Study(
+CONVERGENCE = Hypothesis(
     name="convergence",
     title="Do networks trained for different objectives come to represent images alike?",
     question=(
@@ -79,7 +81,6 @@ CONVERGENCE = Study(
         _own(", Procrustes", _FEW, _PROCRUSTES, ("layer3.0.relu",)),
     ),
     rule=DecisionRule(
-        keys=KEYS,
         predictions=(
             Prediction(name="alike", claim=_ALIKE, needs=ONLY_HIGHER),
             Prediction(name="apart", claim=_APART, needs=ONLY_LOWER),

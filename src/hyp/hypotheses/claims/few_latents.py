@@ -11,7 +11,9 @@ from hyp.hypotheses.claims.cohorts import (
     trained_for,
     training_helps,
 )
-from hyp.hypotheses.studies.declaration import KEYS, Alignment, Contrast, Study
+from hyp.hypotheses.declaration import Hypothesis
+from hyp.hypotheses.questions import Contrast
+from hyp.hypotheses.scores import Alignment
 from hyp.stats.rules import DecisionRule, NotLower, Prediction, Somewhere
 
 _ENOUGH = (
@@ -22,7 +24,7 @@ _SHORT = "networks trained for a few spatial latents align less"
 _NAMED = {"category", "identity"}
 _TRAINED = tuple(trained_for(objective) for objective in OBJECTIVES)
 
-FEW_LATENTS = Study(
+FEW_LATENTS = Hypothesis(
     name="few-latents",
     title="Do a few spatial latents suffice for alignment with the ventral stream?",
     question=(
@@ -40,7 +42,7 @@ FEW_LATENTS = Study(
                 a=cohort.name,
                 b=("category",),
                 figure="Figures 2 and C.1, Tables C.1 and C.2",
-                beside=bool(_NAMED & set(cohort.objective.split("+"))),
+                secondary=bool(_NAMED & set(cohort.objective.split("+"))),
             )
             for cohort in _TRAINED
             if cohort.name != "category"
@@ -48,7 +50,6 @@ FEW_LATENTS = Study(
         training_helps("category"),
     ),
     rule=DecisionRule(
-        keys=KEYS,
         margin=0.05,
         predictions=(
             Prediction(name="enough", claim=_ENOUGH, needs=(NotLower(),)),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, trained_for
-from hyp.hypotheses.studies.declaration import KEYS, Closer, Contrast, Depth, Study
+from hyp.hypotheses.declaration import Hypothesis
+from hyp.hypotheses.questions import Closer, Contrast
+from hyp.hypotheses.scores import Depth
 from hyp.stats.rules import ONLY_HIGHER, ONLY_LOWER, DecisionRule, Prediction
 
 _DEEPER = "networks trained for a spatial latent take later layers for a region"
 _EARLIER = "networks trained for a spatial latent take earlier layers for a region"
 _ASKED = ("distance", "translation", "rotation")
 
-LAYER_ASSIGNMENT = Study(
+LAYER_ASSIGNMENT = Hypothesis(
     name="layer-assignment",
     title="Does the objective decide which layer fits a region?",
     question=(
@@ -30,11 +32,10 @@ LAYER_ASSIGNMENT = Study(
             anchor="category",
             b="distance",
             c="translation",
-            beside=True,
+            secondary=True,
         ),
     ),
     rule=DecisionRule(
-        keys=KEYS,
         predictions=(
             Prediction(name="later", claim=_DEEPER, needs=ONLY_HIGHER),
             Prediction(name="earlier", claim=_EARLIER, needs=ONLY_LOWER),

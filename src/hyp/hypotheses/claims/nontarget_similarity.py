@@ -1,24 +1,17 @@
 """Variability in a non-target, and the networks that are trained for that non-target.
 
-The parts of the paper's section 3.3 that are no decoding (Figures D.4 to D.6 and E.3), about
+The parts of the paper's section 3.3 that are not about decoding (Figures D.4 to D.6 and E.3), about
 the networks of ``nontarget-variability``.
 """
 
 from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, SPATIAL, trained_for
-from hyp.hypotheses.declaration import RESNET_LAYERS
-from hyp.hypotheses.nontarget_variability import NONTARGET_VARIABILITY
-from hyp.hypotheses.studies.declaration import (
-    KEYS,
-    Alignment,
-    Closer,
-    Cohort,
-    Contrast,
-    Question,
-    Study,
-    Tighter,
-)
+from hyp.hypotheses.claims.nontarget_variability import NONTARGET_VARIABILITY
+from hyp.hypotheses.declaration import Cohort, Hypothesis
+from hyp.hypotheses.profile import RESNET_LAYERS
+from hyp.hypotheses.questions import Closer, Contrast, Question, Tighter
+from hyp.hypotheses.scores import Alignment
 from hyp.stats.rules import HIGHER_AND_LOWER, ONLY_HIGHER, ONLY_LOWER, DecisionRule, Prediction
 
 _CLOSER = "variability in a non-target brings networks closer to those trained for it"
@@ -30,61 +23,66 @@ _FIGURES = {
 """By non-target, which is also what the networks of `anchor` are trained for."""
 
 _SPOKEN_OF = ("layer3.0.relu", "layer4.0.relu")
-"""What the paper says is about these; six networks a cohort could not carry all layers."""
+"""What the paper says is about these; six networks per cohort could not carry all layers."""
 
 _OTHERS = tuple(layer for layer in RESNET_LAYERS if layer not in _SPOKEN_OF)
+_REDUCED = {"category": "one-category", "translation": "centered"}
+"""The cohort of ``nontarget-variability`` whose images hold a non-target still."""
+
 _ASKED = tuple(
-    (part, objective) for part in NONTARGET_VARIABILITY.parts for objective in part.objectives
+    (nontarget, objective)
+    for nontarget, reduced in _REDUCED.items()
+    for objective in NONTARGET_VARIABILITY.cohort(reduced).objectives
 )
 
 
 def _cohort(objective: str, condition: str) -> Cohort:
-    declared = NONTARGET_VARIABILITY.condition(condition)
+    declared = NONTARGET_VARIABILITY.cohort(condition)
     called = "spatial" if objective == SPATIAL else objective
     return Cohort(
         name=f"{called}, {condition}",
         title=f"{trained_for(objective).title}, {declared.title}",
         objective=objective,
         design=declared.design,
-        first_seed=NONTARGET_VARIABILITY.first_seed(condition),
+        first_seed=declared.first_seed,
     )
 
 
 def _questions() -> tuple[Question, ...]:
     found: list[Question] = []
-    for part, objective in _ASKED:
+    for nontarget, objective in _ASKED:
         full, reduced = (
-            _cohort(objective, condition).name for condition in ("full", part.condition)
+            _cohort(objective, condition).name for condition in ("full", _REDUCED[nontarget])
         )
         target = full.partition(",")[0]
-        close, tight, align = _FIGURES[part.name]
+        close, tight, align = _FIGURES[nontarget]
         found += [
             *(
                 Closer(
-                    name=f"{target} like {part.name}{suffix}",
-                    anchor=part.name,
+                    name=f"{target} like {nontarget}{suffix}",
+                    anchor=nontarget,
                     b=full,
                     c=reduced,
                     layers=layers,
                     figure=close,
-                    beside=bool(suffix),
+                    secondary=bool(suffix),
                 )
                 for layers, suffix in ((_SPOKEN_OF, ""), (_OTHERS, ", other layers"))
             ),
             Tighter(
-                name=f"{target} among themselves, {part.name}",
+                name=f"{target} among themselves, {nontarget}",
                 a=full,
                 b=reduced,
                 figure=tight,
-                beside=True,
+                secondary=True,
             ),
             Contrast(
-                name=f"alignment of {target}, {part.name}",
+                name=f"alignment of {target}, {nontarget}",
                 score=Alignment(),
                 a=full,
                 b=(reduced,),
                 figure=align,
-                beside=True,
+                secondary=True,
             ),
         ]
     return tuple(found)
@@ -92,11 +90,11 @@ def _questions() -> tuple[Question, ...]:
 
 _COHORTS = {
     cohort.name: cohort
-    for part, objective in _ASKED
-    for cohort in (_cohort(objective, "full"), _cohort(objective, part.condition))
+    for nontarget, objective in _ASKED
+    for cohort in (_cohort(objective, "full"), _cohort(objective, _REDUCED[nontarget]))
 }
 
-NONTARGET_SIMILARITY = Study(
+NONTARGET_SIMILARITY = Hypothesis(
     name="nontarget-similarity",
     title="Does variability in a non-target make networks more like those trained for it?",
     question=(
@@ -110,7 +108,6 @@ NONTARGET_SIMILARITY = Study(
     cohorts=(*_COHORTS.values(), *(trained_for(name) for name in _FIGURES)),
     questions=_questions(),
     rule=DecisionRule(
-        keys=KEYS,
         predictions=(
             Prediction(name="closer", claim=_CLOSER, needs=ONLY_HIGHER),
             Prediction(name="farther", claim=_FARTHER, needs=ONLY_LOWER),

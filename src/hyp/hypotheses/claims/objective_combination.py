@@ -10,14 +10,16 @@ from hyp.hypotheses.claims.cohorts import (
     trained_for,
     training_helps,
 )
-from hyp.hypotheses.studies.declaration import EQUIVALENT, KEYS, Alignment, Contrast, Study
+from hyp.hypotheses.declaration import EQUIVALENT, Hypothesis
+from hyp.hypotheses.questions import Contrast
+from hyp.hypotheses.scores import Alignment
 from hyp.stats.rules import DecisionRule, Nowhere, Prediction, Somewhere
 
 _BETTER = "networks trained for several objectives align better than for the best of them alone"
 _NOT = "networks trained for several objectives align worse than for the best of them alone"
 _PARTS = ("distance", "translation", "rotation")
 
-OBJECTIVE_COMBINATION = Study(
+OBJECTIVE_COMBINATION = Hypothesis(
     name="objective-combination",
     title="Do combined objectives align better than their best single part?",
     question=(
@@ -38,7 +40,6 @@ OBJECTIVE_COMBINATION = Study(
         training_helps("distance"),
     ),
     rule=DecisionRule(
-        keys=KEYS,
         margin=0.05,
         predictions=(
             Prediction(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_50, trained_for
-from hyp.hypotheses.studies.declaration import KEYS, Study, Tracks
+from hyp.hypotheses.declaration import Hypothesis
+from hyp.hypotheses.questions import Tracks
 from hyp.stats.rules import HIGHER_AND_LOWER, ONLY_HIGHER, ONLY_LOWER, DecisionRule, Prediction
 
 _FOLLOWS = "as a network learns its task, it aligns better"
@@ -11,7 +12,7 @@ _AGAINST = "as a network learns its task, it aligns worse"
 _TASKS = ("distance", "translation", "rotation", "category")
 _FIGURE = "Figures 3 and C.7, Table C.3"
 
-PERFORMANCE_ALIGNMENT = Study(
+PERFORMANCE_ALIGNMENT = Hypothesis(
     name="performance-alignment",
     title="Does a network that has learned its task better align better?",
     question=(
@@ -27,17 +28,16 @@ PERFORMANCE_ALIGNMENT = Study(
             cohorts=("distance", "category"),
             figure=_FIGURE,
         ),
-        *(Tracks(name=task, cohorts=(task,), figure=_FIGURE, beside=True) for task in _TASKS),
+        *(Tracks(name=task, cohorts=(task,), figure=_FIGURE, secondary=True) for task in _TASKS),
         Tracks(
             name="rotation, the paper's outliers left out",
             cohorts=("rotation",),
             loss_below=0.2,
             figure="Figure 3d",
-            beside=True,
+            secondary=True,
         ),
     ),
     rule=DecisionRule(
-        keys=KEYS,
         predictions=(
             Prediction(name="follows", claim=_FOLLOWS, needs=ONLY_HIGHER),
             Prediction(name="opposes", claim=_AGAINST, needs=ONLY_LOWER),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_50, trained_for
-from hyp.hypotheses.studies.declaration import KEYS, Alignment, Cohort, Decoding, Study, Trend
+from hyp.hypotheses.declaration import Cohort, Hypothesis
+from hyp.hypotheses.questions import Trend
+from hyp.hypotheses.scores import Alignment, Decoding
 from hyp.stats.rules import ONLY_HIGHER, ONLY_LOWER, DecisionRule, Prediction
 
 _GROWS = "alignment grows with what networks are trained on and for"
@@ -40,7 +42,7 @@ _FRACTIONS = tuple(
     for place, share in enumerate(_SHARES)
 )
 
-SCALING = Study(
+SCALING = Hypothesis(
     name="scaling",
     title="Does alignment grow with categories, images and output units?",
     question=(
@@ -84,7 +86,7 @@ SCALING = Study(
                 sizes={_share(task, share, 0).name: share for share in _SHARES},
                 unit="share of the images",
                 figure="Figure C.2",
-                beside=True,
+                secondary=True,
             )
             for task in _TASKS
         ),
@@ -107,11 +109,10 @@ SCALING = Study(
             sizes={**{f"category of {n}": n for n in _COUNTS}, "category": 20},
             unit="categories",
             layers=("layer3.0.relu",),
-            beside=True,
+            secondary=True,
         ),
     ),
     rule=DecisionRule(
-        keys=KEYS,
         predictions=(
             Prediction(name="grows", claim=_GROWS, needs=ONLY_HIGHER),
             Prediction(name="falls", claim=_NOT, needs=ONLY_LOWER),

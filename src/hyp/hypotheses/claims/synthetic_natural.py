@@ -10,13 +10,15 @@ from hyp.hypotheses.claims.cohorts import (
     trained_for,
     training_helps,
 )
-from hyp.hypotheses.studies.declaration import KEYS, Alignment, Cohort, Contrast, Study
+from hyp.hypotheses.declaration import Cohort, Hypothesis
+from hyp.hypotheses.questions import Contrast
+from hyp.hypotheses.scores import Alignment
 from hyp.stats.rules import DecisionRule, NotLower, Prediction, Somewhere
 
 _CLOSE = "networks trained on synthetic images align as well, up to the margin"
 _LESS = "networks trained on synthetic images align less"
 
-SYNTHETIC_NATURAL = Study(
+SYNTHETIC_NATURAL = Hypothesis(
     name="synthetic-natural",
     title="Do networks trained on synthetic images align as well as on natural ones?",
     question=(
@@ -41,7 +43,6 @@ SYNTHETIC_NATURAL = Study(
         training_helps("category"),
     ),
     rule=DecisionRule(
-        keys=KEYS,
         margin=0.05,
         predictions=(
             Prediction(name="as well", claim=_CLOSE, needs=(NotLower(),)),

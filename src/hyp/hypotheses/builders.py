@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hyp.hypotheses.declaration import PIXELS
+from hyp.hypotheses.profile import PIXELS
 from hyp.store import Step
 
 Progress = Callable[[int, int], None]
@@ -156,7 +156,7 @@ def _build_scores(step: Step, folder: Path, inputs: Inputs, progress: Progress) 
 def _build_recording(step: Step, folder: Path, inputs: Inputs, _: Progress) -> None:
     from hyp.datasets.dataset import Dataset
     from hyp.hypotheses.aligning import RecordedFile, RecordingSpec
-    from hyp.hypotheses.recording import check_scorable, check_stimuli, record_stream
+    from hyp.hypotheses.recordings import check_scorable, check_stimuli, record_stream
     from hyp.metrics.neural import read_assembly, sort_like_brainscore, write_assembly
 
     spec = RecordingSpec.model_validate(step.spec)
@@ -174,7 +174,7 @@ def _build_recording(step: Step, folder: Path, inputs: Inputs, _: Progress) -> N
 def _build_alignment(step: Step, folder: Path, inputs: Inputs, progress: Progress) -> None:
     from hyp.datasets.dataset import Dataset
     from hyp.hypotheses.aligning import AlignmentSpec, RecordingSpec
-    from hyp.hypotheses.recording import score_regions
+    from hyp.hypotheses.recordings import score_regions
     from hyp.metrics.gram_files import read_grams
     from hyp.metrics.neural import read_assembly
 
@@ -192,7 +192,7 @@ def _build_alignment(step: Step, folder: Path, inputs: Inputs, progress: Progres
 def _build_similarity(step: Step, folder: Path, inputs: Inputs, progress: Progress) -> None:
     import numpy as np
 
-    from hyp.hypotheses.studies.result import SIMILARITY_FILE
+    from hyp.hypotheses.result_files import SIMILARITY_FILE
     from hyp.metrics.gram_files import read_gram
     from hyp.metrics.similarity import similarity_matrix
 
@@ -209,12 +209,7 @@ def _build_similarity(step: Step, folder: Path, inputs: Inputs, progress: Progre
 
 
 def _build_result(step: Step, folder: Path, inputs: Inputs, _: Progress) -> None:
-    if "study" in step.spec:
-        from hyp.hypotheses.studies.judging import judge_study
-
-        judge_study(step.spec, inputs, folder)
-        return
-    from hyp.hypotheses.judging import judge_run
+    from hyp.hypotheses.judge import judge_run
 
     judge_run(step.spec, inputs, folder)
 

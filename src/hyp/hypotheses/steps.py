@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from hyp.datasets.designs import Design
 from hyp.datasets.sources import ENGINE, Source, open_source, part_of, places
 from hyp.datasets.specs import DatasetSpec
-from hyp.hypotheses.declaration import PIXELS, Hypothesis, Size
-from hyp.hypotheses.studies.declaration import Study
+from hyp.hypotheses.profile import PIXELS, Profile
 from hyp.models.hardware import Numerics, best_precision
 from hyp.models.specs import ExtractSpec, TrainSpec
-from hyp.store import Step, Store, in_order
+from hyp.store import Step
 
 VERSIONS = {
     "datasets": 1,
@@ -22,9 +21,15 @@ VERSIONS = {
     "activations": 1,
     "grams": 1,
     "scores": 1,
-    "results": 2,
+    "recordings": 1,
+    "alignments": 1,
+    "similarities": 1,
+    "results": 3,
 }
 """Counted up by hand when the code of a kind of step changes its result."""
+
+END = "end"
+"""Stands in roles for the last checkpoint of a network."""
 
 STAGES = (
     *("datasets", "recordings", "models", "activations", "grams"),
@@ -32,62 +37,15 @@ STAGES = (
 )
 """Kinds of steps in the order data flows."""
 
-AnyClaim = TypeVar("AnyClaim", bound=Hypothesis | Study)
-AnySize = TypeVar("AnySize", bound=Size)
-
-
-@dataclass(frozen=True)
-class PlannedSteps(Generic[AnyClaim, AnySize]):
-    """What would be computed for a hypothesis under a profile; the base of plans.
-
-    Attributes
-    ----------
-    hypothesis : Hypothesis or Study
-    profile_name : str
-    profile : Size
-        With `settings` applied.
-    goal : Step
-        The result; everything else is among its inputs, directly or not.
-    untestable : str
-        Why the design cannot reach alpha, and what would mend it; empty where it can.
-    settings : dict of str to str
-        What ``--set`` changed.
-    """
-
-    hypothesis: AnyClaim
-    profile_name: str
-    profile: AnySize
-    goal: Step
-    untestable: str = ""
-    settings: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """What ``hyp run`` takes."""
-        return self.hypothesis.name
-
-    @cached_property
-    def steps(self) -> list[Step]:
-        """All steps, inputs before what needs them."""
-        return in_order([self.goal])
-
-    def pending(self, store: Store | None) -> list[Step]:
-        """Return those of `steps` that must run to reach the goal, given what is stored."""
-        if store is None:
-            return self.steps
-        needed = set(store.pending([self.goal]))
-        return [step for step in self.steps if step in needed]
-
-
 @dataclass
-class SharedSteps(Generic[AnySize]):
+class SharedSteps:
     """Makes the steps that do not depend on what is asked of the networks.
 
     Two hypotheses that need the same dataset, network or activations get equal steps, and
     so share what is stored.
     """
 
-    profile: AnySize
+    profile: Profile
 
     @cached_property
     def source(self) -> Source:

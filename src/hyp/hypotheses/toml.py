@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from hyp.datasets.designs import FULL, Design
 from hyp.errors import HypError, did_you_mean
-from hyp.hypotheses.declaration import FULL_CONDITION, Hypothesis
-from hyp.hypotheses.studies.declaration import KEYS as STUDY_KEYS
-from hyp.hypotheses.studies.declaration import Study
+from hyp.hypotheses.declaration import Hypothesis
+from hyp.hypotheses.legacy import modern_hypothesis, original_place
 
 Place = tuple[int | str, ...]
-"""Keys and indices that lead to a value of a file, such as ``("parts", 0, "latents")``."""
+"""Keys and indices that lead to a value of a file, such as ``("cohorts", 0, "design")``."""
 
 SUFFIX = ".toml"
 
@@ -28,32 +26,27 @@ _NEED = re.compile(
     r"(?: in (?P<question>.+))?"
 )
 
-KEYS = ("objective", "latent", "layer")
-"""What tells the comparisons of a run apart."""
-
-
 class _MisplacedError(HypError):
-    """What is wrong with a declaration, and where it stands."""
+    """What is wrong with a declaration, and where each of it stands."""
 
-    def __init__(self, reason: str, place: Place) -> None:
-        super().__init__(reason.rstrip("."))
-        self.place = place
+    def __init__(self, problems: Sequence[tuple[str, Place]]) -> None:
+        super().__init__("; ".join(reason for reason, _ in problems))
+        self.problems = problems
 
 
-def read_hypothesis(path: Path | str) -> Hypothesis | Study:
+def read_hypothesis(path: Path | str) -> Hypothesis:
     """Read a hypothesis from a TOML file.
 
-    The file has the fields of `Hypothesis`, or those of a `Study` if it asks
-    ``[[questions]]``. What a prediction needs may be written in words: ``needs = ["better
-    somewhere", "worse nowhere"]``, of a study also ``"higher somewhere in QUESTION"`` and
-    ``"not lower"``. The claim of a prediction may
-    be left out where ``[predictions]`` has one of that name.
+    The file has the fields of `Hypothesis`. What a prediction needs may be written in words:
+    ``needs = ["better somewhere", "worse nowhere"]``, also ``"higher somewhere in QUESTION"``
+    and ``"not lower"``. The claim of a prediction may be left out where ``[predictions]`` has
+    one of that name. Files of earlier versions are read too, see `hyp.hypotheses.legacy`.
 
     Raises
     ------
     HypError
         If the file is missing, is not TOML, or declares something impossible; the message
-        names the line and the place.
+        names the line and the place of all that is wrong.
     """
     path = Path(path).expanduser()
     try:
@@ -68,16 +61,19 @@ def read_hypothesis(path: Path | str) -> Hypothesis | Study:
     try:
         return _validated(content)
     except _MisplacedError as error:
-        named = ".".join(map(str, error.place))
-        line = line_of(text, error.place)
-        where = [f"line {line}"] * (line > 0) + [named] * bool(named)
-        end = "" if str(error).endswith("?") else "."
-        raise HypError(f"{', '.join([str(path), *where])}: {error}{end}") from error
+        told = [_told(text, reason, place) for reason, place in error.problems]
+        if len(told) == 1:
+            placed = ", " if error.problems[0][1] else ": "
+            raise HypError(f"{path}{placed}{told[0]}") from error
+        raise HypError("\n  ".join([f"{path} has {len(told)} problems:", *told])) from error
 
 
-def form_of(content: Mapping[str, Any]) -> type[Hypothesis] | type[Study]:
-    """Return which form a declaration has: a study asks questions."""
-    return Study if "questions" in content else Hypothesis
+def _told(text: str, reason: str, place: Place) -> str:
+    """Say a problem with its line and place."""
+    line = line_of(text, place)
+    where = [f"line {line}"] * (line > 0) + [".".join(map(str, place))] * bool(place)
+    reason = reason.rstrip(".")
+    return f"{', '.join(where)}{': ' if where else ''}{reason}{'' if reason[-1:] == '?' else '.'}"
 
 
 def line_of(text: str, place: Sequence[int | str]) -> int:
@@ -143,69 +139,91 @@ def _known(content: Any, place: Sequence[int | str]) -> Place:
     return tuple(known)
 
 
-def _validated(content: dict[str, Any]) -> Hypothesis | Study:
-    form = form_of(content)
+def _validated(content: dict[str, Any]) -> Hypothesis:
+    """Return the hypothesis that a file's content declares.
+
+    Raises
+    ------
+    _MisplacedError
+        With all that is wrong, each with its place.
+    """
+    modern = modern_hypothesis(content)
     try:
-        hypothesis = form.model_validate(_spelt_out(content))
+        hypothesis = Hypothesis.model_validate(_spelt_out(modern))
     except ValidationError as error:
-        raise _explained(error, content) from error
-    except _MisplacedError:
-        raise
-    except HypError as error:
-        place = _culprit(form, content, str(error)) or _misfit(content)
-        raise _MisplacedError(str(error), place) from error
+        raise _MisplacedError(
+            [
+                (reason, original_place(place, content))
+                for reason, place in _problems(error, modern)
+            ]
+        ) from error
+    problems = []
     for name in hypothesis.profiles:
         try:
             hypothesis.profile(name)
         except HypError as error:
             entry = _quoted(content["profiles"][name], str(error))
-            raise _MisplacedError(str(error), ("profiles", name, *entry)) from error
+            problems.append((str(error), ("profiles", name, *entry)))
+    if problems:
+        raise _MisplacedError(problems)
     return hypothesis
 
 
-def _explained(error: ValidationError, content: dict[str, Any]) -> _MisplacedError:
-    """Return the first problem with its place; a misspelt key before what it leaves missing."""
-    problems = error.errors()
-    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    place = problem["loc"] or _misfit(content)
-    reason = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        known = _keys_at(form_of(content), place[:-1])
-        reason = "unknown key" + (did_you_mean(str(place[-1]), known) if known else "")
-    return _MisplacedError(reason, place)
+def _problems(error: ValidationError, content: dict[str, Any]) -> Iterator[tuple[str, Place]]:
+    """Yield what is wrong and where; of one table, a misspelt key hides what it leaves missing."""
+    found = error.errors()
+    misspelt = {problem["loc"][:-1] for problem in found if problem["type"] == "extra_forbidden"}
+    for problem in found:
+        place = _placed(content, problem["loc"])
+        if problem["type"] == "misfit":
+            yield from problem["ctx"]["problems"]
+        elif problem["type"] == "extra_forbidden":
+            known = _keys_at(problem["loc"][:-1])
+            told = did_you_mean(str(place[-1]), known) if known else ""
+            yield f"unknown key{told}", place
+        elif problem["loc"][:-1] not in misspelt or problem["type"] != "missing":
+            yield problem["msg"].removeprefix("Value error, "), place
 
 
-def _keys_at(annotation: Any, place: Place) -> list[str]:
-    """Return the keys that a table may have; none where its place allows several models."""
-    for part in place:
+def _placed(content: Any, loc: Place) -> Place:
+    """Drop from a place the names of kinds, which are no keys of the content."""
+    place: list[int | str] = []
+    for number, part in enumerate(loc):
+        try:
+            content = content[part]
+        except (KeyError, IndexError, TypeError):
+            if number < len(loc) - 1:
+                continue
+        place.append(part)
+    return tuple(place)
+
+
+def _keys_at(loc: Place) -> list[str]:
+    """Return the keys that the table at a place may have."""
+    annotation: Any = Hypothesis
+    for part in loc:
         annotation = _annotation(annotation, part)
     return list(annotation.model_fields) if _is_model(annotation) else []
 
 
 def _annotation(annotation: Any, part: int | str) -> Any:
-    """Return what an annotation says about one key or index; None where it says nothing."""
+    """Return what an annotation says about one key, index or kind; None where nothing."""
     if _is_model(annotation):
         field = annotation.model_fields.get(part)
         return field.annotation if field else None
     origin, kinds = get_origin(annotation), get_args(annotation)
     if origin is dict and isinstance(part, str):
         return kinds[1]
-    return kinds[0] if origin in (tuple, list) and isinstance(part, int) else None
+    if origin in (tuple, list) and isinstance(part, int):
+        return kinds[0]
+    if origin is Annotated:
+        return _annotation(kinds[0], part)
+    own = [one for one in kinds if _is_model(one) and "kind" in one.model_fields]
+    return next((one for one in own if one.model_fields["kind"].default == part), None)
 
 
 def _is_model(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
-
-
-def _culprit(annotation: Any, value: Any, reason: str) -> Place:
-    """Return the innermost place where validation alone raises a `HypError`, which has none."""
-    if not isinstance(value, dict | list):
-        return ()
-    for key, part in value.items() if isinstance(value, dict) else enumerate(value):
-        declared = _annotation(annotation, key)
-        if declared is not None and _fails(TypeAdapter(declared).validate_python, part):
-            return (key, *(_culprit(declared, part, reason) or _quoted(part, reason)))
-    return ()
 
 
 def _quoted(table: Any, reason: str) -> Place:
@@ -216,39 +234,12 @@ def _quoted(table: Any, reason: str) -> Place:
     return ()
 
 
-def _misfit(content: dict[str, Any]) -> Place:
-    """Return what does not fit the rest, of a declaration that is well formed piece by piece."""
-    with suppress(KeyError, TypeError):
-        conditions = content["conditions"]
-        first = {"name": FULL_CONDITION, "design": FULL}
-        if not conditions or conditions[0] != conditions[0] | first:
-            return ("conditions", 0)
-        for number, condition in enumerate(conditions):
-            if _fails(Design.parse, condition["design"]):
-                return ("conditions", number, "design")
-        names = [condition["name"] for condition in conditions[1:]]
-        for number, part in enumerate(content["parts"]):
-            if part["condition"] not in names:
-                return ("parts", number, "condition")
-    return ()
-
-
-def _fails(read: Callable[[Any], object], value: Any) -> bool:
-    try:
-        read(value)
-    except ValidationError:
-        return False
-    except HypError:
-        return True
-    return False
-
-
 def _spelt_out(content: dict[str, Any]) -> dict[str, Any]:
     """Return the content with all that may be left out or written in words as its fields."""
     rule = content.get("rule")
     if not isinstance(rule, dict):
         return content
-    spelt = {"keys": STUDY_KEYS if form_of(content) is Study else KEYS, **rule}
+    spelt = dict(rule)
     if "mixed" in rule:
         spelt["mixed"] = _predicates(rule["mixed"], ("rule", "mixed"))
     if isinstance(rule.get("predictions"), list):
@@ -280,12 +271,12 @@ def _predicates(needs: Any, place: Place) -> Any:
 def _predicate(text: str, place: Place) -> dict[str, Any]:
     read = _NEED.fullmatch(text)
     if read is None:
-        raise _MisplacedError(
+        reason = (
             f"cannot read the need {text!r}; write 'better somewhere', 'better nowhere', "
-            "'worse somewhere' or 'worse nowhere' (of a study 'higher', 'lower', 'not lower', and "
-            "'in QUESTION' after it)",
-            place,
+            "'worse somewhere', 'worse nowhere' (or 'higher' and 'lower'), or 'not lower', each "
+            "with 'in QUESTION' after it if it is about one question"
         )
+        raise _MisplacedError([(reason, place)])
     named = {"question": (read["question"],)} if read["question"] else {}
     if read["kind"] is None:
         return {"kind": "not lower", "where": named}

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hyp.clusters import local_client, remote_client, require_shared
 from hyp.errors import HypError
-from hyp.hypotheses.building import build, check_networks
+from hyp.hypotheses.builders import build, check_networks
 from hyp.store import Step, Store
 
 if TYPE_CHECKING:
-    from hyp.hypotheses.plans import AnyPlan
+    from hyp.hypotheses.plan import Plan
 
 TOPIC = "hyp-progress"
 
@@ -37,7 +37,7 @@ Listener = Callable[[StepEvent], None]
 
 
 def run_plan(
-    plan: AnyPlan,
+    plan: Plan,
     store: Store,
     *,
     workers: int = 0,
@@ -51,8 +51,8 @@ def run_plan(
 
     Parameters
     ----------
-    plan : Plan or StudyPlan
-        From `make_plan` or `plan_study`.
+    plan : Plan
+        From `make_plan`.
     store : Store
         Where artifacts are read and written.
     workers : int

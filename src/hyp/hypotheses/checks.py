@@ -1,0 +1,233 @@
+"""Manipulation checks, which follow from what compared cohorts differ in.
+
+Where the designs of their images differ, the latent must really be reduced in one and vary in
+the other. Where latents are decoded, they must be decodable above chance. Where networks are
+trained here, they must have learned, and compared ones alike. Where closeness is evidence, a
+positive control must come out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hyp.datasets.dataset import Dataset
+from hyp.datasets.designs import Design
+from hyp.datasets.latents import find_latent
+from hyp.hypotheses.declaration import SECONDARY, Asked, Cohort, Hypothesis
+from hyp.hypotheses.profile import Profile
+from hyp.hypotheses.questions import Question, Values
+from hyp.hypotheses.scores import Decoding
+from hyp.stats.checks import check_decodable, check_learned, check_reduction
+from hyp.stats.verdict import Check
+
+UNEQUAL_LEARNING = 0.1
+"""Difference in held-out loss, as a share of the constant predictor's, worth a warning."""
+
+
+@dataclass(frozen=True)
+class Manipulation:
+    """What the networks of a run were trained on, and how far they learned.
+
+    Attributes
+    ----------
+    asked : Asked
+    datasets : dict of str to Dataset
+        Training images by cohort.
+    stimuli : Dataset
+    histories : dict of (str, int) to dict
+        What each network wrote down while it was trained, by cohort and seed.
+    parts : frozenset of str
+        Labels of the questions that get a verdict of their own.
+    """
+
+    asked: Asked
+    datasets: Mapping[str, Dataset]
+    stimuli: Dataset
+    histories: Mapping[tuple[str, int], Mapping[str, Any]]
+    parts: frozenset[str]
+
+    def part(self, question: Question) -> str:
+        """Return the part of the verdict that a check of a question concerns."""
+        if not self.parts:
+            return ""
+        return question.label if question.label in self.parts else SECONDARY
+
+
+def reduction_checks(run: Manipulation) -> Iterator[Check]:
+    """Check, where compared cohorts differ in their design, that one really is reduced."""
+    seen = set()
+    for question, full, reduced in _compared(run.asked):
+        part = run.part(question)
+        if full.name not in run.datasets or reduced.name not in run.datasets:
+            continue
+        for name in _reduced_only_in(reduced, full):
+            if (full.name, reduced.name, name, part) in seen:
+                continue
+            seen.add((full.name, reduced.name, name, part))
+            latent = find_latent(run.stimuli.latents, name)
+            yield from check_reduction(
+                name,
+                "categorical" if latent.kind == "categorical" else "continuous",
+                full=run.datasets[full.name].table[name],
+                reduced=run.datasets[reduced.name].table[name],
+                stimuli=run.stimuli.table[name],
+                part=part,
+            )
+
+
+def learning_checks(run: Manipulation) -> Iterator[Check]:
+    """Check that every network that was trained here learned what it was trained for.
+
+    Those that were given fewer images on purpose need not.
+    """
+    cohorts: dict[str, set[str]] = {}
+    for question in run.asked.questions:
+        cohorts.setdefault(run.part(question), set()).update(
+            name
+            for name in question.about
+            if run.asked.cohort(name).learns and run.asked.cohort(name).share == 1
+        )
+    for part, names in cohorts.items():
+        errors = {
+            f"{task} ({name}, seed {seed})": (error, baseline)
+            for (name, seed), history in run.histories.items()
+            if name in names
+            for task, error, baseline in final_errors(history)
+        }
+        if errors:
+            yield check_learned(errors, part=part)
+
+
+def decodable_checks(asked: Asked, profile: Profile, scores: pd.DataFrame) -> Iterator[Check]:
+    """Check that what contrasts decode can be decoded above chance somewhere."""
+    recommended = scores[(scores["kind"] == "decoding") & (scores["protocol"] == "recommended")]
+    for question in asked.questions:
+        if not isinstance(question.scored, Decoding) or not question.compared:
+            continue
+        one, other = question.compared[0]
+        cohorts = {one: "full", other: "reduced"}
+        table = recommended[recommended["cohort"].isin(cohorts)]
+        table = table.assign(group=table["cohort"].map(cohorts))
+        for latent in question.measured or question.scored.latents:
+            chosen = table[table["measured"] == latent]
+            if question.layers:
+                chosen = chosen[chosen["layer"].isin(question.layers)]
+            if chosen["chance"].isna().any():
+                continue
+            chosen = chosen.assign(layer=chosen["layer"].astype(str))
+            check, _ = check_decodable(chosen, alpha=profile.alpha, part=question.label)
+            yield check.model_copy(update={"name": f"{latent} decodable"})
+
+
+def control_checks(
+    hypothesis: Hypothesis, profile: Profile, rows: Sequence[Values]
+) -> Iterator[Check]:
+    """Check that the declared positive control came out, if the profile asks for it."""
+    own = [row for row in rows if row["question"] == hypothesis.control]
+    if not own:
+        return
+    higher = [row for row in own if row["direction"] > 0]
+    found = [str(row["measured"]) for row in higher if row["significant"]]
+    if found:
+        sentence = f"The control “{hypothesis.control}” comes out higher in {', '.join(found)}."
+    else:
+        sentence = (
+            f"The control “{hypothesis.control}” comes out higher nowhere, so the measure need "
+            "not tell cohorts apart, and closeness is no evidence of equivalence."
+        )
+    yield Check(
+        name="positive control",
+        passed=bool(found),
+        value=min((float(row["p_holm"]) for row in higher), default=1.0),
+        threshold=profile.alpha,
+        sentence=sentence,
+    )
+
+
+def unequal_learning(run: Manipulation) -> Iterator[str]:
+    """Say where one cohort's networks have come further in learning what both learn.
+
+    Equal numbers of batches are not equal learning: reduced variability can make the
+    target easier, and a further-trained network may decode better for that alone.
+    """
+    said = set()
+    for question, one, other in _compared(run.asked):
+        pair = frozenset((one.name, other.name))
+        if one.objective != other.objective or one.share != other.share or pair in said:
+            continue
+        left = [_loss_share(run, cohort.name) for cohort in (one, other)]
+        if None in left:
+            continue
+        a, b = (float(share or 0.0) for share in left)
+        if abs(a - b) > UNEQUAL_LEARNING:
+            said.add(pair)
+            yield (
+                f"{question.label.capitalize()}: after the same number of batches the networks' "
+                f"held-out loss is {a:.0%} of the constant predictor's in {one.title} and "
+                f"{b:.0%} in {other.title}. A difference may come from how far the target was "
+                "learned."
+            )
+
+
+def final_errors(history: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+    """Return (task, held-out error, constant predictor's error) at the end of training.
+
+    The error is the share of wrong answers where there are classes, the loss elsewhere. A
+    network that tells classes apart but is too sure of itself can have a larger cross-entropy
+    than a constant: that is calibration, and not whether it learned.
+    """
+    evaluation = history["evaluation"]
+    last = max(row["batch"] for row in evaluation)
+    wrong = {
+        row["task"]: (1 - row["value"], 1 - row["baseline"])
+        for row in evaluation
+        if row["metric"] == "accuracy" and row["batch"] == last and row["baseline"] < 1
+    }
+    return [
+        (task, *(wrong.get(task, (loss, baseline)) if math.isfinite(loss) else (loss, baseline)))
+        for task, loss, baseline in _final_losses(history)
+    ]
+
+
+def _final_losses(history: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+    """(task, held-out loss, constant predictor's loss) at the end of training."""
+    losses = [row for row in history["evaluation"] if row["metric"] == "loss"]
+    last = max(row["batch"] for row in losses)
+    return [(r["task"], r["value"], r["baseline"]) for r in losses if r["batch"] == last]
+
+
+def _loss_share(run: Manipulation, cohort: str) -> float | None:
+    """Mean held-out loss of a cohort's networks, as a share of the constant predictor's."""
+    if not run.asked.cohort(cohort).learns:
+        return None
+    shares = [
+        loss / baseline
+        for (name, _), history in run.histories.items()
+        if name == cohort
+        for _, loss, baseline in _final_losses(history)
+    ]
+    return float(np.mean(shares)) if shares else None
+
+
+def _compared(asked: Asked) -> Iterator[tuple[Question, Cohort, Cohort]]:
+    """Yield the cohorts that questions hold against each other, the fuller design first."""
+    for question in asked.questions:
+        for names in question.compared:
+            one, other = (asked.cohort(name) for name in names)
+            if _reduced_only_in(one, other) and not _reduced_only_in(other, one):
+                one, other = other, one
+            yield question, one, other
+
+
+def _reduced_only_in(cohort: Cohort, other: Cohort) -> list[str]:
+    """Return the latents that the images of one cohort hold still and those of another do not."""
+    if cohort.natural or other.natural or cohort.weights or other.weights:
+        return []
+    mine, others = (set(Design.parse(one.design).reduced) for one in (cohort, other))
+    return sorted(mine - others)

@@ -1,0 +1,475 @@
+"""From the artifacts of a run's networks to scores, rows, checks and the verdict."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hyp.datasets.dataset import Dataset
+from hyp.hypotheses.aligning import SCORES, SIMULATED
+from hyp.hypotheses.checks import (
+    Manipulation,
+    control_checks,
+    decodable_checks,
+    learning_checks,
+    reduction_checks,
+    unequal_learning,
+)
+from hyp.hypotheses.declaration import EQUIVALENT, Asked, Hypothesis
+from hyp.hypotheses.profile import PIXELS, UNTRAINED, Profile
+from hyp.hypotheses.questions import Evidence, PairQuestion, Similarities, Values
+from hyp.hypotheses.result_files import (
+    SIMILARITY_FILE,
+    CohortSummary,
+    LearningCurve,
+    Result,
+    Row,
+    order_layers,
+    write_result,
+)
+from hyp.hypotheses.scores import ALIGNED
+from hyp.hypotheses.steps import END
+from hyp.stats.comparisons import holm
+from hyp.stats.rules import describe, judge
+from hyp.stats.verdict import Check, Verdict
+from hyp.store.artifacts import read_record
+
+PAPER_IMAGES = 500_000 * 64
+N_SAMPLES = 24
+
+
+def judge_run(spec: Mapping[str, Any], inputs: Mapping[str, Path], folder: Path) -> None:
+    """Write the result of a run, see `hyp.hypotheses.result_files.write_result`.
+
+    Parameters
+    ----------
+    spec : mapping
+        Of a ``results`` step: the hypothesis and the profile.
+    inputs : mapping of str to Path
+        Folders by role: ``stimuli``, ``dataset:COHORT``, ``model:COHORT:SEED``,
+        ``decoding:COHORT:SEED``, ``alignment:COHORT:SEED:BATCHES``, ``similarity:MEASURE``.
+    folder : Path
+        Where to write.
+    """
+    hypothesis = Hypothesis.model_validate({**spec["hypothesis"], "profiles": {}})
+    settings = dict(spec["profile"])
+    profile_name = settings.pop("name")
+    profile = Profile.model_validate(settings)
+    if spec["untestable"]:
+        result = _untestable(hypothesis, profile, profile_name, spec["untestable"])
+        write_result(folder, result, order_layers(pd.DataFrame({"layer": []}), ()), Similarities())
+        return
+    asked = hypothesis.asked(profile)
+    datasets = {
+        role.removeprefix("dataset:"): Dataset.open(path)
+        for role, path in inputs.items()
+        if role.startswith("dataset:")
+    }
+    histories = read_histories(inputs)
+    scores = gather_scores(inputs, profile)
+    similarities = gather_similarities(inputs)
+    manipulation = Manipulation(
+        asked,
+        datasets,
+        Dataset.open(inputs["stimuli"]),
+        histories,
+        frozenset(part.name for part in hypothesis.rule_for(profile).parts),
+    )
+    result = conclude(
+        hypothesis,
+        profile,
+        profile_name,
+        scores,
+        similarities,
+        checks=(*reduction_checks(manipulation), *learning_checks(manipulation)),
+        cohorts=tuple(_cohorts(asked, inputs)),
+        learning=tuple(_curves(histories)),
+        warnings=tuple(unequal_learning(manipulation)),
+    )
+    samples = {
+        name: data.images(np.arange(min(N_SAMPLES, data.n_images)))
+        for name, data in datasets.items()
+    }
+    write_result(folder, result, scores, similarities, samples)
+
+
+def conclude(
+    hypothesis: Hypothesis,
+    profile: Profile,
+    profile_name: str,
+    scores: pd.DataFrame,
+    similarities: Similarities,
+    *,
+    checks: tuple[Check, ...] = (),
+    cohorts: tuple[CohortSummary, ...] = (),
+    learning: tuple[LearningCurve, ...] = (),
+    warnings: tuple[str, ...] = (),
+) -> Result:
+    """Judge scores that are there, wherever they came from."""
+    rows = answer(hypothesis, profile, scores, similarities)
+    checks = (
+        *checks,
+        *decodable_checks(hypothesis.asked(profile), profile, scores),
+        *control_checks(hypothesis, profile, rows),
+    )
+    rule = hypothesis.rule_for(profile)
+    confirmatory = [row for row in rows if row["confirmatory"]]
+    return _result(
+        hypothesis,
+        profile,
+        profile_name,
+        judge(rule, confirmatory, checks),
+        published_verdict=_published(hypothesis, profile, confirmatory, checks),
+        rows=tuple(_row(row) for row in rows),
+        checks=checks,
+        cohorts=cohorts,
+        learning=learning,
+        warnings=(*warnings, *_warnings(hypothesis, profile)),
+    )
+
+
+def answer(
+    hypothesis: Hypothesis,
+    profile: Profile,
+    scores: pd.DataFrame,
+    similarities: Similarities,
+) -> list[Values]:
+    """Answer every question, corrected by Holm within its family: see `Hypothesis.family`.
+
+    Parameters
+    ----------
+    hypothesis, profile
+        What is asked.
+    scores : DataFrame
+        With the columns `hyp.hypotheses.questions.SCORE_COLUMNS`.
+    similarities : Similarities
+        Of the cohorts that questions about pairs of networks name.
+
+    Returns
+    -------
+    list of dict
+        The fields of `hyp.hypotheses.result_files.Row`.
+
+    Raises
+    ------
+    HypError
+        If scores that a question needs are missing.
+    """
+    asked, rule = hypothesis.asked(profile), hypothesis.rule
+    evidence = Evidence(
+        order_layers(scores, profile.layers),
+        similarities,
+        asked.titles,
+        rule.margin,
+        rule.alternative,
+    )
+    rows = [
+        {
+            "question": question.name,
+            "kind": question.kind,
+            "objective": question.objective,
+            "family": hypothesis.family(question, profile),
+            "confirmatory": hypothesis.confirmatory(question.name),
+            "alternative": hypothesis.direction(question),
+            **row,
+        }
+        for question in asked.questions
+        for row in question.rows(evidence)
+    ]
+    for family in dict.fromkeys(row["family"] for row in rows):
+        own = [row for row in rows if row["family"] == family]
+        for row, corrected in zip(own, holm([row["p"] for row in own]).tolist(), strict=True):
+            row["p_holm"] = corrected
+            row["significant"] = corrected <= profile.alpha
+            p_not_lower = row.get("p_not_lower")
+            row["not_lower"] = p_not_lower is not None and p_not_lower <= profile.alpha
+    return rows
+
+
+def _published(
+    hypothesis: Hypothesis,
+    profile: Profile,
+    confirmatory: Sequence[Values],
+    checks: Sequence[Check],
+) -> Verdict | None:
+    """Judge by the pooled tests of the published protocol, where every comparison has one."""
+    if any(row.get("p_pooled") is None or pd.isna(row["p_pooled"]) for row in confirmatory):
+        return None
+    pooled = [
+        {
+            **row,
+            "difference": row["effect_pooled"],
+            "ci_low": float("nan"),
+            "ci_high": float("nan"),
+            "p": row["p_pooled"],
+            "p_holm": row["p_pooled"],
+            "p_attainable": 0.0,
+            "family": str(number),
+            "direction": row["direction_pooled"],
+            "significant": row["p_pooled"] < profile.alpha,
+            "p_equivalence": 1.0,
+            "not_lower": False,
+        }
+        for number, row in enumerate(confirmatory)
+    ]
+    return judge(hypothesis.rule_for(profile), pooled, checks)
+
+
+def _untestable(
+    hypothesis: Hypothesis, profile: Profile, profile_name: str, reason: str
+) -> Result:
+    verdict = Verdict(
+        outcome="untestable",
+        sentence=f"The design cannot reach a verdict: {reason}",
+        reasons=(reason,),
+    )
+    return _result(
+        hypothesis,
+        profile,
+        profile_name,
+        verdict,
+        published_verdict=verdict,
+        warnings=("Nothing was computed: no data could have made this design speak.",),
+    )
+
+
+def _result(
+    hypothesis: Hypothesis,
+    profile: Profile,
+    profile_name: str,
+    verdict: Verdict,
+    *,
+    published_verdict: Verdict | None,
+    rows: tuple[Row, ...] = (),
+    checks: tuple[Check, ...] = (),
+    cohorts: tuple[CohortSummary, ...] = (),
+    learning: tuple[LearningCurve, ...] = (),
+    warnings: tuple[str, ...] = (),
+) -> Result:
+    asked = hypothesis.asked(profile)
+    agrees = None
+    if hypothesis.agrees and (verdict.prediction or verdict.outcome == EQUIVALENT):
+        agrees = hypothesis.agrees == (verdict.prediction or verdict.outcome)
+    return Result(
+        hypothesis=hypothesis.name,
+        profile=profile_name,
+        title=hypothesis.title,
+        question=hypothesis.question,
+        source=hypothesis.source,
+        predictions=hypothesis.predictions,
+        settings=profile.model_dump(mode="json"),
+        rule=describe(hypothesis.rule_for(profile)),
+        margin=hypothesis.rule.margin,
+        published=hypothesis.published,
+        agrees=agrees,
+        verdict=verdict,
+        published_verdict=published_verdict,
+        rows=rows,
+        cohorts=cohorts,
+        checks=checks,
+        learning=learning,
+        questions=tuple(one.model_dump(mode="json") for one in asked.questions),
+        left_out=dict(asked.left_out),
+        warnings=warnings,
+    )
+
+
+def gather_scores(inputs: Mapping[str, Path], profile: Profile) -> pd.DataFrame:
+    """Return the scores of all networks, one row per fold, with the columns `SCORE_COLUMNS`."""
+    parts: list[pd.DataFrame] = []
+    for role, path in inputs.items():
+        kind, _, place = role.partition(":")
+        if kind == "decoding":
+            table = pd.read_parquet(path / "scores.parquet").rename(columns={"latent": "measured"})
+            batches = 0 if place.startswith((f"{UNTRAINED}:", f"{PIXELS}:")) else profile.n_batches
+            parts.append(_labelled(table, kind, place, batches))
+        elif kind == "alignment":
+            table = pd.read_parquet(path / SCORES)
+            table = table.rename(columns={"region": "measured", "layer": "chosen"})
+            part = table[["measured", "score", "chosen"]].assign(layer="", fold=0)
+            batches_text = place.rpartition(":")[2]
+            batches = profile.n_batches if batches_text == END else int(batches_text)
+            depths = [profile.layers.index(layer) for layer in part["chosen"]]
+            deep = part.assign(score=np.array(depths) / max(1, len(profile.layers) - 1))
+            parts.append(_labelled(part, kind, place, batches))
+            parts.append(_labelled(deep, "depth", place, batches))
+        elif kind == "model":
+            parts += _performance(path, place)
+    if not parts:
+        return order_layers(pd.DataFrame({"layer": []}), profile.layers)
+    return order_layers(pd.concat(parts, ignore_index=True), profile.layers)
+
+
+def gather_similarities(inputs: Mapping[str, Path]) -> Similarities:
+    """Return the similarities of networks that a run's steps computed."""
+    networks: list[str] = []
+    matrices: dict[tuple[str, str], NDArray[np.float64]] = {}
+    for role, path in inputs.items():
+        kind, _, measure = role.partition(":")
+        if kind != "similarity":
+            continue
+        with np.load(path / SIMILARITY_FILE, allow_pickle=False) as archive:
+            names = [str(name).partition(":")[0] for name in archive["networks"]]
+            found = {name: archive[name] for name in archive.files if name != "networks"}
+        networks = networks or names
+        if names != networks:
+            raise ValueError("measures of one run must be of the same networks")
+        matrices |= {(measure, layer): matrix for layer, matrix in found.items()}
+    return Similarities(networks, matrices)
+
+
+def _labelled(part: pd.DataFrame, kind: str, place: str, batches: int) -> pd.DataFrame:
+    cohort, seed = place.split(":")[:2]
+    return part.assign(kind=kind, cohort=cohort, seed=int(seed or -1), batches=batches)
+
+
+def _performance(path: Path, place: str) -> Iterator[pd.DataFrame]:
+    history = json.loads((path / "history.json").read_text())
+    rows = [
+        {"measured": row["task"], "batches": row["batch"], "kind": kind, "score": score}
+        for row in history["evaluation"]
+        if row["metric"] == "loss"
+        for kind, score in (
+            ("performance", 1 - row["value"] / row["baseline"]),
+            ("loss", row["value"]),
+        )
+    ]
+    if rows:
+        table = pd.DataFrame(rows)
+        cohort, seed = place.split(":")
+        yield table.assign(cohort=cohort, seed=int(seed), layer="", fold=0)
+
+
+def read_histories(inputs: Mapping[str, Path]) -> dict[tuple[str, int], dict[str, Any]]:
+    """Return what each network wrote down while it was trained, by cohort and seed."""
+    found = {}
+    for role, path in inputs.items():
+        kind, _, place = role.partition(":")
+        if kind == "model":
+            cohort, seed = place.split(":")
+            found[cohort, int(seed)] = json.loads((path / "history.json").read_text())
+    return found
+
+
+def _curves(histories: Mapping[tuple[str, int], Mapping[str, Any]]) -> Iterator[LearningCurve]:
+    for (cohort, seed), history in histories.items():
+        losses = [row for row in history["evaluation"] if row["metric"] == "loss"]
+        training = history["training"]
+        if not training["batch"]:
+            continue
+        for task in dict.fromkeys(row["task"] for row in losses):
+            rows = [row for row in losses if row["task"] == task]
+            yield LearningCurve(
+                cohort=cohort,
+                seed=seed,
+                task=task,
+                metric="loss",
+                train=tuple(zip(training["batch"], training[task], strict=True)),
+                held_out=tuple((row["batch"], row["value"]) for row in rows),
+                baseline=rows[-1]["baseline"],
+            )
+
+
+def _cohorts(asked: Asked, inputs: Mapping[str, Path]) -> Iterator[CohortSummary]:
+    for cohort in asked.cohorts:
+        places = {
+            int(role.rpartition(":")[2]): path
+            for role, path in inputs.items()
+            if role.startswith(f"model:{cohort.name}:")
+        }
+        if not places:
+            continue
+        record = read_record(next(iter(places.values())))
+        root = next(iter(places.values())).parents[1]
+        images = record.inputs.get("dataset", "")
+        n_images = read_record(root / "datasets" / images).spec["n_images"] if images else 0
+        yield CohortSummary(
+            name=cohort.name,
+            title=cohort.title,
+            objective=cohort.objective,
+            design=cohort.design,
+            trained=cohort.trained,
+            natural=cohort.natural,
+            share=cohort.share,
+            n_images=int(n_images),
+            batches=int(record.spec["n_batches"]),
+            seeds=tuple(places),
+            keys=tuple(path.name for path in places.values()),
+            dataset=images,
+        )
+
+
+def _row(values: Values) -> Row:
+    values = {**values, "p_corrected": values["p_holm"]}
+    cleaned = {
+        name: None if _is_nan(values[name]) else _plain(values[name])
+        for name in Row.model_fields
+        if name in values
+    }
+    return Row(**cleaned)
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _warnings(hypothesis: Hypothesis, profile: Profile) -> Iterator[str]:
+    asked = hypothesis.asked(profile)
+    kinds = {question.scored.kind for question in asked.questions}
+    if kinds & set(ALIGNED) and profile.recording == SIMULATED:
+        yield (
+            "The responses are simulated: nobody recorded them, so alignment says nothing about "
+            "a brain."
+        )
+    images = profile.n_batches * profile.batch_size
+    if any(cohort.learns for cohort in asked.cohorts) and images < PAPER_IMAGES:
+        yield (
+            f"Each network saw {images:,} images; the paper's ResNet-18 saw {PAPER_IMAGES:,}. "
+            "What a short training shows need not hold for a long one."
+        )
+    if profile.world != "full":
+        yield (
+            f"All datasets, the stimuli included, stay within the world {profile.world!r}. "
+            "The verdict is about that world."
+        )
+    yield (
+        "All networks of a cohort saw one sample of images, so the verdict generalises over "
+        "seeds, not over samples of images or architectures."
+    )
+    if any(isinstance(question, PairQuestion) for question in asked.questions):
+        yield "Pairs of networks share networks; labels are permuted over networks, not pairs."
+    families = _confirmatory_families(hypothesis, profile, asked)
+    if len(families) > 1:
+        yield (
+            f"Comparisons are corrected within {len(families)} questions, each held at "
+            f"{profile.alpha:g}; the overall verdict is held only at their sum."
+        )
+    if "decoding" in kinds and profile.published_features == "exact":
+        yield (
+            "The published protocol decoded the exact features here; the paper's code first "
+            "projected layers of many units at random, which costs time and adds noise."
+        )
+    if hypothesis.rule.margin is not None and not hypothesis.control:
+        yield (
+            "The rule has a margin, but the hypothesis declares no positive control: that cohorts "
+            "are close is evidence only if the measure can tell cohorts apart."
+        )
+
+
+def _confirmatory_families(hypothesis: Hypothesis, profile: Profile, asked: Asked) -> Iterable[str]:
+    return {
+        hypothesis.family(question, profile)
+        for question in asked.questions
+        if hypothesis.confirmatory(question.name)
+    }

@@ -1,0 +1,354 @@
+"""From a hypothesis to the graph of steps that answers it; computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hyp.datasets.designs import Design
+from hyp.datasets.sources import open_source, part_of
+from hyp.datasets.specs import DatasetSpec
+from hyp.errors import HypError
+from hyp.hypotheses.aligning import (
+    SIMULATED,
+    AlignmentSpec,
+    RecordedFile,
+    RecordingSpec,
+    SimulatedStream,
+    alignment_step,
+    recording_step,
+)
+from hyp.hypotheses.declaration import Asked, Cohort, Hypothesis, LeftOut
+from hyp.hypotheses.profile import PIXELS, UNTRAINED, Profile, setting_words
+from hyp.hypotheses.questions import PairQuestion, Question
+from hyp.hypotheses.registry import find_hypothesis
+from hyp.hypotheses.scores import ALIGNED, Decoding
+from hyp.hypotheses.steps import END, VERSIONS, SharedSteps, dataset_step, step
+from hyp.hypotheses.testability import untestable
+from hyp.metrics.measures import added_measure
+from hyp.metrics.neural.simulation import VENTRAL_STREAM
+from hyp.metrics.neural.specs import neural_metric
+from hyp.models.pretrained import resolve_pretrained
+from hyp.store import Step, Store, in_order
+
+HIDDEN = "resnet18"
+LATENT_SHARES = {"V1": 0.0, "V2": 0.1, "V4": 0.3, "IT": 0.5}
+"""Of the variance of simulated neuroids, what they read from the latents themselves."""
+
+REGIONS = tuple(
+    region.model_copy(update={"latent_share": LATENT_SHARES[region.region]})
+    for region in VENTRAL_STREAM
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be computed for a hypothesis under a profile.
+
+    Attributes
+    ----------
+    hypothesis : Hypothesis
+    profile_name : str
+    profile : Profile
+        With `settings` applied.
+    goal : Step
+        The result; everything else is among its inputs, directly or not.
+    untestable : str
+        Why the design cannot reach alpha, and what would mend it; empty where it can.
+    settings : dict of str to str
+        What ``--set`` changed.
+    """
+
+    hypothesis: Hypothesis
+    profile_name: str
+    profile: Profile
+    goal: Step
+    untestable: str = ""
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What ``hyp run`` takes."""
+        return self.hypothesis.name
+
+    @cached_property
+    def asked(self) -> Asked:
+        """The cohorts and questions that the profile comes to."""
+        return self.hypothesis.asked(self.profile)
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Declared questions that the profile does not ask, and why."""
+        return self.asked.left_out
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """All steps, inputs before what needs them."""
+        return in_order([self.goal])
+
+    def pending(self, store: Store | None) -> list[Step]:
+        """Return those of `steps` that must run to reach the goal, given what is stored."""
+        if store is None:
+            return self.steps
+        needed = set(store.pending([self.goal]))
+        return [step for step in self.steps if step in needed]
+
+
+def make_plan(
+    hypothesis: Hypothesis, profile_name: str, settings: Mapping[str, Any] | None = None
+) -> Plan:
+    """Expand a hypothesis under a profile into its graph of steps.
+
+    A design that cannot reach alpha, whatever the data, needs no data: its plan is
+    the result step alone, which says so.
+
+    Parameters
+    ----------
+    hypothesis : Hypothesis
+    profile_name : str
+    settings : mapping
+        Fields of the profile that are changed: Python values, or their text as in ``--set``.
+
+    Raises
+    ------
+    HypError
+        For an unknown profile, field, cohort, latent or layer, too few networks for a
+        question, or an impossible design.
+    """
+    settings = settings or {}
+    profile = hypothesis.profile(profile_name, settings)
+    reason = untestable(hypothesis, profile)
+    inputs = {} if reason else _Graph(profile, hypothesis).result_inputs()
+    spec = {
+        "hypothesis": hypothesis.model_dump(mode="json", exclude={"profiles"}),
+        "profile": {"name": profile_name, **profile.model_dump(mode="json")},
+        "untestable": reason,
+    }
+    goal = step("results", spec, inputs, f"{hypothesis.name} ({profile_name})")
+    return Plan(hypothesis, profile_name, profile, goal, reason, setting_words(settings))
+
+
+def plan_named(name: str, profile_name: str, settings: Mapping[str, Any] | None = None) -> Plan:
+    """Return the plan of a hypothesis by name, or of the one that a TOML file declares."""
+    return make_plan(find_hypothesis(name), profile_name, settings)
+
+
+@dataclass
+class _Graph(SharedSteps):
+    hypothesis: Hypothesis
+
+    @cached_property
+    def asked(self) -> Asked:
+        return self.hypothesis.asked(self.profile)
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        return self.asked.questions
+
+    def result_inputs(self) -> dict[str, Step]:
+        self.refuse_too_few()
+        inputs: dict[str, Step] = {"stimuli": self.stimuli}
+        for cohort in self.asked.cohorts:
+            for seed in cohort.seeds(self.profile):
+                model = self.model(cohort, seed)
+                inputs[f"model:{cohort.name}:{seed}"] = model
+                if cohort.learns and "dataset" in model.inputs:
+                    inputs[f"dataset:{cohort.name}"] = model.inputs["dataset"]
+                inputs |= dict(self._scores(cohort, seed, model))
+        return inputs | dict(self._references()) | dict(self._similarities())
+
+    def refuse_too_few(self) -> None:
+        """Refuse questions that cannot be answered with so few networks, before any is trained.
+
+        Raises
+        ------
+        HypError
+            Naming the question.
+        """
+        sizes = self.asked.sizes(self.profile)
+        for question in self.questions:
+            needed = question.too_few(sizes)
+            if needed:
+                raise HypError(
+                    f"the question {question.name!r} needs {needed}; raise n_seeds or leave the "
+                    "question out."
+                )
+
+    def model(self, cohort: Cohort, seed: int) -> Step:
+        if cohort.weights:
+            return self._pretrained(cohort, seed)
+        label = f"{cohort.name}, seed {seed}"
+        if cohort.natural:
+            return self.network(cohort.objective, self.photographs, seed, label)
+        images = self.images(cohort.design, cohort.name, share=cohort.share)
+        if not cohort.trained:
+            return self.untrained(cohort.objective, images, seed)
+        return self.network(cohort.objective, images, seed, label)
+
+    def _pretrained(self, cohort: Cohort, seed: int) -> Step:
+        text = cohort.weights[seed - (cohort.first_seed or 0)]
+        spec, place = resolve_pretrained(text, objective=cohort.objective)
+        return Step(
+            "models",
+            spec.model_dump(mode="json"),
+            version=VERSIONS["models"],
+            label=f"{cohort.name}, {text}",
+            places={"path": str(place)} if place else {},
+        )
+
+    @cached_property
+    def photographs(self) -> Step:
+        """The natural images that cohorts are trained on."""
+        if not self.profile.natural:
+            raise HypError(
+                "this hypothesis trains networks on natural images; say where they are, for "
+                "instance --set natural=imagenet:/data/imagenet or natural=classes:/data/photos."
+            )
+        source = part_of(
+            open_source(self.profile.natural, image_size=self.profile.image_size), "train"
+        )
+        n_images = min(self.profile.n_images, source.capacity or self.profile.n_images)
+        spec = DatasetSpec(
+            source=source,
+            design=Design(),
+            seed=self.profile.data_seed,
+            n_images=n_images,
+            n_val=min(self.profile.n_val, n_images // 10),
+        )
+        return dataset_step(spec, "natural images")
+
+    def _scores(self, cohort: Cohort, seed: int, model: Step) -> Iterator[tuple[str, Step]]:
+        mine = [question for question in self.questions if cohort.name in question.about]
+        place = f"{cohort.name}:{seed}"
+        decoded = [question for question in mine if isinstance(question.scored, Decoding)]
+        if decoded:
+            pooled = cohort.trained and any(question.pools_folds for question in decoded)
+            yield f"decoding:{place}", self._decoding(model, published=pooled)
+        aligned = [question for question in mine if question.scored.kind in ALIGNED]
+        if aligned:
+            yield f"alignment:{place}:{END}", self._alignment(model, None)
+        if any(question.all_checkpoints for question in aligned):
+            for batches in self.profile.kept_snapshots:
+                yield f"alignment:{place}:{batches}", self._alignment(model, batches)
+
+    @cached_property
+    def _decoded(self) -> list[str]:
+        """The latents that are decoded from every network of which any is."""
+        scored = [question.scored for question in self.questions]
+        found = {latent for one in scored if isinstance(one, Decoding) for latent in one.latents}
+        return sorted(found)
+
+    def _decoding(self, model: Step | None, *, published: bool = False) -> Step:
+        activations = self.activations(model)
+        spec: dict[str, Any] = {
+            "latents": self._decoded,
+            "n_folds": self.profile.n_folds,
+            "svm_c": self.profile.svm_c,
+            "protocols": ["recommended", "published"] if published else ["recommended"],
+            "published_features": self.profile.published_features,
+            "threads": self.profile.threads,
+        }
+        inputs = {"grams": self.grams(activations), "stimuli": self.stimuli}
+        if self.profile.published_features == "projected" and published and model is not None:
+            inputs |= {"activations": activations, "model": model}
+        return step("scores", spec, inputs, activations.label)
+
+    def _references(self) -> Iterator[tuple[str, Step]]:
+        """Yield what is shown beside decoding: the pixels, and untrained networks.
+
+        The untrained ones have the seeds, images and first objective of the cohort that the
+        first question about decoding names first.
+        """
+        decoded = [
+            one
+            for one in self.questions
+            if isinstance(one.scored, Decoding) and one.pools_folds
+        ]
+        if not decoded:
+            return
+        cohort = self.asked.cohort(decoded[0].about[0])
+        declared = any(not one.trained for one in self.asked.cohorts)
+        plain = not cohort.weights and not cohort.natural
+        if UNTRAINED in self.profile.references and plain and not declared:
+            images = self.images(cohort.design, cohort.name, share=cohort.share)
+            for seed in cohort.seeds(self.profile):
+                initial = self.untrained(cohort.objective, images, seed)
+                yield f"decoding:{UNTRAINED}:{seed}", self._decoding(initial)
+        if PIXELS in self.profile.references:
+            yield f"decoding:{PIXELS}:", self._decoding(None)
+
+    @cached_property
+    def recording(self) -> Step:
+        if self.profile.recording != SIMULATED:
+            return self._recorded(Path(self.profile.recording).expanduser().absolute())
+        spec = RecordingSpec(
+            name=SIMULATED,
+            origin=SimulatedStream(regions=REGIONS, hidden=HIDDEN, seed=0),
+            stratify="category",
+        )
+        images = DatasetSpec.model_validate(self.stimuli.spec)
+        shown = images.model_copy(update={"n_images": self.profile.n_recorded})
+        return recording_step(spec, shown)
+
+    def _recorded(self, folder: Path) -> Step:
+        from hyp.hypotheses.recordings import digest_of
+        from hyp.metrics.brainscore.exporting import IMAGES, RESPONSES
+        from hyp.metrics.neural.benchmark import PUBLIC_BENCHMARKS
+
+        known = PUBLIC_BENCHMARKS.get(folder.name)
+        spec = RecordingSpec(
+            name=folder.name,
+            origin=RecordedFile(digest=digest_of(folder / RESPONSES)),
+            stratify=known.stratify if known else None,
+            window=known.window if known else None,
+        )
+        size = self.profile.input_size or self.profile.image_size
+        shown = open_source(f"folder:{folder / IMAGES}", image_size=size)
+        images = DatasetSpec(
+            source=shown, design=Design(), seed=0, n_images=shown.capacity or 0, n_val=0
+        )
+        return recording_step(spec, images, folder / RESPONSES)
+
+    def _alignment(self, model: Step, snapshot: int | None) -> Step:
+        spec = AlignmentSpec(
+            metric=neural_metric(self.profile.neural_metric),
+            protocol=self.profile.neural_protocol,
+            threads=self.profile.threads,
+        )
+        return alignment_step(
+            self.recording,
+            model,
+            spec,
+            layers=self.profile.layers,
+            snapshot=snapshot,
+            numerics=self.numerics,
+        )
+
+    def _similarities(self) -> Iterator[tuple[str, Step]]:
+        """Yield one step per measure, all of the same networks and the raw pixels."""
+        asked = [one for one in self.questions if isinstance(one, PairQuestion)]
+        named = {name for question in asked for name in question.about}
+        inputs = {
+            f"{cohort.name}:{seed}": self.grams(
+                self.activations(self.model(cohort, seed)), whole=True
+            )
+            for cohort in self.asked.cohorts
+            if cohort.name in named
+            for seed in cohort.seeds(self.profile)
+        }
+        if inputs:
+            inputs[f"{PIXELS}:"] = self.grams(self.activations(None))
+        layers: dict[str, set[str]] = {}
+        for question in asked:
+            wanted = question.layers or self.profile.layers
+            layers.setdefault(question.similarity.measure, set()).update(wanted)
+        for measure, found in layers.items():
+            ordered = [layer for layer in self.profile.layers if layer in found]
+            spec = {"measure": measure, "layers": ordered, "threads": self.profile.threads}
+            plugin = added_measure(measure)
+            if plugin is not None:
+                spec["package"] = plugin.package
+            yield f"similarity:{measure}", step("similarities", spec, inputs, measure)

@@ -1,0 +1,209 @@
+"""How large a run of a hypothesis is: images, networks, layers, seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from hyp.errors import HypError, did_you_mean
+from hyp.metrics.neural.specs import neural_metric
+from hyp.models.specs import objective_tasks
+
+PIXELS, UNTRAINED = "pixels", "untrained"
+"""The references: the stimuli's raw pixels, and networks with their initial weights."""
+
+RESNET_LAYERS = (
+    "layer1.0.relu",
+    "layer2.0.relu",
+    "layer3.0.relu",
+    "layer4.0.relu",
+    "avgpool",
+    "fc",
+)
+"""The layers that the paper decodes (its Table B.1)."""
+
+
+class Declared(BaseModel):
+    """Base of all that is declared: immutable; unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Profile(Declared):
+    """The size of a run. Every field can be changed with ``--set field=value``.
+
+    Attributes
+    ----------
+    summary : str
+        One line for ``hyp show``.
+    source : str
+        Where the images come from: ``engine``, or a line such as
+        ``dsprites:/data/dsprites.npz``, see `hyp.datasets.sources.open_source`.
+    image_size, supersample : int
+        Pixels per side, and samples per pixel side of the embedded engine.
+    n_images, n_val, n_stimuli : int
+        Images of each training dataset, how many of them are held out, and the
+        number of test stimuli that every network sees.
+    online : bool
+        Training images are rendered while networks train and never stored.
+    world : str
+        A design that every dataset of this size stays within, stimuli included, such as
+        ``identities=1``; ``full`` for all that the source has.
+    data_seed : int
+        Seed of the training datasets; the stimuli take the next one.
+    n_seeds : int
+        Networks per cohort.
+    backbone, n_batches, batch_size, learning_rate, input_size, evaluate_every
+        Training, as in `hyp.models.TrainSpec`.
+    snapshots : tuple of int
+        Batch counts at which weights are kept besides the end; later ones are left out.
+    precision, device : str
+        ``auto`` asks the hardware of this machine.
+    threads : int
+        CPU threads of one step. Results depend on it in the last bits, so it is
+        part of the declaration and not of the command line.
+    layers : tuple of str
+        Layers that are looked at.
+    n_folds, svm_c, alpha
+        Folds of the decoding, C of the linear SVM, level of the tests.
+    objectives, questions, cohorts : tuple of str
+        Only these: objectives of cohorts that name several, questions, cohorts. Empty for all.
+        A question that is left out is named by the plan.
+    references : tuple of {"untrained", "pixels"}
+        Curves that are shown beside decoding: networks with their initial weights, and the
+        stimuli's pixels. Cohorts that are declared untrained take the place of the former.
+    family : {"all", "question"}
+        Which confirmatory comparisons are corrected together: all, so that the overall verdict
+        holds alpha; or those of one question, so that each question holds alpha and the overall
+        verdict does not.
+    published_features : {"exact", "projected"}
+        Whether the published protocol of decoding projects layers beyond the
+        Johnson-Lindenstrauss dimension at random, as the paper's code did, or
+        uses the exact features, which is far faster.
+    recording : str
+        What networks are aligned with: ``simulated``, or a recording of the store by name.
+    n_recorded : int
+        Stimuli that were shown in a simulated recording: as many of a sample like the stimuli.
+    neural_metric : str
+        ``pls``, ``ridge``, ``rsa`` or ``cka``, see `hyp.metrics.neural`.
+    neural_protocol : {"recommended", "published"}
+        How a layer is chosen for a region.
+    natural : str
+        Where natural images come from, such as ``imagenet:/data/imagenet`` or
+        ``classes:/data/photographs``, for cohorts that are trained on them.
+    """
+
+    summary: str
+    source: str = Field("engine", exclude_if=lambda source: source == "engine")
+    image_size: int = Field(64, ge=16, le=1024)
+    supersample: int = Field(2, ge=1, le=4)
+    n_images: int = Field(ge=2)
+    n_val: int = Field(ge=1)
+    n_stimuli: int = Field(ge=20)
+    online: bool = Field(False, exclude_if=lambda online: not online)
+    world: str = "full"
+    data_seed: int = Field(0, ge=0)
+    n_seeds: int = Field(ge=1, le=1000)
+    backbone: str = "resnet18"
+    n_batches: int = Field(ge=1)
+    batch_size: int = Field(64, ge=2)
+    learning_rate: float = Field(1e-3, gt=0)
+    input_size: int | None = Field(None, ge=16)
+    evaluate_every: int | None = Field(None, ge=1)
+    snapshots: tuple[int, ...] = Field((), exclude_if=lambda snapshots: not snapshots)
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int = Field(1, ge=1)
+    layers: tuple[str, ...] = Field(RESNET_LAYERS, min_length=1)
+    n_folds: int = Field(5, ge=2)
+    svm_c: float = Field(5e-3, gt=0)
+    alpha: float = Field(0.05, gt=0, lt=1)
+    objectives: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    cohorts: tuple[str, ...] = ()
+    references: tuple[Literal["untrained", "pixels"], ...] = (UNTRAINED, PIXELS)
+    family: Literal["all", "question"] = "all"
+    published_features: Literal["exact", "projected"] = "exact"
+    recording: str = "simulated"
+    n_recorded: int = Field(240, ge=60)
+    neural_metric: str = "pls"
+    neural_protocol: Literal["recommended", "published"] = "recommended"
+    natural: str = ""
+
+    @field_validator("objectives")
+    @classmethod
+    def _canonical(cls, objectives: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple("+".join(objective_tasks(objective)) for objective in objectives)
+
+    @field_validator("neural_metric")
+    @classmethod
+    def _known_metric(cls, name: str) -> str:
+        neural_metric(name)
+        return name
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.n_val >= self.n_images:
+            raise ValueError(f"n_val={self.n_val} leaves nothing of n_images={self.n_images}")
+        if self.n_images - self.n_val < self.batch_size:
+            raise ValueError(
+                f"{self.n_images - self.n_val} training images do not fill one batch "
+                f"of {self.batch_size}"
+            )
+        for name in type(self).model_fields:
+            values = getattr(self, name)
+            if isinstance(values, tuple) and len(set(values)) < len(values):
+                raise ValueError(f"{name} names something twice")
+        return self
+
+    @property
+    def kept_snapshots(self) -> tuple[int, ...]:
+        """The snapshots that lie before the end of training."""
+        return tuple(batches for batches in self.snapshots if batches < self.n_batches)
+
+    def with_settings(self, settings: Mapping[str, Any]) -> Self:
+        """Return a copy with changed fields: Python values, or their text as in ``--set``.
+
+        Raises
+        ------
+        HypError
+            For an unknown field or a value that does not fit it.
+        """
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        for key, value in settings.items():
+            if key not in values or key == "summary":
+                raise HypError(
+                    f"unknown key {key!r} in --set"
+                    + did_you_mean(key, [name for name in values if name != "summary"])
+                )
+            values[key] = _read(value, several=isinstance(values[key], tuple))
+        try:
+            return type(self).model_validate(values)
+        except ValidationError as error:
+            raise HypError(f"--set {_first_problem(error)}.") from error
+
+
+def _read(value: Any, *, several: bool) -> Any:
+    """Return the value that a text stands for; other values stay as they are."""
+    if not isinstance(value, str):
+        return value
+    if several:
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return None if value.lower() == "none" else value
+
+
+def setting_words(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return settings as ``--set`` would have them: ``{"layers": "fc,avgpool"}``."""
+    return {
+        key: ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        for key, value in settings.items()
+    }
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"][:1])
+    reason = problem["msg"].removeprefix("Value error, ").rstrip(".")
+    return f"{where}={problem['input']}: {reason}" if where else reason

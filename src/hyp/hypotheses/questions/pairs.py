@@ -1,0 +1,282 @@
+"""How alike pairs of networks are: closer, alike within cohorts, tighter."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from math import factorial, prod
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from hyp.errors import HypError
+from hyp.hypotheses.questions.base import Alternative, Evidence, Question, Values, joined
+from hyp.hypotheses.scores import AnyScore, Similarity
+from hyp.stats.attainable import attainable_p
+from hyp.stats.pairs import (
+    Closeness,
+    PairContrast,
+    PublishedPairs,
+    Tightness,
+    closeness,
+    closeness_published,
+    tightness,
+    tightness_published,
+    within_between,
+    within_between_published,
+)
+
+_RANDOM_LABELS_P = 1 / 20_000
+"""Smallest one-sided p of `hyp.stats.within_between` where labels are permuted at random."""
+_MORE = {"two-sided": "more (or less)", "greater": "more", "less": "less"}
+
+Matrix = NDArray[np.float64]
+
+
+class PairQuestion(Question):
+    """A question about pairs of networks."""
+
+    similarity: Similarity = Similarity()
+
+    @property
+    def scored(self) -> AnyScore:
+        """What it measures."""
+        return self.similarity
+
+    def rows(self, evidence: Evidence) -> Iterator[Values]:
+        """Answer it: one row per layer."""
+        networks = evidence.similarities.networks
+        alternative = self.direction(evidence.alternative)
+        for layer, matrix in self._matrices(evidence):
+            yield {
+                "measured": self.similarity.measure,
+                "layer": layer,
+                "effect": "difference",
+                **self._row(matrix, networks, evidence.titles, alternative),
+            }
+
+    def _row(
+        self,
+        matrix: Matrix,
+        networks: Sequence[str],
+        titles: Mapping[str, str],
+        alternative: Alternative,
+    ) -> Values:
+        raise NotImplementedError
+
+    def _matrices(self, evidence: Evidence) -> Iterator[tuple[str, Matrix]]:
+        found = False
+        for (measure, layer), matrix in evidence.similarities.matrices.items():
+            if measure == self.similarity.measure and layer in (self.layers or (layer,)):
+                found = True
+                yield layer, matrix
+        if not found:
+            raise HypError(
+                f"the question {self.name!r} finds no similarities by "
+                f"{self.similarity.measure}; check its 'layers'."
+            )
+
+
+class Closer(PairQuestion):
+    """Whether the networks of `anchor` are more alike those of `b` than those of `c`.
+
+    See `hyp.stats.closeness`: the models of b and c are permuted.
+    """
+
+    cohort_fields: ClassVar = ("anchor", "b", "c")
+
+    kind: Literal["closer"] = "closer"
+    anchor: str
+    b: str
+    c: str
+
+    @property
+    def compared(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of cohorts that are held against each other."""
+        return ((self.b, self.c),)
+
+    def describe(self) -> str:
+        """Say what is held against what, by the cohorts' names."""
+        return f"similarity of {self.anchor} to {self.b} against that to {self.c}"
+
+    def ask(self, titles: Mapping[str, str], measured: str, alternative: Alternative) -> str:
+        """Put the question into words."""
+        return (
+            f"Are networks of “{titles[self.anchor]}” {_MORE[alternative]} alike those of "
+            f"“{titles[self.b]}” than those of “{titles[self.c]}” ({measured})?"
+        )
+
+    def counted(self, sizes: Mapping[str, int]) -> list[int]:
+        """Return the number of networks of each cohort that is compared."""
+        return [sizes[self.b], sizes[self.c]]
+
+    def networks(self, sizes: Mapping[str, int]) -> str:
+        """Say how many networks are compared, such as ``6 v 6``."""
+        return " v ".join(map(str, self.counted(sizes)))
+
+    def smallest_p(self, sizes: Mapping[str, int], *, two_sided: bool) -> float:
+        """Return the smallest p that one of its comparisons can give."""
+        return attainable_p(*self.counted(sizes), two_sided=two_sided)
+
+    def too_few(self, sizes: Mapping[str, int]) -> str:
+        """Say how many networks it needs, where there are fewer."""
+        return _needs(2, min(self.counted(sizes)))
+
+    def _row(
+        self,
+        matrix: Matrix,
+        networks: Sequence[str],
+        titles: Mapping[str, str],
+        alternative: Alternative,
+    ) -> Values:
+        named = (self.anchor, self.b, self.c)
+        found = closeness(matrix, networks, *named, alternative=alternative)
+        anchor, b, c = (titles[name] for name in named)
+        return {
+            **{"a": f"{anchor} ~ {b}", "b": f"{anchor} ~ {c}"},
+            **{"n_a": found.n_b, "n_b": found.n_c},
+            **{"mean_a": found.to_b, "mean_b": found.to_c},
+            **_tested(found, closeness_published(matrix, networks, *named)),
+        }
+
+
+class Alike(PairQuestion):
+    """Whether networks are more alike within cohorts than between them.
+
+    See `hyp.stats.within_between`: the models' labels are permuted.
+    """
+
+    cohort_fields: ClassVar = ("cohorts",)
+
+    kind: Literal["alike"] = "alike"
+    cohorts: tuple[str, ...] = Field(min_length=2)
+
+    @property
+    def compared(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of cohorts that are held against each other."""
+        return tuple(combinations(self.cohorts, 2))
+
+    def describe(self) -> str:
+        """Say what is held against what, by the cohorts' names."""
+        return f"similarity within against between {', '.join(self.cohorts)}"
+
+    def ask(self, titles: Mapping[str, str], measured: str, alternative: Alternative) -> str:
+        """Put the question into words."""
+        cohorts = joined([titles[name] for name in self.cohorts], "and")
+        return (
+            f"Are networks of one cohort {_MORE[alternative]} alike than networks of two "
+            f"({measured})? Cohorts: {cohorts}."
+        )
+
+    def networks(self, sizes: Mapping[str, int]) -> str:
+        """Say how many networks are compared, such as ``6 v 6``."""
+        counted = self.counted(sizes)
+        if len(set(counted)) == 1 and len(counted) > 3:
+            return f"{len(counted)} x {counted[0]}"
+        return " v ".join(map(str, counted))
+
+    def smallest_p(self, sizes: Mapping[str, int], *, two_sided: bool) -> float:
+        """Return the smallest p that one of its comparisons can give."""
+        counted = self.counted(sizes)
+        same = prod(map(factorial, Counter(counted).values()))
+        arrangements = factorial(sum(counted)) / prod(map(factorial, counted))
+        sides = 2 if two_sided else 1
+        return min(1.0, sides * max(same / arrangements, _RANDOM_LABELS_P))
+
+    def too_few(self, sizes: Mapping[str, int]) -> str:
+        """Say how many networks it needs, where there are fewer."""
+        return _needs(2, max(self.counted(sizes)))
+
+    def _row(
+        self,
+        matrix: Matrix,
+        networks: Sequence[str],
+        titles: Mapping[str, str],
+        alternative: Alternative,
+    ) -> Values:
+        chosen = [k for k, name in enumerate(networks) if name in self.cohorts]
+        own, labels = matrix[np.ix_(chosen, chosen)], [networks[k] for k in chosen]
+        found = within_between(own, labels, alternative=alternative)[0]
+        return {
+            **{"a": "within cohorts", "b": "between cohorts"},
+            **{"n_a": found.models, "n_b": found.models},
+            **{"mean_a": found.within, "mean_b": found.between},
+            **_tested(found, within_between_published(own, labels)[0]),
+            "note": f"{found.within_pairs} pairs within, {found.between_pairs} between",
+        }
+
+
+class Tighter(PairQuestion):
+    """Whether the networks of `a` are more alike among themselves than those of `b`.
+
+    See `hyp.stats.tightness`: networks, not pairs, are what is counted.
+    """
+
+    cohort_fields: ClassVar = ("a", "b")
+
+    kind: Literal["tighter"] = "tighter"
+    a: str
+    b: str
+
+    @property
+    def compared(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of cohorts that are held against each other."""
+        return ((self.a, self.b),)
+
+    def describe(self) -> str:
+        """Say what is held against what, by the cohorts' names."""
+        return f"similarity within {self.a} against that within {self.b}"
+
+    def ask(self, titles: Mapping[str, str], measured: str, alternative: Alternative) -> str:
+        """Put the question into words."""
+        return (
+            f"Are networks of “{titles[self.a]}” {_MORE[alternative]} alike among themselves than "
+            f"those of “{titles[self.b]}” ({measured})?"
+        )
+
+    def smallest_p(self, sizes: Mapping[str, int], *, two_sided: bool) -> float:
+        """Return the smallest p that one of its comparisons can give."""
+        return attainable_p(*self.counted(sizes), two_sided=two_sided)
+
+    def too_few(self, sizes: Mapping[str, int]) -> str:
+        """Say how many networks it needs, where there are fewer."""
+        return _needs(3, min(self.counted(sizes)))
+
+    def _row(
+        self,
+        matrix: Matrix,
+        networks: Sequence[str],
+        titles: Mapping[str, str],
+        alternative: Alternative,
+    ) -> Values:
+        groups = (self.a, self.b)
+        found = tightness(matrix, networks, *groups, alternative=alternative)
+        return {
+            **{"a": f"within {titles[self.a]}", "b": f"within {titles[self.b]}"},
+            **{"n_a": found.n_a, "n_b": found.n_b},
+            **{"mean_a": found.within_a, "mean_b": found.within_b},
+            **_tested(found, tightness_published(matrix, networks, *groups)),
+        }
+
+
+def _needs(fewest: int, there: int) -> str:
+    return f"at least {fewest} networks per cohort, not {there}" if there < fewest else ""
+
+
+def _tested(found: Closeness | Tightness | PairContrast, pooled: PublishedPairs) -> Values:
+    """Return the test of networks, and beside it that of their pairs as if independent."""
+    return {
+        "difference": found.difference,
+        "ci_low": found.low,
+        "ci_high": found.high,
+        "p": found.p,
+        "p_attainable": found.p_attainable,
+        "direction": int(np.sign(found.difference)),
+        "effect_pooled": pooled.difference,
+        "p_pooled": pooled.p,
+        "n_pooled": pooled.first_pairs + pooled.second_pairs,
+        "direction_pooled": int(np.sign(pooled.difference)),
+    }

@@ -1,0 +1,100 @@
+"""Whether a score rises with a size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import factorial, prod
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from hyp.hypotheses.questions.base import Alternative, Evidence, Question, Values, correlated
+from hyp.hypotheses.scores import AnyScore, Score
+from hyp.stats.correlations import spearman
+
+_EXACT_ORDERS = 12
+_RANDOM_P = 1 / 100_000
+"""Up to how many networks `hyp.stats` counts orders, and its smallest one-sided p beyond."""
+_RISE = {"two-sided": "rise or fall", "greater": "rise", "less": "fall"}
+
+
+class Trend(Question):
+    """Whether a score rises with a size: Spearman's correlation over cohorts, exact.
+
+    Attributes
+    ----------
+    sizes : dict of str to float
+        Cohorts and where they stand on the axis.
+    unit : str
+        What the axis counts.
+    """
+
+    cohort_fields: ClassVar = ("sizes",)
+
+    kind: Literal["trend"] = "trend"
+    score: Score
+    sizes: dict[str, float] = Field(min_length=3)
+    unit: str
+
+    @field_validator("sizes")
+    @classmethod
+    def _positive(cls, sizes: dict[str, float]) -> dict[str, float]:
+        if min(sizes.values()) <= 0:
+            raise ValueError("sizes must be positive numbers")
+        return sizes
+
+    @property
+    def scored(self) -> AnyScore:
+        """What it measures."""
+        return self.score
+
+    @property
+    def compared(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of cohorts that are held against each other: each with the largest."""
+        largest = max(self.sizes, key=lambda name: self.sizes[name])
+        return tuple((largest, name) for name in self.sizes if name != largest)
+
+    def describe(self) -> str:
+        """Say what is held against what, by the cohorts' names."""
+        return f"{self.score.kind} with {self.unit} over {', '.join(self.sizes)}"
+
+    def ask(self, titles: Mapping[str, str], measured: str, alternative: Alternative) -> str:
+        """Put the question into words."""
+        return f"Does {measured} {_RISE[alternative]} with {self.unit}?"
+
+    def networks(self, sizes: Mapping[str, int]) -> str:
+        """Say how many networks are looked at."""
+        counted = self.counted(sizes)
+        if len(set(counted)) == 1:
+            return f"{len(counted)} x {counted[0]}"
+        return " + ".join(map(str, counted))
+
+    def smallest_p(self, sizes: Mapping[str, int], *, two_sided: bool) -> float:
+        """Return the smallest p that one of its comparisons can give."""
+        counted = self.counted(sizes)
+        together = sum(counted)
+        smallest = prod(map(factorial, counted)) / factorial(together)
+        sides = 2 if two_sided else 1
+        return min(1.0, sides * max(smallest, _RANDOM_P * (together > _EXACT_ORDERS)))
+
+    def rows(self, evidence: Evidence) -> Iterator[Values]:
+        """Answer it: one row per latent, region or task, and layer."""
+        table = self.own_scores(evidence)
+        alternative = self.direction(evidence.alternative)
+        for (measured, layer), here in table.groupby(
+            ["measured", "layer"], sort=False, observed=True
+        ):
+            means = here.groupby(["cohort", "seed"], observed=True)["score"].mean().reset_index()
+            sizes = means["cohort"].map(self.sizes).to_numpy(dtype=float)
+            found = spearman(sizes, means["score"].to_numpy(), alternative=alternative)
+            yield {
+                **correlated(found, found.n),
+                "measured": str(measured),
+                "layer": str(layer),
+                "a": f"score with {self.unit}",
+                "p": found.p,
+                "p_attainable": found.p_attainable,
+                "direction": int(np.sign(found.r)),
+                "note": f"{len(self.sizes)} sizes, {found.n} networks",
+            }

@@ -1,0 +1,349 @@
+"""What a finished run leaves: everything its report shows, as one JSON document and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hyp.errors import HypError
+from hyp.hypotheses.questions.base import SCORE_COLUMNS, Similarities
+from hyp.hypotheses.scores import DIMENSIONS
+from hyp.stats.verdict import Check, Verdict
+from hyp.store.plain_zarr import write_zarr
+
+RESULT_FILE = "result.json"
+SCORES_FILE = "scores.parquet"
+CUBES = "scores.zarr"
+SIMILARITY_FILE = "similarity.npz"
+SAMPLES_FILE = "samples.npz"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Row(_Model):
+    """One comparison: what a rule reads; None where something is undefined.
+
+    Attributes
+    ----------
+    question, kind, measured, layer : str
+        Which question, of which kind, what was measured and where.
+    objective : str
+        What the networks were trained for, where a question is asked of several objectives.
+    a, b : str
+        Titles of what is compared: cohorts, or kinds of pairs; `b` is empty for correlations.
+    n_a, n_b : int
+        Networks of each.
+    mean_a, mean_b, sd_a, sd_b : float
+        Of the networks' scores, or the similarities of both kinds of pairs.
+    difference, ci_low, ci_high : float
+        The effect, a - b or a correlation, and its 95 % interval.
+    effect : {"difference", "correlation"}
+    ps, ps_low, ps_high : float
+        Probability that a network of a scores above one of b, and its 95 % interval.
+    alternative : {"two-sided", "greater", "less"}
+        Of the test.
+    p, p_attainable, p_corrected : float
+        Uncorrected, the smallest that the design allows, and corrected over the family.
+    family : str
+        Which comparisons it is corrected with.
+    confirmatory : bool
+        Whether the rule reads it.
+    p_equivalence, p_not_lower : float
+        Where the rule has a margin.
+    direction : int
+        +1 where a is higher, or the correlation positive.
+    significant, not_lower : bool
+    note : str
+        How it was computed, where that is not plain.
+    effect_pooled, p_pooled : float
+        Under the published protocol: every fold, every pair of networks, or every checkpoint
+        taken as independent, and nothing corrected.
+    n_pooled : int
+        How many of them.
+    direction_pooled : int
+    """
+
+    question: str
+    kind: str
+    objective: str = ""
+    measured: str
+    layer: str
+    a: str
+    b: str
+    n_a: int
+    n_b: int
+    mean_a: float | None
+    mean_b: float | None
+    sd_a: float | None = None
+    sd_b: float | None = None
+    difference: float
+    ci_low: float | None
+    ci_high: float | None
+    effect: str
+    ps: float | None = None
+    ps_low: float | None = None
+    ps_high: float | None = None
+    alternative: str = "two-sided"
+    p: float
+    p_attainable: float
+    p_corrected: float
+    family: str
+    confirmatory: bool
+    p_equivalence: float | None = None
+    p_not_lower: float | None = None
+    direction: int
+    significant: bool
+    not_lower: bool = False
+    note: str = ""
+    effect_pooled: float | None = None
+    p_pooled: float | None = None
+    n_pooled: int | None = None
+    direction_pooled: int | None = None
+
+
+class LearningCurve(_Model):
+    """One network's loss: on training batches and on held-out images.
+
+    ``train`` and ``held_out`` hold (batch, loss) pairs; ``baseline`` is the held-out
+    loss of the best constant predictor.
+    """
+
+    cohort: str
+    seed: int
+    task: str
+    metric: str
+    train: tuple[tuple[int, float], ...]
+    held_out: tuple[tuple[int, float], ...]
+    baseline: float
+
+
+class CohortSummary(_Model):
+    """A cohort as the report names it.
+
+    Attributes
+    ----------
+    name, title, objective, design : str
+    trained, natural : bool
+        As declared: whether it was trained, and on natural images.
+    share : float
+        Of the training images that it saw.
+    n_images, batches : int
+    seeds : tuple of int
+    keys : tuple of str
+        Of the networks, one per seed.
+    dataset : str
+        Key of the training images; empty where there are none of this store.
+    """
+
+    name: str
+    title: str
+    objective: str
+    design: str
+    trained: bool
+    natural: bool
+    share: float
+    n_images: int
+    batches: int
+    seeds: tuple[int, ...]
+    keys: tuple[str, ...]
+    dataset: str
+
+
+class Result(_Model):
+    """The outcome of a hypothesis under one profile.
+
+    Attributes
+    ----------
+    rule : str
+        In words.
+    published : str
+        What was published about it.
+    agrees : bool or None
+        Whether the verdict agrees with that; None where it decides nothing about it.
+    verdict : Verdict
+    published_verdict : Verdict or None
+        By the same rule from the pooled tests of the published protocol; None where a judged
+        question has none.
+    rows, cohorts, checks, learning
+    questions : tuple of dict
+        Those that were asked, as declared.
+    left_out : dict of str to str
+        Declared questions that the profile does not ask, and why.
+    warnings : tuple of str
+    """
+
+    hypothesis: str
+    profile: str
+    title: str
+    question: str
+    source: str
+    predictions: dict[str, str]
+    settings: dict[str, object]
+    rule: str
+    margin: float | None
+    published: str
+    agrees: bool | None
+    verdict: Verdict
+    published_verdict: Verdict | None
+    rows: tuple[Row, ...]
+    cohorts: tuple[CohortSummary, ...]
+    checks: tuple[Check, ...]
+    learning: tuple[LearningCurve, ...]
+    questions: tuple[dict[str, object], ...]
+    left_out: dict[str, str]
+    warnings: tuple[str, ...]
+
+
+def write_result(
+    folder: Path,
+    result: Result,
+    scores: pd.DataFrame,
+    similarities: Similarities,
+    samples: dict[str, NDArray[np.uint8]] | None = None,
+) -> None:
+    """Write what a finished run leaves; the other functions here read it.
+
+    Parameters
+    ----------
+    folder : Path
+    result : Result
+    scores : DataFrame
+        With the columns `SCORE_COLUMNS`.
+    similarities : Similarities
+    samples : dict of str to ndarray, shape (images, height, width, 3)
+        The first training images of each cohort.
+    """
+    scores.to_parquet(folder / SCORES_FILE, index=False)
+    for kind, cube in score_cubes(scores).items():
+        write_zarr(cube, folder / CUBES / kind)
+    if similarities.matrices:
+        named = {f"{measure}|{layer}": m for (measure, layer), m in similarities.matrices.items()}
+        networks = np.array(similarities.networks)
+        np.savez(folder / SIMILARITY_FILE, allow_pickle=False, networks=networks, **named)
+    if samples:
+        np.savez(folder / SAMPLES_FILE, allow_pickle=False, **samples)  # type: ignore[arg-type]
+    (folder / RESULT_FILE).write_text(result.model_dump_json(indent=1))
+
+
+def load_result(folder: Path) -> Result:
+    """Read the result of a result folder.
+
+    Raises
+    ------
+    HypError
+        If it is missing, damaged, or was written by an earlier version of hyp.
+    """
+    path = folder / RESULT_FILE
+    again = "run the hypothesis again, which computes only what is missing."
+    try:
+        return Result.model_validate_json(path.read_bytes())
+    except OSError as error:
+        if (folder / "study.json").exists():
+            raise HypError(f"{folder} was written by an earlier hyp; {again}") from error
+        raise HypError(f"there is no readable result at {path}; {again}") from error
+    except ValidationError as error:
+        if (folder / "comparisons.parquet").exists():
+            raise HypError(f"{folder} was written by an earlier hyp; {again}") from error
+        raise HypError(
+            f"{path} is damaged ({error.errors()[0]['msg']}); delete {folder} and {again}"
+        ) from error
+
+
+def load_scores(folder: Path) -> pd.DataFrame:
+    """Read the scores of a run's networks, one row per fold, with the columns `SCORE_COLUMNS`."""
+    return pd.read_parquet(folder / SCORES_FILE)
+
+
+def load_similarities(folder: Path) -> Similarities:
+    """Read the similarities of networks; empty where none were asked for."""
+    path = folder / SIMILARITY_FILE
+    if not path.exists():
+        return Similarities()
+    with np.load(path, allow_pickle=False) as archive:
+        matrices = {
+            (name.partition("|")[0], name.partition("|")[2]): archive[name]
+            for name in archive.files
+            if name != "networks"
+        }
+        return Similarities([str(name) for name in archive["networks"]], matrices)
+
+
+def load_samples(folder: Path) -> dict[str, NDArray[np.uint8]]:
+    """Read the first training images of each cohort; empty where none were kept."""
+    path = folder / SAMPLES_FILE
+    if not path.exists():
+        return {}
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def score_cubes(scores: pd.DataFrame) -> dict[str, xr.Dataset]:
+    """Return the scores as labelled arrays, one per kind of score.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        With the columns `SCORE_COLUMNS`.
+
+    Returns
+    -------
+    dict of str to xarray.Dataset
+        By kind: ``score`` over (protocol, cohort, ``latent`` | ``region`` | ``task``, layer,
+        batches, network, fold), without the dimensions that a kind does not have; ``seed`` over
+        (cohort, network) tells which network it is. Missing combinations are NaN.
+    """
+    return {
+        str(kind): _cube(str(kind), table)
+        for kind, table in scores.groupby("kind", sort=False, observed=True)
+    }
+
+
+def _cube(kind: str, scores: pd.DataFrame) -> xr.Dataset:
+    table = scores.astype({"layer": str, "cohort": str, "measured": str, "protocol": str})
+    seeds = table[["cohort", "seed"]].drop_duplicates().sort_values(["cohort", "seed"])
+    seeds["network"] = seeds.groupby("cohort").cumcount()
+    table = table.merge(seeds, on=["cohort", "seed"])
+    table = table.rename(columns={"measured": DIMENSIONS[kind]})
+    optional = [name for name in ("protocol", "layer", "batches", "fold") if _varies(table, name)]
+    dims = [
+        name
+        for name in ("protocol", "cohort", DIMENSIONS[kind], "layer", "batches", "network", "fold")
+        if name in optional or name in ("cohort", DIMENSIONS[kind], "network")
+    ]
+    cube = table.set_index(dims)[["score"]].to_xarray()
+    orders = {name: list(dict.fromkeys(table[name])) for name in dims if table[name].dtype == "O"}
+    cube = cube.reindex(orders)
+    names = {dim: cube[dim].astype(object) for dim in dims if cube[dim].dtype.kind in "UTO"}
+    seed = seeds.set_index(["cohort", "network"])["seed"].to_xarray()
+    cube = cube.assign_coords(names)
+    return cube.assign_coords(seed=seed.reindex_like(cube[["cohort", "network"]]))
+
+
+def _varies(table: pd.DataFrame, column: str) -> bool:
+    """Tell whether a column is a dimension: always that of decoding's folds, layers, protocols."""
+    return bool((table[column].astype(str) != "").any()) and (
+        table[column].nunique() > 1 or table["kind"].iloc[0] == "decoding"
+    )
+
+
+def order_layers(scores: pd.DataFrame, layers: Sequence[str]) -> pd.DataFrame:
+    """Return a score table with its columns and layers in their order."""
+    filled: dict[str, Any] = {"protocol": "recommended", "metric": "", "chosen": ""}
+    for name in SCORE_COLUMNS:
+        if name not in scores:
+            scores = scores.assign(**{name: filled.get(name, np.nan)})
+    scores = scores.fillna(filled)
+    known = [*layers, *dict.fromkeys(map(str, scores["layer"].dropna())), ""]
+    ordered = pd.Categorical(
+        scores["layer"].astype(str), categories=list(dict.fromkeys(known)), ordered=True
+    )
+    return scores.assign(layer=ordered)[list(SCORE_COLUMNS)]

@@ -1,1 +1,0 @@
-"""Hypotheses about cohorts of any kind: declared, planned, measured, judged."""
