@@ -28,25 +28,21 @@ def show_design(
     ] = False,
 ) -> None:
     """Show attainable p, power and the seeds a design needs, and draw its power curves."""
-    from hyp.cli.design_page import design_json, design_page, study_json, study_page
+    from hyp.cli.design_page import design_json, design_page
     from hyp.cli.terminal import console
-    from hyp.hypotheses.designing import contrast_designs, family_designs
-    from hyp.hypotheses.planning import Plan
-    from hyp.reports.power_figure import check_figure_path, write_power_figure
+    from hyp.hypotheses.testability import contrast_designs
+    from hyp.reports.figures.power import check_figure_path, write_power_figure
     from hyp.stats.designs import examine, power_table
 
     plan = named_plan(name, profile, settings)
     path = out or Path(f"{plan.name}-{profile}-power.svg")
     check_figure_path(path)
-    if isinstance(plan, Plan):
-        designs = family_designs(plan.hypothesis, plan.profile, smallest_effect=smallest)
-    else:
-        designs = contrast_designs(plan.hypothesis, plan.profile, smallest_effect=smallest)
-        if not designs and (out is not None or smallest is not None):
-            raise HypError(
-                f"{plan.name} holds no cohort against one other, so there is no power to show; "
-                "leave out --smallest and --out."
-            )
+    designs = contrast_designs(plan.hypothesis, plan.profile, smallest_effect=smallest)
+    if not designs and (out is not None or smallest is not None):
+        raise HypError(
+            f"{plan.name} holds no cohort against one other, so there is no power to show; "
+            "leave out --smallest and --out."
+        )
     distinct = dict.fromkeys(designs.values())
     reports = {design: examine(design) for design in distinct}
     tables = {design: power_table(design) for design in distinct}
@@ -54,17 +50,9 @@ def show_design(
     if drawn:
         write_power_figure(list(distinct), path)
     if as_json:
-        typer.echo(
-            design_json(designs, reports, tables)
-            if isinstance(plan, Plan)
-            else study_json(plan, designs, reports, tables)
-        )
+        typer.echo(design_json(plan, designs, reports, tables))
         return
     screen = console()
-    screen.print(
-        design_page(plan, designs, reports, tables)
-        if isinstance(plan, Plan)
-        else study_page(plan, designs, reports, tables)
-    )
+    screen.print(design_page(plan, designs, reports, tables))
     if drawn:
         screen.print(f"power curves: {path}", soft_wrap=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from rich import box
@@ -12,18 +12,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from hyp.hypotheses.planning import Plan
-from hyp.hypotheses.studies.declaration import BESIDE, JUDGED
-from hyp.hypotheses.studies.designing import (
+from hyp.hypotheses.declaration import SECONDARY
+from hyp.hypotheses.plan import Plan
+from hyp.hypotheses.testability import (
     PlannedQuestion,
+    family_sizes,
     planned_questions,
     regions_unknown,
-    study_families,
 )
 from hyp.stats.designs import POWER, ComparisonDesign, DesignReport
-
-if TYPE_CHECKING:
-    from hyp.hypotheses.studies.planning import StudyPlan
 
 Designs = Mapping[str, ComparisonDesign]
 Reports = Mapping[ComparisonDesign, DesignReport]
@@ -31,18 +28,11 @@ Tables = Mapping[ComparisonDesign, pd.DataFrame]
 
 
 def design_page(plan: Plan, designs: Designs, reports: Reports, tables: Tables) -> RenderableType:
-    """Show each family's design, 80 columns wide; families of one design share it."""
-    return Group(_heading(plan), *_powers(("family", "families"), designs, reports, tables))
-
-
-def study_page(
-    plan: StudyPlan, designs: Designs, reports: Reports, tables: Tables
-) -> RenderableType:
-    """Show a study's questions by family, then the design of its contrasts of two cohorts."""
+    """Show the questions by family, then the power of contrasts of two cohorts, in 80 columns."""
     blocks: list[RenderableType] = [_heading(plan)]
     planned = planned_questions(plan.hypothesis, plan.profile)
-    for family, size in study_families(plan.hypothesis, plan.profile).items():
-        own = [question for question in planned if question.judged == (family == JUDGED)]
+    for family, size in family_sizes(plan.hypothesis, plan.profile).items():
+        own = [question for question in planned if question.family == family]
         blocks += [Text(), Text(_family_words(family, size, plan.profile.alpha)), _questions(own)]
         for obstacle in dict.fromkeys(one.obstacle for one in own if one.obstacle):
             names = "; ".join(one.name for one in own if one.obstacle == obstacle)
@@ -50,30 +40,25 @@ def study_page(
     blocks += [Text(), Text(_verdict_words(plan, planned))]
     if regions_unknown(plan.hypothesis, plan.profile):
         blocks.append(
-            Text("A recording's regions are counted as one; name them with a question's 'of'.")
+            Text("A recording's regions are counted as one; name them with 'measured'.")
         )
-    blocks += _powers(("contrast", "contrasts"), designs, reports, tables)
+    blocks += _powers(designs, reports, tables)
     return Group(*blocks)
 
 
-def design_json(designs: Designs, reports: Reports, tables: Tables) -> str:
-    """Return the same for programs, one entry a family."""
-    families = {name: _examined(design, reports, tables) for name, design in designs.items()}
-    return json.dumps(families, indent=1)
-
-
-def study_json(plan: StudyPlan, designs: Designs, reports: Reports, tables: Tables) -> str:
-    """Return what `study_page` shows for programs."""
+def design_json(plan: Plan, designs: Designs, reports: Reports, tables: Tables) -> str:
+    """Return what `design_page` shows for programs."""
     families: dict[str, Any] = {
         name: {"comparisons": size, "first_step": plan.profile.alpha / size, "questions": {}}
-        for name, size in study_families(plan.hypothesis, plan.profile).items()
+        for name, size in family_sizes(plan.hypothesis, plan.profile).items()
     }
     for question in planned_questions(plan.hypothesis, plan.profile):
         design = designs.get(question.name)
-        families[plan.hypothesis.family(question.name)]["questions"][question.name] = {
+        families[question.family]["questions"][question.name] = {
             "kind": question.kind,
             "networks": question.networks,
             "comparisons": question.rows,
+            "alternative": question.alternative,
             "attainable": question.p_attainable,
             "corrected": question.p_corrected,
             "testable": not question.obstacle,
@@ -90,7 +75,7 @@ def study_json(plan: StudyPlan, designs: Designs, reports: Reports, tables: Tabl
     return json.dumps(document, indent=1)
 
 
-def _heading(plan: Plan | StudyPlan) -> Text:
+def _heading(plan: Plan) -> Text:
     return Text(f"{plan.name}, profile {plan.profile_name}", style="bold")
 
 
@@ -102,7 +87,7 @@ def _examined(design: ComparisonDesign, reports: Reports, tables: Tables) -> dic
 
 
 def _family_words(family: str, size: int, alpha: float) -> str:
-    called = "beside the rule" if family == BESIDE else family
+    called = "secondary, not read by the rule" if family == SECONDARY else family
     counted = "1 comparison" if size == 1 else f"{size} comparisons together, Holm"
     return f"{called}: {counted}; the first step needs {alpha / size:.2g}"
 
@@ -124,30 +109,28 @@ def _questions(planned: list[PlannedQuestion]) -> Table:
     return table
 
 
-def _verdict_words(plan: StudyPlan, planned: list[PlannedQuestion]) -> str:
+def _verdict_words(plan: Plan, planned: list[PlannedQuestion]) -> str:
     if plan.untestable:
         return f"testable: no: {plan.untestable}"
-    judged = [question for question in planned if question.judged]
+    judged = [question for question in planned if question.confirmatory]
     reached = sum(not question.obstacle for question in judged)
-    words = f"testable: yes; {reached} of {len(judged)} judged questions can reach alpha"
+    words = f"testable: yes; {reached} of {len(judged)} confirmatory questions can reach alpha"
     if plan.hypothesis.rule.margin is None:
         return f"{words}."
     return f"{words}; what counts on the margin needs no correction."
 
 
-def _powers(
-    called: tuple[str, str], designs: Designs, reports: Reports, tables: Tables
-) -> list[RenderableType]:
+def _powers(designs: Designs, reports: Reports, tables: Tables) -> list[RenderableType]:
     blocks: list[RenderableType] = []
     for design, report in reports.items():
         names = [name for name, own in designs.items() if own == design]
-        facts = _facts(called[len(names) > 1], names, report)
+        facts = _facts("contrasts" if len(names) > 1 else "contrast", names, report)
         blocks += [Text(), facts, Text(), _table(design, tables[design])]
     if blocks:
         blocks.append(
             Text(
                 "d: difference in standard deviations of the seed means. Simulated, normal scores, "
-                "10,000 studies a cell (standard error at most 0.005).",
+                "10,000 studies per cell (standard error at most 0.005).",
                 style="dim",
             )
         )
@@ -187,12 +170,12 @@ def _rows(report: DesignReport) -> Iterator[tuple[str, str]]:
     yield (
         "to find it",
         f"d = {design.smallest_effect:g}: power {report.power_at_effect:.2f} here; "
-        f"{report.units_for_effect} seeds a group for {POWER:.0%}",
+        f"{report.units_for_effect} seeds per group for {POWER:.0%}",
     )
     yield (
         "to rule it out",
         f"power {report.equivalence_power:.2f} here if the groups are equal; "
-        f"{report.units_for_equivalence} seeds a group for {POWER:.0%}",
+        f"{report.units_for_equivalence} seeds per group for {POWER:.0%}",
     )
 
 

@@ -12,7 +12,7 @@ from hyp.cli.options import Name, ProfileName, Settings, named_plan
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from hyp.hypotheses.freezing import Frozen
+    from hyp.hypotheses.frozen_file import Frozen
 
 
 def freeze_declaration(
@@ -28,7 +28,7 @@ def freeze_declaration(
     from datetime import UTC, datetime
 
     from hyp.cli.terminal import console
-    from hyp.hypotheses.freezing import default_file, freeze, write_frozen
+    from hyp.hypotheses.frozen_file import default_file, freeze, write_frozen
 
     frozen = freeze(named_plan(name, profile, settings), datetime.now(UTC))
     path = out or Path(default_file(frozen.hypothesis, frozen.profile))
@@ -67,7 +67,7 @@ def _page(frozen: Frozen) -> RenderableType:
             )
             for name, family in summary.families.items()
         ),
-        ("networks", f"{summary.networks_a_group} a group"),
+        ("networks", f"{summary.networks_a_group} per cohort"),
         *(("", f"{name} seeds {seeds}") for name, seeds in summary.seeds.items()),
         ("attainable p", f"{summary.attainable_p:.2g}"),
         ("testable", summary.testable if summary.testable == "yes" else f"no: {summary.testable}"),

@@ -138,7 +138,7 @@ def run(
     ] = False,
 ) -> None:
     """Run a hypothesis to its verdict; what is stored already is not computed again."""
-    from hyp.cli.every import every_plan, sharing_table
+    from hyp.cli.run_all import plan_all, sharing_table
     from hyp.cli.progress import run_with_progress
     from hyp.cli.terminal import console
     from hyp.store import Store
@@ -147,7 +147,7 @@ def run(
         raise HypError("name one hypothesis, or say --all; 'hyp list' shows what there is.")
     screen = console()
     if name is None:
-        plans, left_out = every_plan(profile, settings)
+        plans, left_out = plan_all(profile, settings)
     else:
         plans, left_out = [named_plan(name, profile, settings)], []
     for problem in left_out:
@@ -196,14 +196,14 @@ def report(
 ) -> None:
     """Write the report of a finished run: HTML, JSON and Markdown."""
     from hyp.cli.terminal import console
-    from hyp.reports.making import make_report
+    from hyp.reports.report import make_report
     from hyp.store import Store
 
     opened = Store.open(store)
     if every:
         if name is not None or frozen is not None:
             raise HypError("--all reports every hypothesis; leave the name and --frozen away.")
-        from hyp.reports.making import make_all_reports
+        from hyp.reports.report import make_all_reports
         from hyp.reports.overview import overview_table
 
         page = make_all_reports(opened, profile, out)

@@ -60,7 +60,7 @@ def import_recording(
     """Put a lab's own recording, or one from Brain-Score, into the store."""
     from hyp.errors import HypError
     from hyp.hypotheses.aligning import RecordedFile, RecordingSpec
-    from hyp.hypotheses.recording import digest_of
+    from hyp.hypotheses.recordings import digest_of
     from hyp.metrics.neural import PUBLIC_BENCHMARKS
 
     path, times = Path(responses).expanduser().absolute(), _window(window)
@@ -198,7 +198,7 @@ def _record(
 def _compute(goals: list[Step], store: Store, workers: int | None, scheduler: str | None) -> None:
     from hyp.cli.progress import default_workers, stage_bars
     from hyp.cli.terminal import console, resumable
-    from hyp.hypotheses.running import run_steps
+    from hyp.hypotheses.run import run_steps
 
     missing = store.pending(goals)
     count = default_workers(missing) if workers is None else workers

@@ -10,7 +10,7 @@ import typer
 from hyp.errors import HypError
 
 if TYPE_CHECKING:
-    from hyp.hypotheses.plans import AnyPlan
+    from hyp.hypotheses.plan import Plan
 
 Name = Annotated[str, typer.Argument(help="A hypothesis (see 'hyp list') or a .toml file.")]
 OptionalName = Annotated[
@@ -29,7 +29,7 @@ INTERRUPTED = 130
 """Exit status after Ctrl-C."""
 
 
-def named_plan(name: str, profile: str, settings: list[str] | None) -> AnyPlan:
+def named_plan(name: str, profile: str, settings: list[str] | None) -> Plan:
     """Return the plan that a command line names.
 
     Raises
@@ -37,7 +37,7 @@ def named_plan(name: str, profile: str, settings: list[str] | None) -> AnyPlan:
     HypError
         If it names none.
     """
-    from hyp.hypotheses.plans import plan_named
+    from hyp.hypotheses.plan import plan_named
 
     return plan_named(name, profile, read_settings(settings))
 

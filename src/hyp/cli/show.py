@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from hyp.hypotheses.declaration import Hypothesis
-from hyp.hypotheses.planning import Plan, family_sizes
-from hyp.hypotheses.registry import AnyHypothesis
-from hyp.hypotheses.shared_steps import STAGES
-from hyp.hypotheses.studies.declaration import Study, described
-from hyp.hypotheses.studies.designing import planned_questions
+from hyp.hypotheses.plan import Plan
+from hyp.hypotheses.steps import STAGES
+from hyp.hypotheses.testability import planned_questions
 from hyp.hypotheses.timing import expected_seconds
 from hyp.stats.rules import describe
 from hyp.store import Store
 from hyp.store.runs import all_runs
-
-if TYPE_CHECKING:
-    from hyp.hypotheses.plans import AnyPlan
-    from hyp.hypotheses.studies.planning import StudyPlan
 
 _MOST = 12
 """Cohorts that are listed by name."""
@@ -40,7 +33,7 @@ def hypotheses_table() -> Group:
     return Group(table, *(Text(f"left out: {problem}") for problem in problems))
 
 
-def hypothesis_page(hypothesis: AnyHypothesis) -> RenderableType:
+def hypothesis_page(hypothesis: Hypothesis) -> RenderableType:
     """Return the page of ``hyp show``."""
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="bold")
@@ -51,8 +44,7 @@ def hypothesis_page(hypothesis: AnyHypothesis) -> RenderableType:
         facts.add_row(name, Text(prediction))
     facts.add_row("rule", Text(describe(hypothesis.rule)))
     facts.add_row("", "")
-    declared = _study(hypothesis) if isinstance(hypothesis, Study) else _variability(hypothesis)
-    for label, text in declared:
+    for label, text in _declared(hypothesis):
         facts.add_row(label, Text(text))
     facts.add_row("", "")
     for name, profile in hypothesis.profiles.items():
@@ -60,33 +52,23 @@ def hypothesis_page(hypothesis: AnyHypothesis) -> RenderableType:
     return Group(Text(hypothesis.title, style="bold"), "", facts)
 
 
-def _variability(hypothesis: Hypothesis) -> Iterator[tuple[str, str]]:
-    for condition in hypothesis.conditions:
-        yield "condition", f"{condition.name}: {condition.title} ({condition.design})"
-    for part in hypothesis.parts:
-        yield (
-            "part",
-            f"{part.name}: full against {part.condition}; decode {', '.join(part.latents)}; "
-            f"targets {', '.join(part.objectives)}",
-        )
-
-
-def _study(study: Study) -> Iterator[tuple[str, str]]:
-    if study.published:
-        yield "published", study.published
+def _declared(hypothesis: Hypothesis) -> Iterator[tuple[str, str]]:
+    if hypothesis.published:
+        yield "published", hypothesis.published
         yield "", ""
-    cohorts = [cohort.name for cohort in study.cohorts]
-    shown = cohorts if len(cohorts) <= _MOST else [*cohorts[:_MOST], f"{len(cohorts) - _MOST} more"]
-    yield "cohorts", ", ".join(shown)
-    for question in study.questions:
-        beside = "" if study.judged(question.name) else " (beside the rule)"
-        yield (
-            "question",
-            f"{question.name}: {question.kind}, {described(question)}{beside}",
-        )
+    for cohort in hypothesis.cohorts[:_MOST]:
+        trained = ", ".join(cohort.objectives) or cohort.objective
+        what = f"trained for {trained}" if cohort.trained else "untrained"
+        yield "cohort", f"{cohort.name}: {what}; images {cohort.design}"
+    if len(hypothesis.cohorts) > _MOST:
+        more = [cohort.name for cohort in hypothesis.cohorts[_MOST:]]
+        yield "", f"and {len(more)} more: {', '.join(more)}"
+    for question in hypothesis.questions:
+        secondary = "" if hypothesis.confirmatory(question.name) else " (secondary)"
+        yield "question", f"{question.name}: {question.kind}, {question.describe()}{secondary}"
 
 
-def plan_page(plan: AnyPlan, store: Store | None) -> RenderableType:
+def plan_page(plan: Plan, store: Store | None) -> RenderableType:
     """Return the page of ``hyp plan``."""
     heading = Text(f"{plan.name}, profile {plan.profile_name}", style="bold")
     if plan.untestable:
@@ -106,8 +88,9 @@ def plan_page(plan: AnyPlan, store: Store | None) -> RenderableType:
             str(missing[kind]),
             ("" if expected[kind].measured else "~") + duration(expected[kind].seconds),
         )
-    asked = _families(plan) if isinstance(plan, Plan) else _questions_table(plan)
-    notes = []
+    notes = [
+        f"not asked: {', '.join(names)} ({reason})" for reason, names in _left_out(plan).items()
+    ]
     seconds = [stage.seconds for stage in expected.values() if stage.seconds is not None]
     if not pending:
         notes.append("Everything is stored; 'hyp run' only prints the verdict.")
@@ -117,20 +100,18 @@ def plan_page(plan: AnyPlan, store: Store | None) -> RenderableType:
         )
     if pending and not all(stage.measured for stage in expected.values()):
         notes.append("~: not timed in this store yet; scaled from another machine (2.5 GHz Xeon).")
-    return Group(heading, table, "", asked, *(Text(note) for note in notes))
+    return Group(heading, table, "", _questions_table(plan), *(Text(note) for note in notes))
 
 
-def _families(plan: Plan) -> Text:
-    families = list(family_sizes(plan.hypothesis, plan.profile).values())
-    counted = " + ".join(map(str, families))
-    return Text(
-        f"{plan.profile.n_seeds} networks a group; {counted} comparisons, corrected together in "
-        f"{len(families)} {'family' if len(families) == 1 else 'families'} at "
-        f"{plan.profile.alpha:g}."
-    )
+def _left_out(plan: Plan) -> dict[str, list[str]]:
+    """Return the declared questions that the profile does not ask, by reason."""
+    found: dict[str, list[str]] = {}
+    for question, reason in plan.left_out:
+        found.setdefault(reason, []).append(question)
+    return found
 
 
-def _questions_table(plan: StudyPlan) -> Table:
+def _questions_table(plan: Plan) -> Table:
     table = Table(box=None, header_style="bold")
     table.add_column("question", overflow="fold")
     table.add_column("", no_wrap=True)
@@ -139,7 +120,7 @@ def _questions_table(plan: StudyPlan) -> Table:
     for question in planned_questions(plan.hypothesis, plan.profile):
         table.add_row(
             question.name,
-            "" if question.judged else "beside",
+            "" if question.confirmatory else "secondary",
             question.networks,
             str(question.rows),
             f"{question.p_attainable:.2g}",

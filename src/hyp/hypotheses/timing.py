@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hyp.hypotheses.planning import Plan
 from hyp.store import Record, Step, Store
 
 if TYPE_CHECKING:
-    from hyp.hypotheses.plans import AnyPlan
+    from hyp.hypotheses.plan import Plan
 
 _REFERENCE_SIZE = 64
 _REFERENCE_STIMULI = 800
@@ -39,7 +38,7 @@ class Expected(NamedTuple):
 
 
 def expected_seconds(
-    plan: AnyPlan, kind: str, pending: list[Step], store: Store | None
+    plan: Plan, kind: str, pending: list[Step], store: Store | None
 ) -> Expected:
     """Return what one core needs for a stage's missing steps.
 
@@ -59,17 +58,13 @@ def expected_seconds(
     ]
     if rates:
         return Expected(median(rates) * work, True)
-    projected = (
-        kind == "scores"
-        and isinstance(plan, Plan)
-        and plan.profile.published_features == "projected"
-    )
+    projected = kind == "scores" and plan.profile.published_features == "projected"
     if projected or plan.profile.backbone != _REFERENCE_BACKBONE:
         return Expected(None, False)
     return Expected(_REFERENCE_SECONDS[kind] * work * _scale(plan, kind, size), False)
 
 
-def _scale(plan: AnyPlan, kind: str, size: int) -> float:
+def _scale(plan: Plan, kind: str, size: int) -> float:
     """How much larger a unit of work is than on the reference."""
     pixels = (size / _REFERENCE_SIZE) ** 2
     stimuli = plan.profile.n_stimuli / _REFERENCE_STIMULI

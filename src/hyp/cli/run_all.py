@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -13,23 +11,20 @@ from rich.text import Text
 from hyp.cli.options import read_settings
 from hyp.cli.show import duration
 from hyp.errors import HypError
-from hyp.hypotheses.plans import plan_hypothesis
+from hyp.hypotheses.plan import Plan, make_plan
 from hyp.hypotheses.registry import all_hypotheses
-from hyp.hypotheses.shared_steps import STAGES
+from hyp.hypotheses.steps import STAGES
 from hyp.hypotheses.timing import expected_seconds
 from hyp.store import Step, Store
 
-if TYPE_CHECKING:
-    from hyp.hypotheses.plans import AnyPlan
 
-
-def every_plan(profile: str, settings: list[str] | None) -> tuple[list[AnyPlan], list[str]]:
+def plan_all(profile: str, settings: list[str] | None) -> tuple[list[Plan], list[str]]:
     """Plan every hypothesis that has a profile, and say why others are left out."""
     hypotheses, problems = all_hypotheses()
     plans, left_out = [], list(problems)
     for hypothesis in hypotheses:
         try:
-            plans.append(plan_hypothesis(hypothesis, profile, read_settings(settings)))
+            plans.append(make_plan(hypothesis, profile, read_settings(settings)))
         except HypError as error:
             left_out.append(f"{hypothesis.name}: {error}")
     if not plans:
@@ -37,7 +32,7 @@ def every_plan(profile: str, settings: list[str] | None) -> tuple[list[AnyPlan],
     return plans, left_out
 
 
-def sharing_table(plans: Sequence[AnyPlan], store: Store | None) -> RenderableType:
+def sharing_table(plans: Sequence[Plan], store: Store | None) -> RenderableType:
     """Show what each plan would compute after those above it, and what it would cost alone."""
     table = Table(box=None, header_style="bold")
     table.add_column("hypothesis", overflow="fold")
@@ -67,6 +62,6 @@ def sharing_table(plans: Sequence[AnyPlan], store: Store | None) -> RenderableTy
     )
 
 
-def _seconds(plan: AnyPlan, steps: list[Step], store: Store | None) -> float | None:
+def _seconds(plan: Plan, steps: list[Step], store: Store | None) -> float | None:
     seconds = [expected_seconds(plan, kind, steps, store).seconds for kind in STAGES]
     return None if None in seconds else sum(s for s in seconds if s is not None)
