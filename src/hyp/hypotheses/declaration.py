@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from hyp.datasets.designs import Design
 from hyp.errors import HypError, choose_from, did_you_mean
-from hyp.models.specs import objective_tasks
+from hyp.models.specs import Schedule, objective_tasks
 from hyp.stats.rules import DecisionRule
 
 FULL_CONDITION = "full"
@@ -96,7 +96,7 @@ class Size(Declared):
         Seed of the training datasets; the stimuli take the next one.
     n_seeds : int
         Networks a group.
-    backbone, n_batches, batch_size, learning_rate, input_size, evaluate_every
+    backbone, n_batches, batch_size, learning_rate, schedule, input_size, evaluate_every
         Training, as in `hyp.models.TrainSpec`.
     snapshots : tuple of int
         Batch counts at which weights are kept beside the end; later ones are left out.
@@ -126,6 +126,7 @@ class Size(Declared):
     n_batches: int = Field(ge=1)
     batch_size: int = Field(64, ge=2)
     learning_rate: float = Field(1e-3, gt=0)
+    schedule: Schedule = Field("constant", exclude_if=lambda schedule: schedule == "constant")
     input_size: int | None = Field(None, ge=16)
     evaluate_every: int | None = Field(None, ge=1)
     snapshots: tuple[int, ...] = Field((), exclude_if=lambda snapshots: not snapshots)
