@@ -43,6 +43,13 @@ def test_specs_survive_json_and_refuse_unknown_fields():
         ExtractSpec(layers=("fc", "avgpool", "fc"))
 
 
+def test_a_constant_rate_leaves_specs_as_they_were():
+    plain = TrainSpec(objective="distance", seed=0, n_batches=1)
+    assert "schedule" not in plain.model_dump(mode="json")
+    cosine = TrainSpec(objective="distance", seed=0, n_batches=1, schedule="cosine")
+    assert TrainSpec.model_validate_json(cosine.model_dump_json()) == cosine
+
+
 def test_planning_does_not_import_torch():
     code = (
         "import sys, hyp.models, hyp.models.specs, hyp.models.hardware as h; h.best_precision();"

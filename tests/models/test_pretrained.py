@@ -253,6 +253,8 @@ def test_networks_that_see_images_otherwise_are_refused(hub):
         ("torchvision:resnet19", "unknown backbone 'resnet19'; did you mean resnet18"),
         ("torchvision:", "unknown backbone ''"),
         ("torchvision:resnet50:V3", "no weights 'V3' of resnet50; choose .*IMAGENET1K_V2"),
+        ("torchvision:resnet18@16", "no weights of resnet18@16; choose another"),
+        ("torchvision:resnet18@16:V1", "no weights of resnet18@16; choose another"),
         ("resnet18", "no network 'resnet18'; name a model folder"),
         ("keras:resnet18", "no network 'keras:resnet18'"),
         ("", "no network ''"),

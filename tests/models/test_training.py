@@ -1,3 +1,4 @@
+import io
 import json
 import signal
 import subprocess
@@ -12,9 +13,9 @@ import torch
 from tiny_networks import MemoryDataset
 
 from hyp.errors import HypError
-from hyp.models.checkpoints import RESUME, load_model
+from hyp.models.checkpoints import RESUME, load_model, save_resume
 from hyp.models.specs import TrainSpec
-from hyp.models.training import train
+from hyp.models.training import new_model, new_schedule, train
 
 TINY = {"backbone": "tiny_networks:tiny", "batch_size": 8}
 
@@ -72,6 +73,69 @@ def test_resumed_equals_uninterrupted(dataset, tmp_path, channels_last):
         "weights-00000020.pt",
         "weights-00000025.pt",
     }
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "cosine"])
+def test_a_schedule_goes_on_where_it_stopped(dataset, tmp_path, schedule):
+    spec = spec_of(schedule=schedule, snapshots=(7,), evaluate_every=6)
+    train(spec, dataset, tmp_path / "whole")
+    for stop in (9, 17, 24):
+        with pytest.raises(StoppedError):
+            train(spec, dataset, tmp_path / "cut", progress=stop_at(stop), resume_every=0)
+    train(spec, dataset, tmp_path / "cut", resume_every=0)
+    assert_same(result(tmp_path / "whole"), result(tmp_path / "cut"))
+    train(spec_of(snapshots=(7,), evaluate_every=6), dataset, tmp_path / "constant")
+    one, other = (result(tmp_path / name)[0] for name in ("whole", "constant"))
+    key = "weights-00000025.pt"
+    assert not torch.equal(one[key]["conv.weight"], other[key]["conv.weight"])
+
+
+def rates(**fields):
+    """The learning rate of every batch."""
+    spec = spec_of(learning_rate=0.01, **fields)
+    _, optimizer = new_model(spec, 17, torch.device("cpu"))
+    schedule = new_schedule(spec, optimizer)
+    found = [optimizer.param_groups[0]["lr"]]
+    for _ in range(spec.n_batches - 1):
+        optimizer.step()
+        schedule.step()
+        found.append(optimizer.param_groups[0]["lr"])
+    assert optimizer.param_groups[0]["betas"] == (0.9, 0.999)
+    return np.array(found)
+
+
+def test_learning_rates_of_a_schedule():
+    batch = np.arange(100)
+    assert (rates(n_batches=100) == 0.01).all()
+    cosine = 0.01 * (1 + np.cos(np.pi * batch / 100)) / 2
+    np.testing.assert_allclose(rates(n_batches=100, schedule="cosine"), cosine, rtol=1e-9)
+    low, lowest = 0.01 / 25, 0.01 / 25 / 1e4
+    up = low + (0.01 - low) * (1 - np.cos(np.pi * batch / 29)) / 2
+    down = lowest + (0.01 - lowest) * (1 + np.cos(np.pi * (batch - 29) / 70)) / 2
+    one_cycle = np.where(batch <= 29, up, down)
+    np.testing.assert_allclose(rates(n_batches=100, schedule="one-cycle"), one_cycle, rtol=1e-9)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "one-cycle", "cosine"])
+@pytest.mark.parametrize("n_batches", [0, 1, 2, 3])
+def test_schedules_of_hardly_any_batches(dataset, tmp_path, schedule, n_batches):
+    train(spec_of(schedule=schedule, n_batches=n_batches), dataset, tmp_path)
+    assert load_model(tmp_path)[1].checkpoints == (n_batches,)
+
+
+def test_a_state_saved_before_there_were_schedules_is_gone_on_from(dataset, tmp_path):
+    spec = spec_of()
+    train(spec, dataset, tmp_path / "whole")
+    with pytest.raises(StoppedError):
+        train(spec, dataset, tmp_path / "cut", progress=stop_at(12), resume_every=0)
+    path = tmp_path / "cut" / RESUME
+    state = torch.load(io.BytesIO(path.read_bytes()[32:]), weights_only=True)
+    del state["schedule"]
+    save_resume(tmp_path / "cut", state.pop("fingerprint"), state)
+    done = []
+    train(spec, dataset, tmp_path / "cut", progress=lambda d, _: done.append(d))
+    assert done[0] == 11
+    assert_same(result(tmp_path / "whole"), result(tmp_path / "cut"))
 
 
 def test_killed_process_goes_on_bit_for_bit(dataset, tmp_path):

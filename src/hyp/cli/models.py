@@ -93,11 +93,12 @@ def _page(info: ModelInfo) -> Table:
     table.add_column(no_wrap=True)
     table.add_column()
     size = spec.input_size or info.image_shape[0]
+    schedule = "" if spec.schedule == "constant" else f", {spec.schedule} learning rate"
     for name, value in (
         ("backbone", spec.backbone),
         ("objective", spec.objective),
         ("seed", str(spec.seed)),
-        ("batches", f"{spec.n_batches:,} of {spec.batch_size} images"),
+        ("batches", f"{spec.n_batches:,} of {spec.batch_size} images{schedule}"),
         ("checkpoints", ", ".join(f"{batch:,}" for batch in info.checkpoints)),
         ("input", f"{size} pixels, images of {info.image_shape[0]}"),
         ("outputs", str(info.n_outputs)),

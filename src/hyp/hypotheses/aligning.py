@@ -260,12 +260,13 @@ def read_alignments(store: Store, goals: Sequence[Step]) -> pd.DataFrame:
 
 
 def _candidates(backbone: str) -> tuple[str, ...]:
-    if backbone not in CANDIDATE_LAYERS:
+    any_width = backbone.partition("@")[0]
+    if any_width not in CANDIDATE_LAYERS:
         raise HypError(
             f"name the candidate layers of {backbone} with --layer; they are known for "
             f"{', '.join(CANDIDATE_LAYERS)}."
         )
-    return CANDIDATE_LAYERS[backbone]
+    return CANDIDATE_LAYERS[any_width]
 
 
 def _step(kind: str, spec: BaseModel, inputs: dict[str, Step], label: str) -> Step:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from hyp.errors import HypError, did_you_mean
 from hyp.metrics.neural.specs import neural_metric
-from hyp.models.specs import objective_tasks
+from hyp.models.specs import Schedule, objective_tasks
 
 PIXELS, UNTRAINED = "pixels", "untrained"
 """The references: the stimuli's raw pixels, and networks with their initial weights."""
@@ -55,7 +55,7 @@ class Profile(Declared):
         Seed of the training datasets; the stimuli take the next one.
     n_seeds : int
         Networks per cohort.
-    backbone, n_batches, batch_size, learning_rate, input_size, evaluate_every
+    backbone, n_batches, batch_size, learning_rate, schedule, input_size, evaluate_every
         Training, as in `hyp.models.TrainSpec`.
     snapshots : tuple of int
         Batch counts at which weights are kept besides the end; later ones are left out.
@@ -110,6 +110,7 @@ class Profile(Declared):
     n_batches: int = Field(ge=1)
     batch_size: int = Field(64, ge=2)
     learning_rate: float = Field(1e-3, gt=0)
+    schedule: Schedule = Field("constant", exclude_if=lambda schedule: schedule == "constant")
     input_size: int | None = Field(None, ge=16)
     evaluate_every: int | None = Field(None, ge=1)
     snapshots: tuple[int, ...] = Field((), exclude_if=lambda snapshots: not snapshots)

@@ -106,6 +106,7 @@ class SharedSteps:
             n_batches=self.profile.n_batches,
             batch_size=self.profile.batch_size,
             learning_rate=self.profile.learning_rate,
+            schedule=self.profile.schedule,
             snapshots=self.profile.kept_snapshots,
             input_size=self.profile.input_size,
             evaluate_every=self.profile.evaluate_every,

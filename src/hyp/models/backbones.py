@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import math
+import re
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 
 from hyp.errors import HypError
@@ -15,6 +18,10 @@ from hyp.models.inputs import IMAGENET_MEAN, IMAGENET_SD
 
 TIMM = "timm:"
 """What a backbone's name begins with that is timm's."""
+WIDTH = "@"
+"""What stands between a ResNet's name and the channels of its first stage."""
+_FULL_WIDTH = 64
+_COLOURS = 3
 
 
 def build_backbone(name: str, n_outputs: int) -> nn.Module:
@@ -23,8 +30,10 @@ def build_backbone(name: str, n_outputs: int) -> nn.Module:
     Parameters
     ----------
     name : str
-        A torchvision classifier (``resnet18``, ``convnext_tiny``, ...), one of timm's
-        (``timm:NAME``, where timm is installed), or ``package.module:function``; the
+        A torchvision classifier (``resnet18``, ``convnext_tiny``, ...); one of its ResNets
+        by width (``resnet18@16``: 16, 32, 64 and 128 channels where ``resnet18`` has 64, 128,
+        256 and 512; the blocks and the names of the layers stay); one of timm's
+        (``timm:NAME``, where timm is installed); or ``package.module:function``, where the
         function is called with ``num_outputs=`` and returns a module from images (batch,
         3, height, width) to (batch, num_outputs).
     n_outputs : int
@@ -33,12 +42,19 @@ def build_backbone(name: str, n_outputs: int) -> nn.Module:
     Raises
     ------
     HypError
-        If there is no such network, or the function does not return a module.
+        If there is no such network, it does not come in that width, or the function does
+        not return a module.
     """
     if name.startswith(TIMM):
         return see_imagenet(create_timm(name.removeprefix(TIMM), num_classes=n_outputs))
     if ":" in name:
         return _from_function(name, n_outputs)
+    if WIDTH in name:
+        return _of_width(name, n_outputs)
+    return _from_torchvision(name, n_outputs)
+
+
+def _from_torchvision(name: str, n_outputs: int) -> nn.Module:
     from torchvision import models
 
     known = models.list_models(module=models)
@@ -47,6 +63,62 @@ def build_backbone(name: str, n_outputs: int) -> nn.Module:
         hint = f"did you mean {' or '.join(close)}?" if close else "use a torchvision classifier"
         raise HypError(f"unknown backbone {name!r}; {hint} (or package.module:function).")
     return cast(nn.Module, models.get_model(name, weights=None, num_classes=n_outputs))
+
+
+def _of_width(name: str, n_outputs: int) -> nn.Module:
+    """Make a ResNet of torchvision's with every layer's channels in proportion to a width."""
+    from torchvision.models import ResNet
+
+    full_name, _, text = name.partition(WIDTH)
+    if not re.fullmatch("[1-9][0-9]*", text):
+        raise HypError(
+            f"the width in the backbone {name!r} must be a whole number above 0: the channels of "
+            "the first stage, as in resnet18@16."
+        )
+    width = int(text)
+    if width == _FULL_WIDTH:
+        raise HypError(f"{name} is {full_name} itself; leave out {WIDTH}{text}.")
+    with torch.device("meta"):
+        network = _from_torchvision(full_name, n_outputs)
+    if not isinstance(network, ResNet):
+        raise HypError(
+            f"the backbone {full_name} comes in one width; only torchvision's ResNets are made "
+            "in others."
+        )
+    for layer, module in list(network.named_modules()):
+        if isinstance(module, nn.Conv2d | nn.BatchNorm2d | nn.Linear):
+            network.set_submodule(layer, _in_proportion(module, width, name))
+    return cast(nn.Module, network)
+
+
+def _in_proportion(
+    module: nn.Conv2d | nn.BatchNorm2d | nn.Linear, width: int, name: str
+) -> nn.Module:
+    """Give a layer of a ResNet another width, and the initial weights torchvision gives it."""
+
+    def scaled(channels: int, groups: int = 1) -> int:
+        found, rest = divmod(channels * width, _FULL_WIDTH)
+        if rest or found % groups:
+            step = _FULL_WIDTH * groups // math.gcd(_FULL_WIDTH * groups, channels)
+            raise HypError(
+                f"the backbone {name!r} cannot share its channels among {groups} groups; choose "
+                f"a width that {step} divides."
+            )
+        return found
+
+    if isinstance(module, nn.Linear):
+        return nn.Linear(scaled(module.in_features), module.out_features)
+    if isinstance(module, nn.BatchNorm2d):
+        return nn.BatchNorm2d(scaled(module.num_features))
+    if module.in_channels != _COLOURS:
+        module.in_channels = scaled(module.in_channels, module.groups)
+    module.out_channels = scaled(module.out_channels, module.groups)
+    inputs = module.in_channels // module.groups
+    weight = torch.empty(module.out_channels, inputs, *module.kernel_size)
+    module.weight = nn.Parameter(
+        nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu")
+    )
+    return module
 
 
 def _from_function(name: str, n_outputs: int) -> nn.Module:

@@ -336,20 +336,21 @@ def _from_torchvision(text: str) -> tuple[str, str, int, nn.Module]:
     import torch
     from torchvision import models
 
-    from hyp.models.backbones import build_backbone
+    from hyp.models.backbones import WIDTH, build_backbone
     from hyp.models.inputs import IMAGENET_MEAN, IMAGENET_SD
 
     backbone, _, wanted = text.partition(":")
     with torch.device("meta"):
         build_backbone(backbone, 2)
-    offered = {weights.name: weights for weights in models.get_model_weights(backbone)}
+    has_weights = WIDTH not in backbone
+    offered = {w.name: w for w in models.get_model_weights(backbone)} if has_weights else {}
+    if not offered:
+        raise HypError(f"torchvision has no weights of {backbone}; choose another network.")
     if wanted and wanted not in offered:
         raise HypError(
             f"torchvision has no weights {wanted!r} of {backbone}; choose from: "
             f"{', '.join(offered)}."
         )
-    if not offered:
-        raise HypError(f"torchvision has no weights of {backbone}; choose another network.")
     weights = offered[wanted] if wanted else models.get_model_weights(backbone)["DEFAULT"]
     name, shown = f"{backbone}:{weights.name}", weights.transforms()
     if (tuple(shown.mean), tuple(shown.std)) != (IMAGENET_MEAN, IMAGENET_SD):

@@ -11,6 +11,7 @@ from hyp.errors import HypError
 
 Precision = Literal["fp32", "bf16"]
 Device = Literal["cpu", "cuda"]
+Schedule = Literal["constant", "one-cycle", "cosine"]
 Positive = Annotated[int, Field(ge=1)]
 
 
@@ -74,7 +75,8 @@ class TrainSpec(_Hardware):
         Task names joined by ``+``; kept in canonical order, so that equal objectives
         are equal specs.
     backbone : str
-        A torchvision classifier (``resnet18``) or ``package.module:function``.
+        A torchvision classifier (``resnet18``), a ResNet by width (``resnet18@16``) or
+        ``package.module:function``; see `hyp.models.backbones.build_backbone`.
     seed : int
         Decides the initial weights and the order of the images.
     n_batches : int
@@ -82,7 +84,11 @@ class TrainSpec(_Hardware):
     batch_size : int
         Images a step.
     learning_rate : float
-        Of Adam, with its default betas, no weight decay and no schedule.
+        Of Adam, with its default betas and no weight decay; the highest of the schedule.
+    schedule : {"constant", "one-cycle", "cosine"}
+        How the learning rate changes from batch to batch: not at all; up to `learning_rate`
+        in the first 30 % of the batches and down to nearly nothing, as torch's ``OneCycleLR``
+        (betas stay as they are); or down to nothing, as its ``CosineAnnealingLR``.
     snapshots : tuple of int
         Batch counts at which weights are kept; the end is always one and is left out here.
     input_size : int or None
@@ -99,6 +105,7 @@ class TrainSpec(_Hardware):
     n_batches: Annotated[int, Field(ge=0)]
     batch_size: Annotated[int, Field(ge=2)] = 64
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-3
+    schedule: Schedule = Field("constant", exclude_if=lambda schedule: schedule == "constant")
     snapshots: tuple[Annotated[int, Field(ge=0)], ...] = ()
     input_size: Positive | None = None
     evaluate_every: Positive | None = None

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler, OneCycleLR
 
 from hyp.datasets.splits import Indices
 from hyp.errors import HypError
@@ -45,11 +46,11 @@ def train(
     """Train a network and write it to a folder.
 
     Adam with default betas, images shuffled anew every epoch, incomplete batches dropped,
-    ImageNet normalisation, no augmentation, the mean of the task losses: the recipe of the
-    paper. The folder then holds ``weights-<batch>.pt`` for every checkpoint,
-    ``history.json`` (training losses averaged over 10 batches; evaluations on the held-out
-    images with the constant predictor beside them) and ``model.json`` (see `ModelInfo`),
-    written last.
+    ImageNet normalisation, no augmentation, the mean of the task losses and, unless the spec
+    has another schedule, a constant learning rate: the recipe of the paper. The folder then
+    holds ``weights-<batch>.pt`` for every checkpoint, ``history.json`` (training losses
+    averaged over 10 batches; evaluations on the held-out images with the constant predictor
+    beside them) and ``model.json`` (see `ModelInfo`), written last.
 
     If the folder holds the unfinished state of the same run, training goes on from it; on
     a CPU the result equals that of an uninterrupted run bit for bit. A damaged state is
@@ -120,6 +121,17 @@ def new_model(
     return model, torch.optim.Adam(model.parameters(), lr=spec.learning_rate, fused=True)
 
 
+def new_schedule(spec: TrainSpec, optimizer: torch.optim.Optimizer) -> LRScheduler:
+    """Make what sets the learning rate; its ``step`` follows every batch but the last."""
+    if spec.schedule == "constant" or not spec.n_batches:
+        return ConstantLR(optimizer, factor=1.0)
+    if spec.schedule == "cosine":
+        return CosineAnnealingLR(optimizer, T_max=spec.n_batches)
+    return OneCycleLR(
+        optimizer, max_lr=spec.learning_rate, total_steps=spec.n_batches, cycle_momentum=False
+    )
+
+
 @torch.inference_mode()
 def evaluate(
     spec: TrainSpec,
@@ -176,6 +188,7 @@ class _Run:
         self.rows = {name: self.dataset.split(name) for name in ("train", "val")}
         self.baselines = self._baselines()
         self.model, self.optimizer = new_model(self.spec, self.objective.n_outputs, self.device)
+        self.schedule = new_schedule(self.spec, self.optimizer)
         self.batch = 0
         self.log = _LossLog([task.name for task in self.objective.tasks])
         self.evaluations: list[dict[str, Any]] = []
@@ -209,6 +222,8 @@ class _Run:
                     )
                 )
                 self.batch += 1
+                if self.batch < spec.n_batches:
+                    self.schedule.step()
                 if self.batch % LOG_EVERY == 0:
                     self.log.close(self.batch)
                 self._keep_if_due()
@@ -279,6 +294,7 @@ class _Run:
             "batch": self.batch,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
             "torch_rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state() if cuda else None,
             "means": self.log.means,
@@ -289,6 +305,7 @@ class _Run:
         self.batch = state["batch"]
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state.get("schedule", {}))
         torch.set_rng_state(state["torch_rng"])
         if state["cuda_rng"] is not None:
             torch.cuda.set_rng_state(state["cuda_rng"])
