@@ -12,7 +12,7 @@ SETTINGS = {
     "n_val": 48,
     "n_stimuli": 80,
     "n_seeds": 4,
-    "parts": "category",
+    "questions": "category",
     "layers": "relu",
     "backbone": "tiny_backbone:make",
     "n_batches": 12,
@@ -20,7 +20,7 @@ SETTINGS = {
     "n_folds": 2,
 }
 ARGUMENTS = ["nontarget-variability", *(f"--set={k}={v}" for k, v in SETTINGS.items())]
-TABLES = ("scores.parquet", "comparisons.parquet", "result.json", "samples.npz")
+TABLES = ("scores.parquet", "result.json", "samples.npz")
 
 
 def command(*arguments):

@@ -133,13 +133,16 @@ def run(
         str | None, typer.Option(help="A running Dask scheduler, tcp://HOST:PORT.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Run every hypothesis there is.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing but errors; for scripts.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be computed, what is shared.")
     ] = False,
 ) -> None:
     """Run a hypothesis to its verdict; what is stored already is not computed again."""
-    from hyp.cli.run_all import plan_all, sharing_table
     from hyp.cli.progress import run_with_progress
+    from hyp.cli.run_all import plan_all, sharing_table
     from hyp.cli.terminal import console
     from hyp.store import Store
 
@@ -158,7 +161,14 @@ def run(
     opened = Store.create(store)
     try:
         for planned in plans:
-            run_with_progress(planned, opened, workers=workers, scheduler=scheduler, console=screen)
+            run_with_progress(
+                planned,
+                opened,
+                workers=workers,
+                scheduler=scheduler,
+                console=screen,
+                quiet=quiet,
+            )
     except KeyboardInterrupt:
         typer.echo(
             "\ninterrupted; nothing is lost. The same command goes on where it stopped.", err=True
@@ -203,8 +213,8 @@ def report(
     if every:
         if name is not None or frozen is not None:
             raise HypError("--all reports every hypothesis; leave the name and --frozen away.")
-        from hyp.reports.report import make_all_reports
         from hyp.reports.overview import overview_table
+        from hyp.reports.report import make_all_reports
 
         page = make_all_reports(opened, profile, out)
         console().print(overview_table(opened.root))

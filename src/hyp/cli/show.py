@@ -133,21 +133,31 @@ def status_table(store: Store) -> RenderableType:
     runs = all_runs(store.root)
     if not runs:
         return Text(f"{store.root} holds no runs yet; start one with 'hyp run NAME'.")
-    table = Table("hypothesis", "profile", "state", "steps", "time", "updated", box=None)
+    table = Table("hypothesis", "profile", "state", "steps", "time", "left", "updated", box=None)
+    stages = []
     for run in runs:
         stored = sum(
             (store.root / kind / key / "artifact.json").exists() for kind, key in run.steps
         )
         profile = " ".join([run.profile, *(f"{k}={v}" for k, v in run.overrides.items())])
+        running = run.seen_state == "running"
         table.add_row(
-            run.hypothesis,
-            profile,
+            Text(run.hypothesis),
+            Text(profile),
             run.seen_state,
             f"{stored}/{len(run.steps)}",
             duration(run.wall_seconds),
-            run.updated.replace("T", " ").removesuffix("+00:00"),
+            duration(run.left_seconds) if running else "",
+            _when(run.updated),
         )
-    return table
+        if running:
+            counted = ", ".join(f"{one.kind} {one.done:g}/{one.total}" for one in run.stages)
+            stages.append(Text(f"{run.hypothesis}, since {_when(run.started)}: {counted}"))
+    return Group(table, *stages)
+
+
+def _when(time: str) -> str:
+    return time.replace("T", " ").removesuffix("+00:00")
 
 
 def duration(seconds: float | None) -> str:

@@ -22,8 +22,6 @@ from hyp.store import Step, Store
 if TYPE_CHECKING:
     import pandas as pd
 
-SIMULATED = "simulated"
-
 SCORES = "scores.parquet"
 _MODEL_COLUMNS = ("objective", "design", "seed", "backbone", "batches")
 

@@ -388,9 +388,7 @@ def _common(question: Question, kept: Mapping[str, tuple[str, ...]]) -> tuple[st
     )
 
 
-def _single(
-    cohort: Cohort, objectives: tuple[str, ...] | None, several: bool
-) -> Iterator[Cohort]:
+def _single(cohort: Cohort, objectives: tuple[str, ...] | None, several: bool) -> Iterator[Cohort]:
     """Yield a cohort once per objective."""
     if objectives is None:
         yield cohort

@@ -124,7 +124,9 @@ def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:
         found["mixed"] = _needs(rule["mixed"])
     if isinstance(rule.get("predictions"), list | tuple):
         found["predictions"] = [
-            {**one, "needs": _needs(one["needs"])} if isinstance(one, dict) and "needs" in one else one
+            {**one, "needs": _needs(one["needs"])}
+            if isinstance(one, dict) and "needs" in one
+            else one
             for one in rule["predictions"]
         ]
     return found

@@ -37,6 +37,7 @@ STAGES = (
 )
 """Kinds of steps in the order data flows."""
 
+
 @dataclass
 class SharedSteps:
     """Makes the steps that do not depend on what is asked of the networks.

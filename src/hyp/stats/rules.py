@@ -332,11 +332,12 @@ def _judge(
         return untestable
     failed = [check for check in checks if not check.passed]
     if failed:
+        names = list(dict.fromkeys(check.name for check in failed))
         return Verdict(
             name=name,
             outcome="invalid",
-            sentence=f"The experiment cannot be judged: {_joined([c.name for c in failed])} "
-            f"failed as {'a manipulation check' if len(failed) == 1 else 'manipulation checks'}.",
+            sentence=f"The experiment cannot be judged: {_joined(names)} "
+            f"failed as {'a manipulation check' if len(names) == 1 else 'manipulation checks'}.",
             reasons=tuple(check.sentence for check in failed),
         )
     outcome, prediction, sentence = _decide(rule, comparisons)

@@ -16,6 +16,16 @@ from hyp.store.artifacts import write_atomically
 RunState = Literal["running", "interrupted", "failed", "finished"]
 
 
+class Stage(BaseModel):
+    """How many steps of a kind are done, begun ones in part."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    done: float
+    total: int
+
+
 class Run(BaseModel):
     """One call of ``hyp run``: written when it starts and when it ends.
 
@@ -27,6 +37,10 @@ class Run(BaseModel):
         What ``--set`` changed in the profile.
     wall_seconds : float
         Sum over all calls that led to the result.
+    left_seconds : float or None
+        While it runs, what is left at its speed so far.
+    stages : tuple of Stage
+        How far it had come when the record was written.
     host, pid : str, int
         The process that wrote the record.
     """
@@ -43,6 +57,8 @@ class Run(BaseModel):
     started: str
     updated: str
     wall_seconds: float = 0.0
+    left_seconds: float | None = None
+    stages: tuple[Stage, ...] = ()
     message: str = ""
     host: str = ""
     pid: int = 0

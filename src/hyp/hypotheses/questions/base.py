@@ -9,18 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
 from hyp.errors import HypError
-from hyp.hypotheses.profile import Declared, Profile
+from hyp.hypotheses.profile import SIMULATED, Declared, Profile
 from hyp.hypotheses.scores import ALIGNED, AnyScore, Decoding, Similarity
 from hyp.models.specs import objective_tasks
-from hyp.stats.correlations import Correlation, RepeatedCorrelation
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hyp.stats.correlations import Correlation, RepeatedCorrelation
 
 Alternative = Literal["two-sided", "greater", "less"]
 
@@ -223,7 +226,7 @@ class Question(Declared):
         if isinstance(scored, Similarity):
             return [(scored.measure, layer) for layer in layers]
         if scored.kind in ALIGNED:
-            known = SIMULATED_REGIONS if profile.recording == "simulated" else (EACH_REGION,)
+            known = SIMULATED_REGIONS if profile.recording == SIMULATED else (EACH_REGION,)
             return [(region, "") for region in (self.measured or known)]
         tasks = self.measured or objective_tasks(objectives[self.about[0]])
         return [(task, "") for task in tasks]

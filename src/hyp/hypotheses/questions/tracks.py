@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from hyp.hypotheses.questions.base import (
@@ -18,7 +17,9 @@ from hyp.hypotheses.questions.base import (
     mean_scores,
 )
 from hyp.hypotheses.scores import Alignment, AnyScore, Performance
-from hyp.stats.correlations import repeated_correlation, repeated_correlation_published
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _EXACT_SIGNS = 16
 _RANDOM_P = 1 / 100_000
@@ -85,6 +86,8 @@ class Tracks(Question):
 
     def rows(self, evidence: Evidence) -> Iterator[Values]:
         """Answer it: one row per region."""
+        from hyp.stats.correlations import repeated_correlation, repeated_correlation_published
+
         keys = ["cohort", "seed", "batches"]
         learned = self.performance_of(evidence.scores)
         left_out = ""

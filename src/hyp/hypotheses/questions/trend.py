@@ -11,7 +11,6 @@ from pydantic import Field, field_validator
 
 from hyp.hypotheses.questions.base import Alternative, Evidence, Question, Values, correlated
 from hyp.hypotheses.scores import AnyScore, Score
-from hyp.stats.correlations import spearman
 
 _EXACT_ORDERS = 12
 _RANDOM_P = 1 / 100_000
@@ -80,6 +79,8 @@ class Trend(Question):
 
     def rows(self, evidence: Evidence) -> Iterator[Values]:
         """Answer it: one row per latent, region or task, and layer."""
+        from hyp.stats.correlations import spearman
+
         table = self.own_scores(evidence)
         alternative = self.direction(evidence.alternative)
         for (measured, layer), here in table.groupby(

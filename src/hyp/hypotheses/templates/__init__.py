@@ -13,8 +13,8 @@ from hyp.datasets.designs import Design
 from hyp.datasets.latents import Latent, expand_latent, find_latent
 from hyp.datasets.sources import ENGINE, Source, open_source
 from hyp.errors import HypError
-from hyp.hypotheses.toml import SUFFIX
 from hyp.hypotheses.registry import hypothesis_names
+from hyp.hypotheses.toml import SUFFIX
 from hyp.models.specs import objective_tasks
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
