@@ -89,7 +89,10 @@ def test_cohorts_that_give_no_first_seed_share_none():
 
 
 def test_compared_cohorts_that_share_seeds_are_refused():
-    apart, near = two({"first_seed": 0}, {"first_seed": 6}), two({"first_seed": 0}, {"first_seed": 5})
+    apart, near = (
+        two({"first_seed": 0}, {"first_seed": 6}),
+        two({"first_seed": 0}, {"first_seed": 5}),
+    )
     assert apart.profile("laptop", {"objectives": ""})
     with pytest.raises(HypError, match="'one' and 'two', which share 1 seeds \\(5\\)"):
         near.profile("laptop", {"objectives": ""})

@@ -41,31 +41,54 @@ def test_a_part_of_fewer_objectives_than_its_condition_stays_so():
     found = modern_hypothesis(content)
     assert [cohort["objectives"] for cohort in found["cohorts"]] == [["distance", "rotation"]] * 2
     assert [cohort["first_seed"] for cohort in found["cohorts"]] == [0, 1000]
-    assert [question["objectives"] for question in found["questions"]] == [["distance"], ["rotation"]]
+    assert [question["objectives"] for question in found["questions"]] == [
+        ["distance"],
+        ["rotation"],
+    ]
     assert found["profiles"]["laptop"] == {"questions": ["p"], "objectives": ["distance"]}
 
 
 def test_words_of_studies_are_renamed():
     content = {
         "questions": [{"kind": "contrast", "of": ["IT"], "beside": True}],
-        "rule": {"keys": ["question", "of", "layer"], "predictions": [
-            {"name": "a", "needs": [{"kind": "not lower", "where": {"of": ["IT"]}}]}]},
+        "rule": {
+            "keys": ["question", "of", "layer"],
+            "predictions": [
+                {"name": "a", "needs": [{"kind": "not lower", "where": {"of": ["IT"]}}]}
+            ],
+        },
     }
     found = modern_hypothesis(content)
     assert found["questions"] == [{"kind": "contrast", "measured": ["IT"], "secondary": True}]
     assert found["rule"] == {
-        "predictions": [{"name": "a", "needs": [{"kind": "not lower", "where": {"measured": ["IT"]}}]}]
+        "predictions": [
+            {"name": "a", "needs": [{"kind": "not lower", "where": {"measured": ["IT"]}}]}
+        ]
     }
 
 
 @pytest.mark.parametrize(
     ("old", "new", "on_line", "words"),
     [
-        ('design = "categories=1"', 'design = "few"', 'design = "few"', "conditions.1.design: cannot"),
+        (
+            'design = "categories=1"',
+            'design = "few"',
+            'design = "few"',
+            "conditions.1.design: cannot",
+        ),
         ('latents = ["category"]', "latents = 3", "latents = 3", "parts.0.latents: Input should"),
-        ('"worse somewhere", "better nowhere"', '"higher somewhere in categry"', "categry",
-         "rule.predictions.1.needs: the rule names no declared question"),
-        ('parts = ["category"]', 'parts = ["categry"]', 'parts = ["categry"]', "no question 'categry'"),
+        (
+            '"worse somewhere", "better nowhere"',
+            '"higher somewhere in categry"',
+            "categry",
+            "rule.predictions.1.needs: the rule names no declared question",
+        ),
+        (
+            'parts = ["category"]',
+            'parts = ["categry"]',
+            'parts = ["categry"]',
+            "no question 'categry'",
+        ),
     ],
 )
 def test_mistakes_are_told_where_they_stand_in_the_old_file(old, new, on_line, words, tmp_path):

@@ -90,7 +90,9 @@ def test_keys_change_with_what_they_depend_on_and_with_nothing_else():
     assert decoded["scores"] != base["scores"]
     assert keys(plan(alpha=0.1))["scores"] == base["scores"]
     assert keys(plan(data_seed=1))["models"] != base["models"]
-    fewer = {step.key for step in plan(n_seeds=6, questions="category").steps if step.kind == "models"}
+    fewer = {
+        step.key for step in plan(n_seeds=6, questions="category").steps if step.kind == "models"
+    }
     assert fewer < {step.key for step in plan().steps if step.kind == "models"}
 
 

@@ -73,11 +73,19 @@ def study(**fields):
                 b=("untrained",),
             ),
             Contrast(
-                name="best", score=Alignment(), a="distance", b=("category", "half"), measured=("IT",)
+                name="best",
+                score=Alignment(),
+                a="distance",
+                b=("category", "half"),
+                measured=("IT",),
             ),
             Contrast(name="deep", score=Depth(), a="distance", b=("category",)),
             Contrast(
-                name="learned", score=Performance(), a="distance", b=("half",), measured=("distance",)
+                name="learned",
+                score=Performance(),
+                a="distance",
+                b=("half",),
+                measured=("distance",),
             ),
             Closer(name="closer", anchor="category", b="distance", c="untrained"),
             Tighter(name="tighter", a="distance", b="category", layers=("relu",)),
@@ -334,7 +342,9 @@ def test_a_study_is_read_from_a_file(tmp_path):
 def test_settings_that_do_not_fit_are_one_sentence():
     with pytest.raises(HypError, match="has no cohort 'animals'"):
         make_plan(study(), "tiny", {"cohorts": "animals"})
-    with pytest.raises(HypError, match="no question of everything is left to ask: the profile's cohorts leave out"):
+    with pytest.raises(
+        HypError, match="no question of everything is left to ask: the profile's cohorts leave out"
+    ):
         make_plan(study(), "tiny", {"cohorts": "untrained"})
     with pytest.raises(HypError, match="unknown neural metric"):
         make_plan(study(), "tiny", {"neural_metric": "magic"})

@@ -106,7 +106,9 @@ def test_the_seeds_that_would_do_are_the_fewest(study):
 def test_families_are_those_that_answers_are_corrected_in():
     assert family_sizes(STUDY, SIZE) == {"confirmatory": 12, "secondary": 4}
     found = planned_questions(STUDY, SIZE)
-    assert {one.name: one.family_size for one in found if not one.confirmatory} == {"training helps": 4}
+    assert {one.name: one.family_size for one in found if not one.confirmatory} == {
+        "training helps": 4
+    }
     alone = STUDY.profile("laptop", {"cohorts": "distance,category"})
     assert family_sizes(STUDY, alone) == {"confirmatory": 4}
 

@@ -139,7 +139,9 @@ def test_all_mistakes_are_listed_at_once(tmp_path):
     text = EXAMPLE.read_text()
     path = tmp_path / "mine.toml"
     path.write_text(
-        text.replace("n_batches", "n_batchs").replace("categories=1", "few").replace("title", "tile")
+        text.replace("n_batches", "n_batchs")
+        .replace("categories=1", "few")
+        .replace("title", "tile")
     )
     with pytest.raises(HypError) as caught:
         read_hypothesis(path)

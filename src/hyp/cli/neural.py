@@ -196,10 +196,10 @@ def _record(
 
 
 def _compute(goals: list[Step], store: Store, workers: int | None, scheduler: str | None) -> None:
-    from hyp.cli.progress import shown_progress
     from hyp.cli.terminal import console, resumable
     from hyp.hypotheses.progress import RunProgress, watched
     from hyp.hypotheses.run import default_workers, run_steps
+    from hyp.reports.live import shown_progress
 
     missing = store.pending(goals)
     count = default_workers(missing) if workers is None else workers

@@ -10,12 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from hyp.cli.options import read_settings
-from hyp.cli.show import duration
 from hyp.errors import HypError
 from hyp.hypotheses.plan import Plan, make_plan
 from hyp.hypotheses.registry import all_hypotheses
 from hyp.hypotheses.steps import STAGES
 from hyp.hypotheses.timing import expected_seconds
+from hyp.reports.live import duration
 from hyp.store import Step, Store
 
 

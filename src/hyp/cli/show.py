@@ -14,6 +14,7 @@ from hyp.hypotheses.plan import Plan
 from hyp.hypotheses.steps import STAGES
 from hyp.hypotheses.testability import planned_questions
 from hyp.hypotheses.timing import expected_seconds
+from hyp.reports.live import duration
 from hyp.stats.rules import describe
 from hyp.store import Store
 from hyp.store.runs import all_runs
@@ -158,15 +159,3 @@ def status_table(store: Store) -> RenderableType:
 
 def _when(time: str) -> str:
     return time.replace("T", " ").removesuffix("+00:00")
-
-
-def duration(seconds: float | None) -> str:
-    """Return a length of time for people: ``45 s``, ``12 min``, ``3.5 h``, ``9 d``."""
-    if seconds is None:
-        return "?"
-    for limit, size, unit in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
-        if seconds < limit:
-            return (
-                f"{seconds / size:.3g} {unit}" if size == 3600 else f"{seconds / size:.0f} {unit}"
-            )
-    return f"{seconds / 86_400:.0f} d"

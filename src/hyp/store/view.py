@@ -143,15 +143,25 @@ class StoreView:
         from hyp.store.runs import latest_run
 
         run = latest_run(self.root, hypothesis, profile)
-        folder = self.root / "results" / run.goal / "scores.zarr"
-        kinds = [path.name for path in sorted(folder.glob("*")) if (path / "zarr.json").exists()]
-        if not kinds:
-            raise HypError(
-                f"the run of {hypothesis} keeps no scores that can be opened: its design was "
-                "untestable, or an earlier hyp wrote it; run it again, which computes only "
-                "what is missing."
-            )
-        return {kind: xr.open_zarr(folder / kind)["score"].rename(kind) for kind in kinds}
+        return open_scores(self.root / "results" / run.goal)
+
+
+def open_scores(folder: Path) -> dict[str, xr.DataArray]:
+    """Open the scores of a result folder, see `StoreView.scores`.
+
+    Raises
+    ------
+    HypError
+        If it keeps none.
+    """
+    cubes = folder / "scores.zarr"
+    kinds = [path.name for path in sorted(cubes.glob("*")) if (path / "zarr.json").exists()]
+    if not kinds:
+        raise HypError(
+            f"{folder} keeps no scores that can be opened: its design was untestable, or an "
+            "earlier hyp wrote it; run the hypothesis again, which computes only what is missing."
+        )
+    return {kind: xr.open_zarr(cubes / kind)["score"].rename(kind) for kind in kinds}
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
