@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from hyp.alone import alone
 from hyp.clusters import local_client, remote_client, require_shared
 from hyp.errors import HypError
 from hyp.hypotheses.building import build, check_networks
@@ -155,13 +156,17 @@ def _execute(
         tell(event("running", done, total))
 
     store = Store.open(root)
-    # Lazy arrays are computed in this step, not as further tasks of the cluster.
-    with dask.config.set(scheduler="synchronous"), threadpool_limits(step.spec.get("threads", 1)):
-        store.make(
-            step,
-            lambda folder, inputs: build(step, folder, inputs, progress),
-            waiting=lambda: tell(event("waiting")),
-        )
+
+    def make(folder: Path, inputs: Mapping[str, Path]) -> None:
+        with (
+            alone(),
+            # Lazy arrays are computed in this step, not as further tasks of the cluster.
+            dask.config.set(scheduler="synchronous"),
+            threadpool_limits(step.spec.get("threads", 1)),
+        ):
+            build(step, folder, inputs, progress)
+
+    store.make(step, make, waiting=lambda: tell(event("waiting")))
     tell(event("done", 1, 1))
     return step.key
 
