@@ -82,13 +82,13 @@ def dask_cluster(*worker_options):
     scheduler = subprocess.Popen([*dask, *options], env=environment(), **quiet)
     worker = None
     try:
-        address = next(
-            line.split()[-1] for line in scheduler.stderr if "Scheduler at:" in line
-        )
+        address = next(line.split()[-1] for line in scheduler.stderr if "Scheduler at:" in line)
         dask[-1] = "distributed.cli.dask_worker"
         options = ["--no-dashboard", "--no-nanny", *map(str, worker_options)]
         worker = subprocess.Popen(
-            [*dask, address, *options], env=environment(), **(quiet | {"stderr": subprocess.DEVNULL})
+            [*dask, address, *options],
+            env=environment(),
+            **(quiet | {"stderr": subprocess.DEVNULL}),
         )
         with Client(address) as client:
             client.wait_for_workers(1, timeout=60)

@@ -79,9 +79,9 @@ def options(
 ) -> None:
     """Declare a hypothesis about vision models, run it, read the verdict."""
     if version:
-        from importlib.metadata import version as installed_version
+        from hyp import __version__
 
-        typer.echo(f"hyp {installed_version('hyp')}")
+        typer.echo(f"hyp {__version__}")
         raise typer.Exit
 
 
