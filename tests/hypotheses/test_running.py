@@ -11,9 +11,7 @@ import xarray as xr
 from tiny_runs import (
     ARGUMENTS,
     SETTINGS,
-    artifact_bytes,
     command,
-    dask_cluster,
     environment,
     hyp,
     result_tables,
@@ -39,14 +37,6 @@ def test_workers_give_the_same_bytes(finished, tmp_path):
     store = tmp_path / "workers"
     run(store, "--workers", 2)
     assert result_tables(store) == result_tables(finished[0])
-
-
-def test_worker_of_two_threads_gives_the_same_bytes(finished, tmp_path):
-    """As someone starts it who follows the error message of a scheduler without workers."""
-    store = tmp_path / "threads"
-    with dask_cluster("--nthreads", 2) as address:
-        run(store, "--scheduler", address)
-    assert artifact_bytes(store) == artifact_bytes(finished[0])
 
 
 def test_progress_is_heard_from_every_worker(tmp_path, monkeypatch):

@@ -38,11 +38,11 @@ def environment():
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
-def hyp(*arguments, check=True):
+def hyp(*arguments, check=True, added=None):
     """Run the command line; returns the finished process."""
     done = subprocess.run(
         command(*arguments),
-        env=environment(),
+        env=environment() | (added or {}),
         capture_output=True,
         text=True,
         check=False,
@@ -53,8 +53,8 @@ def hyp(*arguments, check=True):
     return done
 
 
-def run(store, *arguments, check=True):
-    return hyp("run", *ARGUMENTS, "--store", store, *arguments, check=check)
+def run(store, *arguments, **how):
+    return hyp("run", *ARGUMENTS, "--store", store, *arguments, **how)
 
 
 def result_tables(store):
@@ -74,27 +74,46 @@ def artifact_bytes(store):
 
 
 @contextmanager
-def dask_cluster(*worker_options):
-    """A scheduler and a worker, started by hand as the documentation says; yields the address."""
-    dask = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
-    scheduler = subprocess.Popen([*dask, *options], env=environment(), **quiet)
-    worker = None
+def dask_cluster(*workers, threads=1):
+    """A scheduler and workers, started by hand as the documentation says; yields the address.
+
+    Each of `workers` is what its environment has beside that of the tests.
+    """
+    quiet = {"stdout": subprocess.DEVNULL, "text": True}
+    processes = []
+
+    def start(program, *options, stderr=subprocess.DEVNULL, **added):
+        command = [sys.executable, "-m", f"distributed.cli.dask_{program}", *map(str, options)]
+        kept = environment() | added
+        processes.append(subprocess.Popen(command, env=kept, stderr=stderr, **quiet))
+        return processes[-1]
+
     try:
+        options = ["--host", "127.0.0.1", "--port", 0, "--no-dashboard"]
+        scheduler = start("scheduler", *options, stderr=subprocess.PIPE)
         address = next(line.split()[-1] for line in scheduler.stderr if "Scheduler at:" in line)
-        dask[-1] = "distributed.cli.dask_worker"
-        options = ["--no-dashboard", "--no-nanny", *map(str, worker_options)]
-        worker = subprocess.Popen(
-            [*dask, address, *options],
-            env=environment(),
-            **(quiet | {"stderr": subprocess.DEVNULL}),
-        )
+        for added in workers:
+            start("worker", address, "--no-dashboard", "--no-nanny", "--nthreads", threads, **added)
         with Client(address) as client:
-            client.wait_for_workers(1, timeout=60)
+            client.wait_for_workers(len(workers), timeout=120)
         yield address
     finally:
-        for process in (worker, scheduler):
-            if process is not None:
-                process.terminate()
-                process.wait(timeout=60)
+        for process in reversed(processes):
+            process.terminate()
+            process.wait(timeout=60)
+
+
+def with_gpu(folder):
+    """An environment in which ``nvidia-smi`` shows a GPU that is not there."""
+    folder.mkdir()
+    program = folder / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 9.0\n")
+    program.chmod(0o755)
+    return {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+
+
+def with_hyp(folder, version):
+    """An environment in which hyp says that it is another version."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(f"import hyp\nhyp.__version__ = {version!r}\n")
+    return {"PYTHONPATH": f"{folder}{os.pathsep}{environment()['PYTHONPATH']}"}

@@ -17,19 +17,24 @@ from hyp.hypotheses.plans import plan_hypothesis
 from hyp.hypotheses.registry import all_hypotheses
 from hyp.hypotheses.shared_steps import STAGES
 from hyp.hypotheses.timing import expected_seconds
+from hyp.models.hardware import Ask
 from hyp.store import Step, Store
 
 if TYPE_CHECKING:
     from hyp.hypotheses.plans import AnyPlan
 
 
-def every_plan(profile: str, settings: list[str] | None) -> tuple[list[AnyPlan], list[str]]:
+def every_plan(
+    profile: str, settings: list[str] | None, *, store: Store | None, ask: Ask
+) -> tuple[list[AnyPlan], list[str]]:
     """Plan every hypothesis that has a profile, and say why others are left out."""
     hypotheses, problems = all_hypotheses()
     plans, left_out = [], list(problems)
     for hypothesis in hypotheses:
         try:
-            plans.append(plan_hypothesis(hypothesis, profile, read_settings(settings)))
+            plans.append(
+                plan_hypothesis(hypothesis, profile, read_settings(settings), store=store, ask=ask)
+            )
         except HypError as error:
             left_out.append(f"{hypothesis.name}: {error}")
     if not plans:

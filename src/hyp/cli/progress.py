@@ -152,6 +152,7 @@ def _run_record(plan: AnyPlan, store: Store) -> Iterator[None]:
             message=message,
             host=platform.node(),
             pid=os.getpid(),
+            numerics=plan.numerics,
         )
         save_run(store.root, run)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from hyp.hypotheses.declaration import FULL_CONDITION, PIXELS, Hypothesis, Part, Profile
 from hyp.hypotheses.shared_steps import PlannedSteps, SharedSteps, step
+from hyp.models.hardware import Ask, best_precision
 from hyp.stats.attainable import is_testable, untestable_sentence
 from hyp.store import Step
 
@@ -19,12 +20,17 @@ class Plan(PlannedSteps[Hypothesis, Profile]):
 
 
 def make_plan(
-    hypothesis: Hypothesis, profile_name: str, settings: dict[str, str] | None = None
+    hypothesis: Hypothesis,
+    profile_name: str,
+    settings: dict[str, str] | None = None,
+    *,
+    ask: Ask = best_precision,
 ) -> Plan:
     """Expand a hypothesis under a profile into its graph of steps.
 
     A design that cannot reach alpha, whatever the data, needs no data: its plan is
-    the result step alone, which says so.
+    the result step alone, which says so. `ask` chooses device and precision where the
+    profile leaves them open.
 
     Raises
     ------
@@ -34,7 +40,7 @@ def make_plan(
     settings = settings or {}
     profile = hypothesis.profile(profile_name, settings)
     reason = _untestable(hypothesis, profile)
-    inputs = {} if reason else _Graph(profile, hypothesis).result_inputs()
+    inputs = {} if reason else _Graph(profile, hypothesis, ask=ask).result_inputs()
     spec = {
         "hypothesis": hypothesis.model_dump(mode="json", exclude={"profiles"}),
         "profile": {"name": profile_name, **profile.model_dump(mode="json")},

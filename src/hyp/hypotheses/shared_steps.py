@@ -12,9 +12,10 @@ from hyp.datasets.sources import ENGINE, Source, open_source, part_of, places
 from hyp.datasets.specs import DatasetSpec
 from hyp.hypotheses.declaration import PIXELS, Hypothesis, Size
 from hyp.hypotheses.studies.declaration import Study
-from hyp.models.hardware import Numerics, best_precision
+from hyp.models.hardware import Ask, Numerics, best_precision
 from hyp.models.specs import ExtractSpec, TrainSpec
 from hyp.store import Step, Store, in_order
+from hyp.store.runs import KeptNumerics
 
 VERSIONS = {
     "datasets": 1,
@@ -71,6 +72,12 @@ class PlannedSteps(Generic[AnyClaim, AnySize]):
         """All steps, inputs before what needs them."""
         return in_order([self.goal])
 
+    @property
+    def numerics(self) -> KeptNumerics | None:
+        """What networks are trained and activations extracted with; None without any."""
+        specs = (step.spec for step in self.steps if step.kind in ("models", "activations"))
+        return next((KeptNumerics.of(spec) for spec in specs if "kind" not in spec), None)
+
     def pending(self, store: Store | None) -> list[Step]:
         """Return those of `steps` that must run to reach the goal, given what is stored."""
         if store is None:
@@ -84,10 +91,11 @@ class SharedSteps(Generic[AnySize]):
     """Makes the steps that do not depend on what is asked of the networks.
 
     Two hypotheses that need the same dataset, network or activations get equal steps, and
-    so share what is stored.
+    so share what is stored. `ask` says what suits the machine that will compute.
     """
 
     profile: AnySize
+    ask: Ask = field(default=best_precision, kw_only=True)
 
     @cached_property
     def source(self) -> Source:
@@ -104,7 +112,8 @@ class SharedSteps(Generic[AnySize]):
     @cached_property
     def numerics(self) -> Numerics:
         """Precision, memory layout and device of training and extraction."""
-        best = best_precision(self.profile.device)
+        declared = "auto" not in (self.profile.device, self.profile.precision)
+        best = (best_precision if declared else self.ask)(self.profile.device)
         if self.profile.precision == "auto":
             return best
         return best._replace(precision=self.profile.precision)

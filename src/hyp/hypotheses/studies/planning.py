@@ -44,6 +44,7 @@ from hyp.hypotheses.studies.designing import compared_networks, untestable
 from hyp.metrics.measures import added_measure
 from hyp.metrics.neural.simulation import VENTRAL_STREAM
 from hyp.metrics.neural.specs import neural_metric
+from hyp.models.hardware import Ask, best_precision
 from hyp.models.pretrained import resolve_pretrained
 from hyp.store import Step
 
@@ -64,9 +65,15 @@ class StudyPlan(PlannedSteps[Study, StudySize]):
 
 
 def plan_study(
-    study: Study, profile_name: str, settings: dict[str, str] | None = None
+    study: Study,
+    profile_name: str,
+    settings: dict[str, str] | None = None,
+    *,
+    ask: Ask = best_precision,
 ) -> StudyPlan:
     """Expand a study under a profile into its graph of steps.
+
+    `ask` chooses device and precision where the profile leaves them open.
 
     Raises
     ------
@@ -76,7 +83,7 @@ def plan_study(
     settings = settings or {}
     profile = study.profile(profile_name, settings)
     reason = untestable(study, profile)
-    inputs = {} if reason else _StudySteps(profile, study).result_inputs()
+    inputs = {} if reason else _StudySteps(profile, study, ask=ask).result_inputs()
     spec = {
         "study": study.model_dump(mode="json", exclude={"profiles"}),
         "profile": {"name": profile_name, **profile.model_dump(mode="json")},
