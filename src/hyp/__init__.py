@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from hyp.hypotheses.questions import Alike, Closer, Contrast, Tighter, Tracks, Trend
     from hyp.store import open_store
 
+__version__ = "0.1.0"
+"""Of the distribution, which the package index knows as ``hyp-vision``."""
+
 __all__ = [
     "Alike",
     "Closer",
@@ -40,6 +43,7 @@ __all__ = [
     "Tighter",
     "Tracks",
     "Trend",
+    "__version__",
     "dataset",
     "hypothesis",
     "list_hypotheses",

@@ -186,8 +186,9 @@ def run(
     """
     from hyp.hypotheses.run import run_plan
 
-    planned = plan(declared, profile, **settings)
+    found = hypothesis(declared)
     opened = Store.create(Path(store))
+    planned = make_plan(found, profile or next(iter(found.profiles)), settings, store=opened)
     with _shown(progress) as watch:
         folder = run_plan(planned, opened, workers=workers, scheduler=scheduler, watch=watch)
     return FinishedRun(planned, opened, folder)

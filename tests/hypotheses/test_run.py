@@ -9,7 +9,15 @@ from functools import partial
 
 import pytest
 import xarray as xr
-from tiny_runs import ARGUMENTS, SETTINGS, command, environment, hyp, result_tables, run
+from tiny_runs import (
+    ARGUMENTS,
+    SETTINGS,
+    command,
+    environment,
+    hyp,
+    result_tables,
+    run,
+)
 
 import hyp as package
 from hyp.hypotheses.plan import make_plan

@@ -79,9 +79,9 @@ def options(
 ) -> None:
     """Declare a hypothesis about vision models, run it, read the verdict."""
     if version:
-        from importlib.metadata import version as installed_version
+        from hyp import __version__
 
-        typer.echo(f"hyp {installed_version('hyp')}")
+        typer.echo(f"hyp {__version__}")
         raise typer.Exit
 
 
@@ -116,7 +116,7 @@ def plan(
     from hyp.cli.terminal import console
 
     opened = _store_if_any(store)
-    console().print(plan_page(named_plan(name, profile, settings), opened))
+    console().print(plan_page(named_plan(name, profile, settings, store=opened), opened))
 
 
 @app.command()
@@ -141,23 +141,31 @@ def run(
     ] = False,
 ) -> None:
     """Run a hypothesis to its verdict; what is stored already is not computed again."""
+    from functools import cache, partial
+
     from hyp.cli.progress import run_with_progress
     from hyp.cli.run_all import plan_all, sharing_table
     from hyp.cli.terminal import console
+    from hyp.hypotheses.workers import other_numerics, workers_numerics
+    from hyp.models.hardware import best_precision
     from hyp.store import Store
 
     if every == (name is not None):
         raise HypError("name one hypothesis, or say --all; 'hyp list' shows what there is.")
     screen = console()
+    ask = cache(partial(workers_numerics, scheduler) if scheduler else best_precision)
+    found = _store_if_any(store)
     if name is None:
-        plans, left_out = plan_all(profile, settings)
+        plans, left_out = plan_all(profile, settings, store=found, ask=ask)
     else:
-        plans, left_out = [named_plan(name, profile, settings)], []
+        plans, left_out = [named_plan(name, profile, settings, store=found, ask=ask)], []
     for problem in left_out:
         screen.print(f"left out: {problem}", style="yellow", soft_wrap=True, markup=False)
     if dry_run:
-        screen.print(sharing_table(plans, _store_if_any(store)))
+        screen.print(sharing_table(plans, found))
         return
+    for sentence in filter(None, {other_numerics(planned, found, ask) for planned in plans}):
+        typer.echo(sentence, err=True)
     opened = Store.create(store)
     try:
         for planned in plans:

@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from hyp.alone import alone
 from hyp.clusters import remote_client, require_shared
 from hyp.datasets.dataset import Dataset
 from hyp.datasets.manifest import (
@@ -281,7 +282,7 @@ def _make_shard(
             tables.append(_table(spec, columns))
             made(len(indices))
 
-    with _replacing(path) as stream:
+    with alone(), _replacing(path) as stream:
         write_shard(stream, spec.source.encoding, shape, chunks())
     record = FileRecord.of(path)
     part = {"key": _key(spec, device), "size": str(record.size), "sha256": record.sha256}

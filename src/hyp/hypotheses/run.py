@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hyp.alone import alone
 from hyp.clusters import local_client, remote_client, require_shared
 from hyp.errors import HypError
 from hyp.hypotheses.builders import build, check_networks
 from hyp.hypotheses.progress import Listener, RunProgress, StepEvent, watched
 from hyp.hypotheses.run_record import recorded
+from hyp.hypotheses.workers import (
+    check_this_process,
+    check_workers,
+    refuse_late_worker,
+    versions_here,
+)
 from hyp.store import Step, Store
 
 if TYPE_CHECKING:
@@ -91,18 +98,20 @@ def run_steps(
     if not pending:
         return
     check_networks(pending)
+    check_this_process([] if scheduler else pending)
     if scheduler is None and workers <= 0:
         _compute_here(pending, store, listener)
     else:
         with _client(workers, scheduler, store) as client:
+            check_workers(client, pending)
             _compute_on(client, pending, store, listener)
 
 
 def _graph(pending: list[Step], root: Path, execute: Callable[..., str]) -> Any:
-    """Return a dask.delayed that needs every pending step."""
+    """Return a dask.delayed that needs every pending step, computed as this process would."""
     import dask
 
-    delayed = dask.delayed(execute, pure=True)
+    delayed = dask.delayed(partial(execute, versions=versions_here()), pure=True)
     nodes: dict[Step, Any] = {}
     for step in pending:
         needs = [nodes[parent] for parent in step.inputs.values() if parent in nodes]
@@ -146,12 +155,18 @@ def _compute_on(client: Any, pending: list[Step], store: Store, listener: Listen
 
 
 def _execute(
-    opaque: _Opaque, root: str, needs: list[str], *, listener: Listener | None = None
+    opaque: _Opaque,
+    root: str,
+    needs: list[str],
+    *,
+    versions: Mapping[str, str],
+    listener: Listener | None = None,
 ) -> str:
     """Make one artifact; runs in whatever process Dask chose."""
     import dask
     from threadpoolctl import threadpool_limits
 
+    refuse_late_worker(versions)
     step = opaque.step
     tell = listener or _log_to_scheduler
     event = partial(StepEvent, step.kind, step.key)
@@ -161,13 +176,17 @@ def _execute(
         tell(event("running", done, total))
 
     store = Store.open(root)
-    # Lazy arrays are computed in this step, not as further tasks of the cluster.
-    with dask.config.set(scheduler="synchronous"), threadpool_limits(step.spec.get("threads", 1)):
-        store.make(
-            step,
-            lambda folder, inputs: build(step, folder, inputs, progress),
-            waiting=lambda: tell(event("waiting")),
-        )
+
+    def make(folder: Path, inputs: Mapping[str, Path]) -> None:
+        with (
+            alone(),
+            # Lazy arrays are computed in this step, not as further tasks of the cluster.
+            dask.config.set(scheduler="synchronous"),
+            threadpool_limits(step.spec.get("threads", 1)),
+        ):
+            build(step, folder, inputs, progress)
+
+    store.make(step, make, waiting=lambda: tell(event("waiting")))
     tell(event("done", 1, 1))
     return step.key
 

@@ -70,6 +70,7 @@ def recorded(plan: Plan, store: Store) -> Iterator[RunProgress]:
             message=message,
             host=platform.node(),
             pid=os.getpid(),
+            numerics=plan.numerics,
         )
         save_run(store.root, run)
 

@@ -19,7 +19,7 @@ from torch import nn
 from hyp.errors import HypError
 from hyp.models.backbones import build_backbone
 from hyp.models.objectives import Objective
-from hyp.models.runtime import open_device
+from hyp.models.runtime import open_device, undisturbed
 from hyp.models.specs import Device, TrainSpec, Units
 
 MODEL = "model.json"
@@ -137,7 +137,7 @@ def load_model(
         kept = ", ".join(map(str, info.checkpoints))
         raise HypError(f"the model in {folder} has no snapshot at batch {batch}; it has: {kept}.")
     target = open_device(device)
-    with torch.random.fork_rng(devices=[]):
+    with undisturbed():
         model: nn.Module = build_backbone(info.spec.backbone, info.n_outputs)
     path = Path(folder) / weights_name(batch)
     try:

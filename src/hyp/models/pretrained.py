@@ -277,9 +277,9 @@ def _history_of(path: Path) -> bytes:
 
 
 def _open_library(library: str, name: str) -> _Opened:
-    import torch
+    from hyp.models.runtime import undisturbed
 
-    with torch.random.fork_rng(devices=[]):
+    with undisturbed():
         if library == "torchvision":
             name, backbone, size, network = _from_torchvision(name)
         else:

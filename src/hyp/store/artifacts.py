@@ -18,6 +18,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from hyp import __version__
 from hyp.errors import HypError
 from hyp.store.steps import Step, in_order
 
@@ -293,11 +294,14 @@ def readable_disk_errors(place: Path) -> Iterator[None]:
 
 
 def installed_versions(names: Iterable[str]) -> dict[str, str]:
-    """Return the versions of those of the named distributions that are installed."""
+    """Return the versions of those of the named distributions that are installed.
+
+    That of ``hyp`` is this package's own, whatever distribution of that name is there.
+    """
     found = {}
     for name in names:
         try:
-            found[name] = version(name)
+            found[name] = __version__ if name == "hyp" else version(name)
         except PackageNotFoundError:
             continue
     return found

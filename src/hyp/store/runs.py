@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hyp.errors import HypError
-from hyp.store.artifacts import write_atomically
+from hyp.store.artifacts import RECORD, read_record, write_atomically
 
 RunState = Literal["running", "interrupted", "failed", "finished"]
 
@@ -24,6 +25,19 @@ class Stage(BaseModel):
     kind: str
     done: float
     total: int
+class KeptNumerics(BaseModel):
+    """What a run trains and extracts with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    precision: Literal["fp32", "bf16"]
+    channels_last: bool
+    device: Literal["cpu", "cuda"]
+
+    @classmethod
+    def of(cls, spec: Mapping[str, Any]) -> KeptNumerics:
+        """Read them from the spec of a step that trains or extracts."""
+        return cls.model_validate({name: spec[name] for name in cls.model_fields})
 
 
 class Run(BaseModel):
@@ -43,6 +57,9 @@ class Run(BaseModel):
         How far it had come when the record was written.
     host, pid : str, int
         The process that wrote the record.
+    numerics : KeptNumerics or None
+        Precision, memory layout and device of training and extraction: chosen when the run
+        began, and kept by whatever goes on with it, on any machine.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,6 +79,7 @@ class Run(BaseModel):
     message: str = ""
     host: str = ""
     pid: int = 0
+    numerics: KeptNumerics | None = None
 
     @property
     def seen_state(self) -> str:
@@ -101,6 +119,37 @@ def all_runs(root: Path) -> list[Run]:
     """Return all runs of a store, the latest last."""
     runs = [load_run(path) for path in sorted((root / "runs").glob("*.json"))]
     return sorted(runs, key=lambda run: run.updated)
+
+
+def kept_numerics(
+    root: Path, hypothesis: str, profile: str, overrides: dict[str, str]
+) -> KeptNumerics | None:
+    """Return the numerics that a run of these settings began with, if there is one.
+
+    A finished run goes before an unfinished one, then the later before the earlier. Where a
+    record of an older hyp does not say, the stored artifacts of the run do.
+    """
+    runs = [
+        run
+        for run in all_runs(root)
+        if (run.hypothesis, run.profile, run.overrides) == (hypothesis, profile, overrides)
+    ]
+    runs.sort(key=lambda run: run.state == "finished")
+    for run in reversed(runs):
+        found = run.numerics or _stored_numerics(root, run)
+        if found is not None:
+            return found
+    return None
+
+
+def _stored_numerics(root: Path, run: Run) -> KeptNumerics | None:
+    for kind, key in run.steps:
+        path = root / kind / key
+        if kind in ("models", "activations") and (path / RECORD).exists():
+            spec = read_record(path).spec
+            if "kind" not in spec:
+                return KeptNumerics.of(spec)
+    return None
 
 
 def latest_run(root: Path, hypothesis: str | None, profile: str | None = None) -> Run:
