@@ -28,6 +28,7 @@ from hyp.cli.options import (
 from hyp.cli.published import show_published
 from hyp.cli.released import released_app
 from hyp.cli.scores import judge_scores
+from hyp.cli.store import store_app
 from hyp.errors import HypError
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ app.add_typer(released_app, name="released")
 app.add_typer(models_app, name="models")
 app.add_typer(neural_app, name="neural")
 app.add_typer(brainscore_app, name="brainscore")
+app.add_typer(store_app, name="store")
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -27,6 +27,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from hyp.errors import HypError
 from hyp.hypotheses.running import StepEvent, run_plan
 from hyp.store import Step, Store
 from hyp.store.runs import Run, RunState, load_run, run_path, save_run
@@ -161,11 +162,12 @@ def _run_record(plan: AnyPlan, store: Store) -> Iterator[None]:
     save("running")
     try:
         yield
-    except KeyboardInterrupt:
-        save("interrupted")
-        raise
-    except Exception as error:
-        save("failed", str(error))
+    except BaseException as error:
+        with suppress(HypError):  # a disk that takes no record either: the first reason is told
+            if isinstance(error, KeyboardInterrupt):
+                save("interrupted")
+            elif isinstance(error, Exception):
+                save("failed", str(error))
         raise
     save("finished")
 

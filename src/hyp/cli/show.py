@@ -19,7 +19,7 @@ from hyp.hypotheses.studies.designing import planned_questions
 from hyp.hypotheses.timing import expected_seconds
 from hyp.stats.rules import describe
 from hyp.store import Store
-from hyp.store.runs import all_runs
+from hyp.store.runs import all_runs, shown_state, stored_steps
 
 if TYPE_CHECKING:
     from hyp.hypotheses.plans import AnyPlan
@@ -154,14 +154,12 @@ def status_table(store: Store) -> RenderableType:
         return Text(f"{store.root} holds no runs yet; start one with 'hyp run NAME'.")
     table = Table("hypothesis", "profile", "state", "steps", "time", "updated", box=None)
     for run in runs:
-        stored = sum(
-            (store.root / kind / key / "artifact.json").exists() for kind, key in run.steps
-        )
+        stored = stored_steps(store, run)
         profile = " ".join([run.profile, *(f"{k}={v}" for k, v in run.overrides.items())])
         table.add_row(
             run.hypothesis,
             profile,
-            run.seen_state,
+            shown_state(run, stored),
             f"{stored}/{len(run.steps)}",
             duration(run.wall_seconds),
             run.updated.replace("T", " ").removesuffix("+00:00"),
