@@ -71,11 +71,12 @@ def import_scores(
 ) -> None:
     """Turn scores that somebody has already into one tidy table."""
     from hyp.metrics.brainscore.tables import read_score_table
+    from hyp.cli.terminal import say
     from hyp.store.artifacts import write_atomically
 
     tidy = read_score_table(table)
     write_atomically(out, tidy.to_csv(index=False).encode())
-    typer.echo(f"{out}: {len(tidy)} scores of {tidy['model'].nunique()} models.")
+    say(f"{out}: {len(tidy)} scores of {tidy['model'].nunique()} models.")
 
 
 def score_models(
