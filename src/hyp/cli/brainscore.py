@@ -70,8 +70,8 @@ def import_scores(
     out: Annotated[Path, typer.Option(help="Tidy CSV to write, as 'hyp test' reads it.")],
 ) -> None:
     """Turn scores that somebody has already into one tidy table."""
-    from hyp.metrics.brainscore.tables import read_score_table
     from hyp.cli.terminal import say
+    from hyp.metrics.brainscore.tables import read_score_table
     from hyp.store.artifacts import write_atomically
 
     tidy = read_score_table(table)
