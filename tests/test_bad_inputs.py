@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from bad_inputs import READABLE, hyp, tree, unwritable, working_in
 
+from bad_inputs import READABLE, hyp, tree, unwritable, working_in
 from hyp.hypotheses.templates import start_text
 
 READ = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +31,7 @@ from hyp.cli.options import (
     ProfileName,
     Settings,
     StorePath,
+    checked_plan,
     named_plan,
 )
 from hyp.cli.published import show_published
@@ -37,11 +39,13 @@ from hyp.cli.released import released_app
 from hyp.cli.scores import judge_scores
 from hyp.cli.store import store_app
 from hyp.errors import HypError
+from hyp.models.trust import trusting
 from hyp.text import printable
 
 if TYPE_CHECKING:
     from hyp.store import Store
 
+_ANYWHERE = ("--debug", "--trust")
 _USAGE = typer.BadParameter.__mro__[1:-3]  # click's own; some versions of typer have a copy of it
 
 app = typer.Typer(
@@ -62,11 +66,12 @@ app.add_typer(store_app, name="store")
 
 def main() -> None:
     """Run ``hyp``; what the user can mend ends it with one sentence and status 1."""
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    debug = len(arguments) < len(sys.argv) - 1
+    arguments = [argument for argument in sys.argv[1:] if argument not in _ANYWHERE]
+    debug = "--debug" in sys.argv[1:]
     prepare_output()
     try:
-        status = _run(arguments)
+        with trusting() if "--trust" in sys.argv[1:] else nullcontext():
+            status = _run(arguments)
     except BrokenPipeError:  # whoever read the output has had enough
         give_up_output()
         status = 1
@@ -117,6 +122,13 @@ def options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show tracebacks (may stand anywhere).")
     ] = False,
+    trust: Annotated[
+        bool,
+        typer.Option(
+            "--trust",
+            help="Run code that model folders name (may stand anywhere).",
+        ),
+    ] = False,
 ) -> None:
     """Declare a hypothesis about vision models, run it, read the verdict."""
     if version:
@@ -157,7 +169,7 @@ def plan(
     from hyp.cli.terminal import console
 
     opened = _store_if_any(store)
-    console().print(plan_page(named_plan(name, profile, settings), opened))
+    console().print(plan_page(checked_plan(name, profile, settings), opened))
 
 
 @app.command()
@@ -182,6 +194,7 @@ def run(
     from hyp.cli.every import every_plan, sharing_table
     from hyp.cli.progress import run_with_progress
     from hyp.cli.terminal import console
+    from hyp.hypotheses.building import check_steps
     from hyp.store import Store
 
     if every == (name is not None):
@@ -194,6 +207,8 @@ def run(
     for problem in left_out:
         screen.print(f"left out: {problem}", style="yellow", soft_wrap=True)
     if dry_run:
+        for planned in plans:
+            check_steps(planned.steps)
         screen.print(sharing_table(plans, _store_if_any(store)))
         return
     opened = Store.create(store)

@@ -42,6 +42,21 @@ def named_plan(name: str, profile: str, settings: list[str] | None) -> AnyPlan:
     return plan_named(name, profile, read_settings(settings))
 
 
+def checked_plan(name: str, profile: str, settings: list[str] | None) -> AnyPlan:
+    """Return the plan that a command line names, once it is known that it can be run.
+
+    Raises
+    ------
+    HypError
+        If it names none, or ``hyp run`` would refuse it.
+    """
+    from hyp.hypotheses.building import check_steps
+
+    plan = named_plan(name, profile, settings)
+    check_steps(plan.steps)
+    return plan
+
+
 def read_settings(settings: list[str] | None) -> dict[str, str]:
     """Read ``KEY=VALUE`` options.
 

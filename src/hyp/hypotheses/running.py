@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hyp.clusters import local_client, remote_client, require_shared
 from hyp.errors import HypError
-from hyp.hypotheses.building import build, check_networks
+from hyp.hypotheses.building import build, check_steps
 from hyp.store import Step, Store
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def run_steps(
     """Compute missing steps, inputs before what needs them; the rest is as in `run_plan`."""
     if not pending:
         return
-    check_networks(pending)
+    check_steps(pending)
     if scheduler is None and workers <= 0:
         _compute_here(pending, store, listener)
     else:

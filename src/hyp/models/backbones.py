@@ -10,11 +10,9 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from hyp.errors import HypError
+from hyp.errors import HypError, reason_of
 from hyp.models.inputs import IMAGENET_MEAN, IMAGENET_SD
-
-TIMM = "timm:"
-"""What a backbone's name begins with that is timm's."""
+from hyp.models.trust import TIMM, names_code
 
 
 def build_backbone(name: str, n_outputs: int) -> nn.Module:
@@ -37,7 +35,7 @@ def build_backbone(name: str, n_outputs: int) -> nn.Module:
     """
     if name.startswith(TIMM):
         return see_imagenet(create_timm(name.removeprefix(TIMM), num_classes=n_outputs))
-    if ":" in name:
+    if names_code(name):
         return _from_function(name, n_outputs)
     from torchvision import models
 
@@ -53,12 +51,18 @@ def _from_function(name: str, n_outputs: int) -> nn.Module:
     module_name, _, function_name = name.partition(":")
     try:
         function = getattr(importlib.import_module(module_name), function_name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (Exception, SystemExit) as error:
         raise HypError(
-            f"the backbone {name!r} cannot be imported ({error}); "
+            f"the backbone {name!r} cannot be imported ({reason_of(error)}); "
             "give it as package.module:function and make the package importable."
         ) from error
-    module = function(num_outputs=n_outputs)
+    try:
+        module = function(num_outputs=n_outputs)
+    except Exception as error:
+        raise HypError(
+            f"the backbone {name!r} cannot be made with num_outputs={n_outputs} "
+            f"({reason_of(error)}); give a function that returns a network."
+        ) from error
     if not isinstance(module, nn.Module):
         raise HypError(f"the backbone {name!r} returned {type(module).__name__}, not a Module.")
     return module

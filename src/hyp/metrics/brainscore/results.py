@@ -14,8 +14,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hyp.errors import HypError
-from hyp.names import inside
 from hyp.metrics.brainscore.identifiers import PAPER_BENCHMARKS, benchmark_region
+from hyp.names import inside
 from hyp.store.plain_zarr import write_zarr
 
 if TYPE_CHECKING:
