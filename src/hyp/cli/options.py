@@ -57,6 +57,23 @@ def named_plan(
     )
 
 
+def checked_plan(
+    name: str, profile: str, settings: list[str] | None, *, store: Store | None = None
+) -> Plan:
+    """Return the plan that a command line names, once it is known that it can be run.
+
+    Raises
+    ------
+    HypError
+        If it names none, or ``hyp run`` would refuse it.
+    """
+    from hyp.hypotheses.builders import check_steps
+
+    plan = named_plan(name, profile, settings, store=store)
+    check_steps(plan.steps)
+    return plan
+
+
 def read_settings(settings: list[str] | None) -> dict[str, str]:
     """Read ``KEY=VALUE`` options.
 

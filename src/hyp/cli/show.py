@@ -17,7 +17,7 @@ from hyp.hypotheses.timing import expected_seconds
 from hyp.reports.live import duration
 from hyp.stats.rules import describe
 from hyp.store import Store
-from hyp.store.runs import all_runs
+from hyp.store.runs import all_runs, shown_state, stored_steps
 
 _MOST = 12
 """Cohorts that are listed by name."""
@@ -137,15 +137,13 @@ def status_table(store: Store) -> RenderableType:
     table = Table("hypothesis", "profile", "state", "steps", "time", "left", "updated", box=None)
     stages = []
     for run in runs:
-        stored = sum(
-            (store.root / kind / key / "artifact.json").exists() for kind, key in run.steps
-        )
+        stored = stored_steps(store, run)
         profile = " ".join([run.profile, *(f"{k}={v}" for k, v in run.overrides.items())])
         running = run.seen_state == "running"
         table.add_row(
             Text(run.hypothesis),
             Text(profile),
-            run.seen_state,
+            shown_state(run, stored),
             f"{stored}/{len(run.steps)}",
             duration(run.wall_seconds),
             duration(run.left_seconds) if running else "",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hyp.alone import alone
 from hyp.clusters import local_client, remote_client, require_shared
 from hyp.errors import HypError
-from hyp.hypotheses.builders import build, check_networks
+from hyp.hypotheses.builders import build, check_steps
 from hyp.hypotheses.progress import Listener, RunProgress, StepEvent, watched
 from hyp.hypotheses.run_record import recorded
 from hyp.hypotheses.workers import (
@@ -97,7 +97,7 @@ def run_steps(
     """Compute missing steps, inputs before what needs them; the rest is as in `run_plan`."""
     if not pending:
         return
-    check_networks(pending)
+    check_steps(pending)
     check_this_process([] if scheduler else pending)
     if scheduler is None and workers <= 0:
         _compute_here(pending, store, listener)

@@ -7,10 +7,11 @@ import platform
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from hyp.errors import HypError
 from hyp.hypotheses.progress import RunProgress, ticking
 from hyp.hypotheses.timing import expected_seconds
 from hyp.store import Store
@@ -86,11 +87,12 @@ def recorded(plan: Plan, store: Store) -> Iterator[RunProgress]:
     try:
         with ticking(tick):
             yield progress
-    except KeyboardInterrupt:
-        save("interrupted")
-        raise
-    except Exception as error:
-        save("failed", str(error))
+    except BaseException as error:
+        with suppress(HypError):  # a disk that takes no record either: the first reason is told
+            if isinstance(error, KeyboardInterrupt):
+                save("interrupted")
+            elif isinstance(error, Exception):
+                save("failed", str(error))
         raise
     save("finished")
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from hyp.errors import HypError, did_you_mean
+from hyp.errors import UNREADABLE, HypError, did_you_mean, reason_of
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.legacy import modern_hypothesis, original_place
 
@@ -55,10 +55,12 @@ def read_hypothesis(path: Path | str) -> Hypothesis:
         content = tomllib.loads(text)
     except FileNotFoundError:
         raise HypError(f"there is no hypothesis file {path}; check the path.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise HypError(f"{path} cannot be read: {error}.") from error
     except tomllib.TOMLDecodeError as error:
         raise HypError(f"{path} is not valid TOML: {error}.") from error
+    except UNREADABLE as error:
+        nested = isinstance(error, RecursionError)
+        reason = "it is nested too deeply" if nested else reason_of(error)
+        raise HypError(f"{path} cannot be read: {reason}.") from error
     try:
         return _validated(content)
     except _MisplacedError as error:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from hyp.errors import HypError
+from hyp.errors import HypError, reading
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,13 +37,12 @@ def read_score_file(path: Path) -> pd.DataFrame:
         raise HypError(
             f"{path.name} is of no kind that can be read; use one of {', '.join(_READERS)}."
         )
-    try:
-        table = _READERS[kind](path)
-    except pd.errors.EmptyDataError:
-        raise HypError(f"{path} is empty.") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise HypError(f"{path} cannot be read as {kind}: {reason}") from error
+    with reading(path, f"it should be {kind}"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what a damaged file makes the libraries say
+        try:
+            table = _READERS[kind](path)
+        except pd.errors.EmptyDataError:
+            raise HypError(f"{path} is empty.") from None
     if table.empty:
         raise HypError(f"{path} holds no scores.")
     return table

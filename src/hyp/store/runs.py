@@ -9,12 +9,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 import psutil
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from hyp.errors import HypError
-from hyp.store.artifacts import RECORD, read_record, write_atomically
+from hyp.errors import UNREADABLE, HypError, disk_sentence
+from hyp.names import Name, check_name
+from hyp.store.artifacts import (
+    RECORD,
+    Store,
+    check_artifact,
+    read_record,
+    readable_disk_errors,
+    write_atomically,
+)
 
-RunState = Literal["running", "interrupted", "failed", "finished"]
+RunState = Literal["running", "interrupted", "failed", "finished", "incomplete"]
+"""``incomplete`` is never written: it is what a finished run is whose files are gone."""
 
 
 class Stage(BaseModel):
@@ -64,8 +73,8 @@ class Run(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    hypothesis: str
-    profile: str
+    hypothesis: Name
+    profile: Name
     overrides: dict[str, str]
     goal: str
     steps: tuple[tuple[str, str], ...]
@@ -90,15 +99,30 @@ class Run(BaseModel):
 
 
 def run_path(root: Path, hypothesis: str, profile: str, goal: str) -> Path:
-    """Return where the record of a run lies."""
+    """Return where the record of a run lies, which is never outside the store.
+
+    Raises
+    ------
+    HypError
+        If a name cannot be part of a path.
+    """
+    check_name(hypothesis, "hypothesis")
+    check_name(profile, "profile")
     return root / "runs" / f"{hypothesis}--{profile}--{goal}.json"
 
 
 def save_run(root: Path, run: Run) -> None:
-    """Write a run's record, replacing an earlier state of the same run."""
+    """Write a run's record, replacing an earlier state of the same run.
+
+    Raises
+    ------
+    HypError
+        If the disk refuses it.
+    """
     path = run_path(root, run.hypothesis, run.profile, run.goal)
-    path.parent.mkdir(exist_ok=True)
-    write_atomically(path, run.model_dump_json(indent=1).encode())
+    with readable_disk_errors(path):
+        path.parent.mkdir(exist_ok=True)
+        write_atomically(path, run.model_dump_json(indent=1).encode())
 
 
 def load_run(path: Path) -> Run:
@@ -111,14 +135,37 @@ def load_run(path: Path) -> Run:
     """
     try:
         return Run.model_validate(json.loads(path.read_text()))
-    except (OSError, ValueError, ValidationError) as error:
+    except PermissionError as error:
+        raise HypError(f"{disk_sentence(error, path)}.") from error
+    except UNREADABLE as error:
         raise HypError(f"the run record {path} is damaged; delete it and run again.") from error
 
 
 def all_runs(root: Path) -> list[Run]:
-    """Return all runs of a store, the latest last."""
+    """Return all runs of a store, the latest last; finished ones whose files are gone say so."""
+    store = Store(root)
     runs = [load_run(path) for path in sorted((root / "runs").glob("*.json"))]
-    return sorted(runs, key=lambda run: run.updated)
+    return [_as_it_is(store, run) for run in sorted(runs, key=lambda run: run.updated)]
+
+
+def _as_it_is(store: Store, run: Run) -> Run:
+    if run.state != "finished" or store.is_whole("results", run.goal):
+        return run
+    return run.model_copy(update={"state": "incomplete"})
+
+
+def stored_steps(store: Store, run: Run) -> int:
+    """Return how many of a run's artifacts are stored whole."""
+    return sum(store.is_whole(kind, key) for kind, key in run.steps)
+
+
+def shown_state(run: Run, stored: int) -> str:
+    """Return a run's state for people, given how many of its artifacts are stored whole."""
+    state = run.seen_state
+    gone = len(run.steps) - stored
+    return (
+        f"{state}, {gone} of {len(run.steps)} steps gone" if state == "finished" and gone else state
+    )
 
 
 def kept_numerics(
@@ -158,19 +205,23 @@ def latest_run(root: Path, hypothesis: str | None, profile: str | None = None) -
     Raises
     ------
     HypError
-        If there is none that matches.
+        If there is none that matches, or its result was changed since it was made.
     """
-    finished = [
+    runs = [
         run
         for run in all_runs(root)
-        if run.state == "finished"
-        and hypothesis in (None, run.hypothesis)
-        and profile in (None, run.profile)
+        if hypothesis in (None, run.hypothesis) and profile in (None, run.profile)
     ]
+    finished = [run for run in runs if run.state == "finished"]
     if not finished:
         what = hypothesis or "any hypothesis"
+        if profile is not None:
+            what += f" with the profile {profile!r}"
+        gone = any(run.state == "incomplete" for run in runs)
+        state = "the files of a finished run are gone or damaged: make them again" if gone else ""
         raise HypError(
-            f"{root} holds no finished run of {what}; start one with 'hyp run "
-            f"{hypothesis or 'NAME'}', or see 'hyp status'."
+            f"{root} holds no finished run of {what}; {state or 'start one'} with 'hyp run "
+            f"{hypothesis or 'NAME'}{f' -p {profile}' if profile else ''}', or see 'hyp status'."
         )
+    check_artifact(root / "results" / finished[-1].goal)
     return finished[-1]

@@ -19,7 +19,7 @@ from hyp.datasets.engine.mesh import Model
 from hyp.datasets.engine.meshfiles import read_model
 from hyp.datasets.engine.pictures import Pixels, read_panorama
 from hyp.datasets.engine.worlds import Axis, OwnObject, Panorama, World
-from hyp.errors import HypError
+from hyp.errors import HypError, reading
 
 TABLES = ("objects.toml", "objects.csv")
 """Files of a folder that list its objects; without one, every mesh below it is an object."""
@@ -213,10 +213,8 @@ def _csv_entries(table: Path) -> list[_Entry]:
 
 
 def _toml_entries(table: Path) -> tuple[list[_Entry], bool | None]:
-    try:
+    with reading(table, "mend its TOML"):
         content = tomllib.loads(table.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise HypError(f"{table} cannot be read as TOML ({error}).") from error
     unknown = sorted(set(content) - set(_SETTINGS))
     if unknown:
         raise HypError(f"{table} has the key {unknown[0]!r}; the keys are: {', '.join(_SETTINGS)}.")
