@@ -13,6 +13,7 @@ from hyp.errors import HypError, choose_from
 from hyp.hypotheses.profile import PIXELS, UNTRAINED, Declared, Profile
 from hyp.hypotheses.questions import Alternative, AnyQuestion, Contrast, Question
 from hyp.models.specs import objective_tasks
+from hyp.names import Name
 from hyp.stats.rules import DecisionRule, NotLower, Part, Predicate
 
 KEYS = ("question", "objective", "measured", "layer")
@@ -56,7 +57,7 @@ class Cohort(Declared):
         networks with one seed start alike and see the images in one order.
     """
 
-    name: str
+    name: Name
     title: str = ""
     objective: str = ""
     objectives: tuple[str, ...] = Field((), exclude_if=lambda objectives: not objectives)
@@ -187,7 +188,7 @@ class Hypothesis(Declared):
         Sizes, from a laptop's to the paper's own.
     """
 
-    name: str
+    name: Name
     title: str
     question: str
     source: str
@@ -198,7 +199,7 @@ class Hypothesis(Declared):
     published: str = ""
     agrees: str = ""
     control: str = ""
-    profiles: dict[str, Profile]
+    profiles: dict[Name, Profile]
 
     @field_validator("rule", mode="before")
     @classmethod

@@ -19,6 +19,7 @@ from hyp.errors import HypError
 from hyp.hypotheses.profile import SIMULATED, Declared, Profile
 from hyp.hypotheses.scores import ALIGNED, AnyScore, Decoding, Similarity
 from hyp.models.specs import objective_tasks
+from hyp.names import Name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +106,7 @@ class Question(Declared):
     cohort_fields: ClassVar[tuple[str, ...]]
     """Fields that name cohorts: a name, a tuple of names, or a dict by name."""
 
-    name: str
+    name: Name
     measured: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     figure: str = Field("", exclude_if=lambda figure: not figure)
