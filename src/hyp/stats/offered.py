@@ -19,6 +19,9 @@ _NAMES = {
 }
 
 
+_OF_MEANS = (_NAMES["studentized", False], _NAMES["studentized", True])
+
+
 class Estimate(NamedTuple):
     """How far a is above b, in the terms of the test that was used.
 
@@ -58,7 +61,7 @@ def estimate_of(row: Mapping[str, Any]) -> Estimate:
     Ranks: the Hodges-Lehmann shift. Means: the difference of means. A row without a shift
     (of another kind of question, or of an earlier version) has its difference only.
     """
-    of_ranks = row.get("test", "rank") != "studentized" and "shift" in row
+    of_ranks = "shift" in row and row.get("test") not in _OF_MEANS
     value, low, high = (
         ("shift", "shift_low", "shift_high") if of_ranks else ("difference", "ci_low", "ci_high")
     )
