@@ -417,7 +417,11 @@ def _beside(pairs: Sequence[tuple[Floats, ...]], alternative: Alternative) -> tu
         p[rows] = exact_permutation_p(a, b, alternative)
         varies = np.maximum(np.ptp(a, axis=1), np.ptp(b, axis=1)) > 0
         if sum(size) > 2 and varies.any():
-            tested = stats.ttest_ind(a[varies], b[varies], axis=1, alternative=alternative)
+            facts = [
+                (one[varies].mean(axis=1), one[varies].std(axis=1, ddof=min(1, n - 1)), n)
+                for one, n in zip((a, b), size, strict=True)
+            ]
+            tested = stats.ttest_ind_from_stats(*facts[0], *facts[1], alternative=alternative)
             t[np.array(rows)[varies]] = tested.pvalue
     return p, t
 

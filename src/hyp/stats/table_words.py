@@ -147,11 +147,9 @@ def _groups_differ(judged: TableVerdict, rows: Sequence[TableComparison]) -> str
     found = [row for row in rows if row.significant]
     if not found:
         return f"{differ}, but no pair of them can be named."
-    pairs = [
-        f"{' '.join(row.keys.values())}: ".lstrip(": ") * (len(judged.omnibus) > 1)
-        + finding(judged, row).split(" (95 %")[0]
-        for row in found
-    ]
+    if len(judged.omnibus) > 1:
+        return f"{differ}; {len(found)} of {len(rows)} pairs are found to differ."
+    pairs = [finding(judged, row).split(" (95 %")[0] for row in found]
     return f"{differ}: {'; '.join(pairs[:_MANY])}{'; ...' if len(pairs) > _MANY else ''}."
 
 
