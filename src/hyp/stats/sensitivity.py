@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from hyp.errors import HypError
+from hyp.stats.arguments import check_level
 from hyp.stats.scores import GROUPS, check_columns
 
 Floats = NDArray[np.float64]
@@ -122,8 +123,7 @@ def mixed_model(
         If a column is missing or empty, a score is not finite, a fold occurs twice, a
         group is unknown or has fewer than two seeds, or every seed has one fold only.
     """
-    if not 0 < confidence < 1:
-        raise HypError(f"the confidence must lie between 0 and 1, not {confidence:g}.")
+    check_level("the confidence", confidence)
     scores = _folds(table, groups)
     n_a, n_b = (int(scores.loc[scores["a"] == a, "unit"].nunique()) for a in (1, 0))
     if min(n_a, n_b) < 2:
@@ -199,8 +199,7 @@ def icc(table: pd.DataFrame, *, confidence: float = 0.95) -> IntraclassCorrelati
         If a column is missing or empty, a score is not finite, a fold occurs twice, no
         group has two seeds, or every seed has one fold only.
     """
-    if not 0 < confidence < 1:
-        raise HypError(f"the confidence must lie between 0 and 1, not {confidence:g}.")
+    check_level("the confidence", confidence)
     scores = _folds(table, None)
     by_unit = scores.groupby(["group", "unit"], observed=True)["score"].agg(["size", "mean", "var"])
     by_group = by_unit.groupby("group", observed=True)
