@@ -114,7 +114,7 @@ def describe(path: Path) -> dict[str, Any]:
     listing = read_listing(path)
     objects = []
     for file, identity, category, up in listing.objects:
-        _, digest = read_model(file, _called(file, path), up)
+        digest = read_model(file, _called(file, path), up).digest
         objects.append(OwnObject(identity=identity, category=category, digest=digest, up=up))
     panoramas = []
     for file, name in listing.panoramas:
@@ -146,15 +146,13 @@ def load_models(world: World) -> dict[str, Model]:
     for item in world.objects:
         if item.identity not in files:
             raise HypError(f"{path} has no object {item.identity!r} any more; put it back.")
-        model, digest = read_model(
-            files[item.identity], _called(files[item.identity], path), item.up
-        )
-        if digest != item.digest:
+        found = read_model(files[item.identity], _called(files[item.identity], path), item.up)
+        if found.digest != item.digest:
             raise HypError(
                 f"{files[item.identity]}, or a file it names, has changed since this source was "
                 "described; put the former one back, or make the dataset anew."
             )
-        models[item.identity] = model
+        models[item.identity] = found.model
     return models
 
 
