@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from hyp.datasets.engine.gltf_materials import Wardrobe
 from hyp.datasets.engine.gltf_values import Tree, Values, read_tree
@@ -175,13 +174,15 @@ def _local(node: dict[str, Any]) -> Floats:
 
 def _transform(translation: Any, rotation: Any, scale: Any) -> Floats:
     """Return the matrix that scales, then rotates, then moves."""
-    matrix = np.eye(4)
-    if rotation is not None:
-        matrix[:3, :3] = Rotation.from_quat(np.asarray(rotation, dtype=np.float64)).as_matrix()
-    if scale is not None:
-        matrix[:3, :3] = matrix[:3, :3] * np.asarray(scale, dtype=np.float64)
+    from trimesh.transformations import quaternion_matrix, translation_matrix
+
+    matrix: Floats = np.eye(4)
     if translation is not None:
-        matrix[:3, 3] = translation
+        matrix = matrix @ translation_matrix(translation)
+    if rotation is not None:
+        matrix = matrix @ quaternion_matrix(np.reshape(rotation, 4)[[3, 0, 1, 2]])
+    if scale is not None:
+        matrix = matrix @ np.diag([*scale, 1.0])
     return matrix
 
 

@@ -215,8 +215,9 @@ class Wardrobe:
             self._remarks.mended.add("quantised UVs")
         if lining.uv_set:
             self._remarks.mended.add("UV set")
-        # twice through float32, as the first version of hyp did: images stay what they were
-        uvs = 1.0 - (1.0 - stored.astype(np.float32)).astype(np.float64)
+        uvs = stored.astype(np.float64)
+        if stored.dtype == np.float32:  # as the first version of hyp: images stay what they were
+            uvs[:, 1] = 1.0 - (1.0 - stored[:, 1]).astype(np.float64)
         offset, angle, scale = lining.transform
         if (offset, angle, scale) == ((0.0, 0.0), 0.0, (1.0, 1.0)):
             return uvs

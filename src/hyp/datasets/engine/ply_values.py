@@ -98,6 +98,8 @@ def _read_ascii(body: bytes, elements: dict[str, Element]) -> dict[str, dict[str
                 lists[key].append(numbers[at : at + n].astype(types[-1]))
                 at += n
         found[name] = _columns(lists, element)
+    if at != len(numbers):
+        raise ValueError("its rows are longer or shorter than its header says")
     return found
 
 
