@@ -70,6 +70,7 @@ def make(
     """Make a dataset; interrupted, the same command goes on where it stopped."""
     from hyp.cli.terminal import console, count_bar, resumable
     from hyp.datasets.making import is_finished, make_dataset
+    from hyp.datasets.sources import remarks_of
 
     fields = {
         "design": design,
@@ -81,6 +82,8 @@ def make(
     }
     spec = _spec(source, {"image_size": image_size, **read_settings(settings)}, fields)
     screen = console()
+    if remarks := remarks_of(spec.source):
+        screen.print(remarks, soft_wrap=True, markup=False)
     if dry_run:
         screen.print(_planned(spec, frame_rate))
         return
