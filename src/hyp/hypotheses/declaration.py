@@ -342,11 +342,11 @@ class Hypothesis(Declared):
     def rule_for(self, profile: Profile) -> DecisionRule:
         """Return the rule with the profile's level, and a part for each question it judges.
 
-        There are parts only where the rule reads all questions alike: where it names
-        questions, one alone says nothing.
+        Parts are those declared. Where none are, and the rule reads all questions alike, each
+        question is one; where it names questions, one alone says nothing.
         """
-        parts: tuple[Part, ...] = ()
-        if not any("question" in need.where for need in _needs(self.rule)):
+        parts = self.rule.parts
+        if not parts and not any("question" in need.where for need in _needs(self.rule)):
             judged = [q for q in self.asked(profile).questions if self.confirmatory(q.name)]
             parts = tuple(
                 Part(
