@@ -20,7 +20,6 @@ from hyp.models.hardware import Ask
 from hyp.store import Step, Store
 
 
-
 def plan_all(
     profile: str, settings: list[str] | None, *, store: Store | None, ask: Ask
 ) -> tuple[list[Plan], list[str]]:

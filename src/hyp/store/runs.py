@@ -34,6 +34,8 @@ class Stage(BaseModel):
     kind: str
     done: float
     total: int
+
+
 class KeptNumerics(BaseModel):
     """What a run trains and extracts with."""
 
