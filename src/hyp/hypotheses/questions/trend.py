@@ -9,7 +9,14 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from hyp.hypotheses.questions.base import Alternative, Evidence, Question, Values, correlated
+from hyp.hypotheses.questions.base import (
+    Alternative,
+    Evidence,
+    Question,
+    Values,
+    correlated,
+    measured_words,
+)
 from hyp.hypotheses.scores import AnyScore, Score
 
 _EXACT_ORDERS = 12
@@ -56,7 +63,7 @@ class Trend(Question):
 
     def describe(self) -> str:
         """Say what is held against what, by the cohorts' names."""
-        return f"{self.score.kind} with {self.unit} over {', '.join(self.sizes)}"
+        return f"{measured_words(self.score)} with {self.unit} over {', '.join(self.sizes)}"
 
     def ask(self, titles: Mapping[str, str], measured: str, alternative: Alternative) -> str:
         """Put the question into words."""
