@@ -11,8 +11,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from hyp.reports import words
-from hyp.reports.summary import OUTCOME_COLOURS, outcome_text
+from hyp.reports import wording
+from hyp.reports.terminal import OUTCOME_COLOURS, outcome_text
 from hyp.stats.table_verdict import TableComparison, TableVerdict
 
 _ROWS = 40
@@ -39,7 +39,7 @@ def scores_page(judged: TableVerdict) -> RenderableType:
 
 def _verdict(judged: TableVerdict) -> Iterator[Text]:
     yield Text(judged.verdict.sentence, style="bold")
-    yield Text(words.outcome_meaning(judged.verdict.outcome))
+    yield Text(wording.outcome_meaning(judged.verdict.outcome))
     for part in judged.verdict.parts:
         yield Text(f"{part.name}: ").append(outcome_text(part)).append(f". {part.sentence}")
     if judged.pooled_verdict is not None:
@@ -78,12 +78,12 @@ def _cells(row: TableComparison, judged: TableVerdict) -> list[str]:
     cells = [
         row.name if len(judged.comparisons) > 1 else "",
         f"{len(row.a)} v {len(row.b)}",
-        words.signed(row.difference),
-        words.interval(row.ci_low, row.ci_high, sign=True),
-        words.p_value(row.p),
-        f"{words.p_value(row.p_holm)} {'*' if row.significant else ' '}",
+        wording.signed(row.difference),
+        wording.interval(row.ci_low, row.ci_high, sign=True),
+        wording.p_value(row.p),
+        f"{wording.p_value(row.p_holm)} {'*' if row.significant else ' '}",
     ]
     if judged.margin is None:
         return [*cells, f"{row.ps:.2f}"]
-    p = words.p_value(row.p_equivalence_holm)
+    p = wording.p_value(row.p_equivalence_holm)
     return [*cells, f"{p} {'*' if row.equivalent else ' '}"]

@@ -8,18 +8,16 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from matplotlib.markers import MarkerStyle
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Shape
 from matplotlib.ticker import MaxNLocator
-from matplotlib.transforms import Affine2D
 from numpy.typing import NDArray
 from scipy.linalg import orthogonal_procrustes
 
-from hyp.reports.axes import tick
-from hyp.reports.study_material import Look, unique
-from hyp.reports.svg import INK, MUTED, PAPER, REDUCED, new_figure, style, to_svg
-from hyp.reports.words import score
+from hyp.hypotheses.questions.panels import unique
+from hyp.reports.figures.axes import tick
+from hyp.reports.figures.style import INK, MUTED, PAPER, REDUCED, Look, new_figure, style, to_svg
+from hyp.reports.wording import score
 
 MOST_IN_MATRIX = 40
 
@@ -155,7 +153,7 @@ def similarity_svg(
             if len(cells):
                 _add(axes, [_square(x, y) for y, x in cells], level)
         names = unique(cohorts)
-        starts = [list(cohorts).index(one) for one in names] + [m]
+        starts = [*(list(cohorts).index(one) for one in names), m]
         for start in starts[1:-1]:
             axes.axhline(start, color=INK, linewidth=0.8)
             axes.axvline(start, color=INK, linewidth=0.8)
@@ -167,34 +165,6 @@ def similarity_svg(
         told = f"Similarity ({label}) of {m} networks, sorted by cohort: {', '.join(names)}. "
         told += f"Pairs of different networks lie between {score(low)} and {score(high)}."
         return to_svg(figure, name, told)
-
-
-def key_svg(look: Look) -> str:
-    """Draw a cohort's marker for a legend beside its title."""
-    with style():
-        figure = new_figure(16, 16)
-        marker = MarkerStyle(look.marker)
-        middle = Affine2D().scale(0.4).translate(0.5, 0.5)
-        shape = marker.get_path().transformed(marker.get_transform() + middle)
-        patch = PathPatch(shape, facecolor=look.colour, linewidth=0, transform=figure.transFigure)
-        figure.add_artist(patch)
-        return to_svg(figure, "", "").replace('role="img" aria-label=""', 'aria-hidden="true"')
-
-
-def means_table(
-    matrix: NDArray[np.float64], cohorts: Sequence[str]
-) -> dict[str, dict[str, float | None]]:
-    """Return the mean similarity of the pairs of every two cohorts; None where there is none."""
-    names, labels = unique(cohorts), np.array(cohorts)
-    off = np.where(np.eye(len(matrix), dtype=bool), np.nan, matrix)
-    table: dict[str, dict[str, float | None]] = {}
-    for a in names:
-        pairs = {b: off[np.ix_(labels == a, labels == b)] for b in names}
-        table[a] = {
-            b: float(np.nanmean(values)) if np.isfinite(values).any() else None
-            for b, values in pairs.items()
-        }
-    return table
 
 
 def evenly(cohorts: Sequence[str], most: int = MOST_IN_MATRIX) -> NDArray[np.int64]:

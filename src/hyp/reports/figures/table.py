@@ -6,8 +6,18 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from hyp.reports.svg import FULL, GRID, INK, MUTED, PAPER, REDUCED, new_figure, style, to_svg
-from hyp.reports.words import p_value, signed
+from hyp.reports.figures.style import (
+    FULL,
+    GRID,
+    INK,
+    MUTED,
+    PAPER,
+    REDUCED,
+    new_figure,
+    style,
+    to_svg,
+)
+from hyp.reports.wording import p_value, signed
 from hyp.stats.table_verdict import TableComparison, TableVerdict
 
 _ROW = 34

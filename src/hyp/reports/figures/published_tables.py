@@ -1,22 +1,15 @@
-"""Figures of the published tables, for a page or for a file of their own."""
+"""What each of the published tables shows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
-from hyp.errors import HypError
-from hyp.hypotheses.paper.analyses import (
-    UnitsCorrelation,
-    analyse,
-)
+from hyp.hypotheses.paper.analyses import UnitsCorrelation, analyse
 from hyp.hypotheses.paper.tables import (
     ALIGNMENT_COLUMNS,
     Claim,
@@ -25,21 +18,20 @@ from hyp.hypotheses.paper.tables import (
     published_claims,
     published_table,
 )
-from hyp.reports import svg
-from hyp.reports.words import latent_words, p_value, score
-
-FILE_SUFFIXES = (".pdf", ".png", ".svg")
+from hyp.reports.figures import style as svg
+from hyp.reports.wording import latent_words, p_value, score
 
 COLUMN_WORDS = {"neural_mean": "Neural mean", "behavior": "Behaviour"}
 
-_DOTS_PER_INCH = 200
 _ALPHA = 0.05
 _BELOW: dict[str, Any] = {"fontsize": 10, "y": 0.012}
 _LAYERS = ("layer1.0", "layer2.0", "layer3.0", "layer4.0", "avgpool", "fc")
 
 
 @dataclass(frozen=True)
-class _Palette:
+class Palette:
+    """Colours of a page, or of a file of its own."""
+
     ink: str
     muted: str
     grid: str
@@ -49,97 +41,8 @@ class _Palette:
     paper: str
 
 
-_PAGE = _Palette(svg.INK, svg.MUTED, svg.GRID, svg.REDUCED, svg.FULL, svg.REFERENCE, svg.PAPER)
-_FILE = _Palette("#1d1c1a", "#615c54", "#e9e6df", "#0072b2", "#d55e00", "#7d7a75", "#ffffff")
-
-
-def published_svg(name: str, prefix: str) -> str:
-    """Draw a published table as an ``<svg>`` element that takes the page's colours.
-
-    Parameters
-    ----------
-    name : str
-        Name of the table.
-    prefix : str
-        Prefix of the ids inside, unique on the page.
-
-    Raises
-    ------
-    HypError
-        If there is no such table, or it holds nothing to draw.
-    """
-    draw = _drawer(name)
-    with _style(_PAGE):
-        figure, told = draw(_PAGE)
-        return svg.to_svg(figure, prefix, told)
-
-
-def save_published_figure(name: str, path: Path) -> None:
-    """Draw a published table into a PNG, SVG or PDF file.
-
-    Parameters
-    ----------
-    name : str
-        Name of the table.
-    path : Path
-        The suffix says which format.
-
-    Raises
-    ------
-    HypError
-        If there is no such table, it holds nothing to draw, the suffix is another one, or
-        the file cannot be written.
-    """
-    if path.suffix.lower() not in FILE_SUFFIXES:
-        raise HypError(f"{path} ends in none of {', '.join(FILE_SUFFIXES)}; choose one of these.")
-    draw = _drawer(name)
-    with _style(_FILE):
-        figure, _ = draw(_FILE)
-        metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-        try:
-            figure.savefig(
-                path,
-                dpi=_DOTS_PER_INCH,
-                facecolor=_FILE.paper,
-                metadata=metadata.get(path.suffix.lower()),
-            )
-        except OSError as error:
-            raise HypError(f"cannot write {path}: {error.strerror or error}.") from error
-
-
-def _drawer(name: str) -> Callable[[_Palette], tuple[Any, str]]:
-    table = find_published_table(name).name
-    if table in ("C.1", "C.2"):
-        return lambda palette: _alignment(table, palette)
-    drawers = {
-        "C.3": _correlations,
-        "tasks": _tasks,
-        "abstract": _p_values,
-        "claims": _claims,
-    }
-    if table not in drawers:
-        raise HypError(f"the published table {table!r} is a list of numbers with nothing to draw.")
-    return drawers[table]
-
-
-@contextmanager
-def _style(palette: _Palette) -> Iterator[None]:
-    colours = {
-        "axes.edgecolor": palette.muted,
-        "axes.labelcolor": palette.ink,
-        "grid.color": palette.grid,
-        "legend.labelcolor": palette.ink,
-        "text.color": palette.ink,
-        "xtick.color": palette.muted,
-        "xtick.labelcolor": palette.ink,
-        "ytick.color": palette.muted,
-        "ytick.labelcolor": palette.ink,
-    }
-    with svg.style(), mpl.rc_context({**colours, "font.size": 10}):
-        yield
-
-
-def _alignment(table: str, palette: _Palette) -> tuple[Any, str]:
+def draw_alignment(table: str, palette: Palette) -> tuple[Any, str]:
+    """Draw alignment by number of output units, one panel per region."""
     rows = published_table(table).set_index("objective")
     references = rows.loc[["imagenet", "untrained"]]
     trained = rows.drop(index=["imagenet", "untrained"])
@@ -210,7 +113,8 @@ def _alignment(table: str, palette: _Palette) -> tuple[Any, str]:
     return figure, f"Published alignment by number of output units. {told}."
 
 
-def _correlations(palette: _Palette) -> tuple[Any, str]:
+def draw_correlations(palette: Palette) -> tuple[Any, str]:
+    """Draw correlations of performance with alignment, with intervals by both counts."""
     shown = analyse("C.3").correlations
     targets = list(dict.fromkeys(one.objective for one in shown))
     figure = svg.new_figure(760, 420)
@@ -261,7 +165,8 @@ def _correlations(palette: _Palette) -> tuple[Any, str]:
     return figure, f"Published correlations of performance with alignment. {told}."
 
 
-def _tasks(palette: _Palette) -> tuple[Any, str]:
+def draw_tasks(palette: Palette) -> tuple[Any, str]:
+    """Draw the output units of every task."""
     rows = published_table("tasks")
     figure = svg.new_figure(560, 340)
     axes = figure.add_axes((0.34, 0.135, 0.62, 0.73))
@@ -303,7 +208,8 @@ def _tasks(palette: _Palette) -> tuple[Any, str]:
     return figure, f"Output units by training task. {told}."
 
 
-def _p_values(palette: _Palette) -> tuple[Any, str]:
+def draw_p_values(palette: Palette) -> tuple[Any, str]:
+    """Draw the abstract's p-values among those that its design can give."""
     shown = analyse("abstract").p_values
     figure = svg.new_figure(620, 230)
     axes = figure.add_axes((0.35, 0.22, 0.61, 0.55))
@@ -361,7 +267,8 @@ def _p_values(palette: _Palette) -> tuple[Any, str]:
     return figure, f"Published p-values; 3 v 3 seeds cannot go below 0.1. {told}."
 
 
-def _claims(palette: _Palette) -> tuple[Any, str]:
+def draw_claims(palette: Palette) -> tuple[Any, str]:
+    """Draw the directions that the text speaks of."""
     claims = [claim for claim in published_claims() if claim.layers]
     rows = list(dict.fromkeys((claim.latent, claim.objective) for claim in claims))
     figure = svg.new_figure(660, 370)
@@ -393,7 +300,7 @@ def _claims(palette: _Palette) -> tuple[Any, str]:
     return figure, f"Published directions; an empty place means that the text is silent. {told}."
 
 
-def _claim_look(claim: Claim, palette: _Palette) -> dict[str, Any]:
+def _claim_look(claim: Claim, palette: Palette) -> dict[str, Any]:
     colour = palette.second if claim.better == "full" else palette.first
     return {
         "linestyle": "none",

@@ -1,25 +1,123 @@
-"""Making the report of a finished run from what the store holds."""
+"""The report of a finished run: one page that needs nothing beside it, its JSON and Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hyp.hypotheses.freezing import (
-    AgainstFrozen,
-    default_file,
-    hold_against,
-    not_frozen,
-    read_frozen,
-)
-from hyp.hypotheses.studies.result import is_study
+from hyp.hypotheses.frozen_comparison import AgainstFrozen, hold_against, not_frozen
+from hyp.hypotheses.frozen_file import default_file, read_frozen
+from hyp.reports import answers
+from hyp.reports.markdown_report import markdown_report
+from hyp.reports.material import Material, load_material
+from hyp.reports.output import publish_report
 from hyp.reports.overview import overview, report_folder, write_overview
-from hyp.reports.page import write_report
-from hyp.reports.study_page import write_study_report
+from hyp.reports.page_networks import (
+    candidates,
+    every_cohort,
+    learning_galleries,
+    left_out,
+    strips,
+    taken,
+)
+from hyp.reports.page_sections import sections
+from hyp.reports.published import beside_published, paper_sentence, several_measures
+from hyp.reports.templating import template
 from hyp.store import Record, Store
 from hyp.store.artifacts import read_record, readable_disk_errors
 from hyp.store.runs import Run, latest_run
+
+PROVENANCE = (
+    "spec",
+    "keys",
+    "versions",
+    "machine",
+    "command",
+    "started",
+    "finished",
+    "wall_seconds",
+)
+
+
+def write_report(
+    result_folder: Path,
+    out: Path,
+    *,
+    provenance: Mapping[str, object],
+    frozen: AgainstFrozen | None = None,
+) -> Path:
+    """Write ``index.html``, ``report.json`` and ``report.md`` for a finished run.
+
+    The page is self-contained: figures are inline SVG, images data URIs, and it
+    needs neither scripts nor a network. The same result and provenance give the same
+    bytes. Each file appears complete or not at all.
+
+    Parameters
+    ----------
+    result_folder : Path
+        What `hyp.hypotheses.result_files.write_result` wrote.
+    out : Path
+        Folder to write to; made where it does not exist.
+    provenance : mapping
+        What made the result: ``spec``, ``keys`` (kind, key, label, created, seconds),
+        ``versions``, ``machine``, ``command``, ``started``, ``finished`` and
+        ``wall_seconds``; whatever is absent is left out.
+    frozen : AgainstFrozen or None
+        The run held against its frozen declaration; None leaves the question out.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    HypError
+        If the result is missing or damaged, or `out` cannot be written.
+    """
+    material = load_material(result_folder)
+    return publish_report(
+        out,
+        material.result,
+        page=page(material, provenance, frozen),
+        markdown=markdown_report(material, provenance, frozen),
+        provenance=provenance,
+        frozen=frozen,
+    )
+
+
+def page(
+    material: Material,
+    provenance: Mapping[str, object],
+    frozen: AgainstFrozen | None = None,
+) -> str:
+    """Render the page.
+
+    Parameters
+    ----------
+    material : Material
+    provenance, frozen
+        As in `write_report`.
+    """
+    result = material.result
+    return template("hypothesis.html.j2").render(
+        result=result,
+        words=answers,
+        sections=sections(material),
+        strips=strips(material),
+        learning=learning_galleries(material),
+        every_cohort=every_cohort(material),
+        taken=taken(material),
+        taken_layers=candidates(material),
+        several_measures=several_measures(material),
+        published=beside_published(material),
+        paper_sentence=paper_sentence(material),
+        why_published=answers.why_published_differs(material.questions),
+        left_out=left_out(result.left_out),
+        provenance={name: provenance.get(name) for name in PROVENANCE},
+        frozen=frozen,
+    )
 
 
 def make_report(
@@ -57,11 +155,10 @@ def make_report(
     records = _records(store, run)
     result = store.root / "results" / run.goal
     against = _against_frozen(frozen, run, records)
-    write = write_study_report if is_study(result) else write_report
     folder = out or report_folder(store.root, run)
     with readable_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        return write(result, folder, provenance=provenance(run, records), frozen=against)
+        return write_report(result, folder, provenance=provenance(run, records), frozen=against)
 
 
 def make_all_reports(store: Store, profile: str | None = None, out: Path | None = None) -> Path:

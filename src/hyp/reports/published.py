@@ -1,21 +1,27 @@
-"""What stands beside a study's answers: other measures of the same, and published numbers."""
+"""What stands beside the answers: other measures of the same, and what was published."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from hyp.datasets.designs import FULL, Design
 from hyp.errors import HypError
-from hyp.hypotheses.paper.tables import NEURAL_REGIONS, published_value
-from hyp.hypotheses.studies.declaration import PairQuestion, Tracks, cohorts_of
-from hyp.hypotheses.studies.result import Row
-from hyp.reports.study_material import Material, unique
-from hyp.reports.study_words import asked, measure_words
-from hyp.reports.words import layer_words
+from hyp.hypotheses.paper.tables import NEURAL_REGIONS, published_claims, published_value
+from hyp.hypotheses.profile import UNTRAINED
+from hyp.hypotheses.questions import PairQuestion, Question, Tracks
+from hyp.hypotheses.questions.panels import unique
+from hyp.hypotheses.result_files import CohortSummary, Row
+from hyp.reports.answers import question_measures
+from hyp.reports.material import Material
+from hyp.reports.wording import layer_words
 
 _BIASED, _UNBIASED = "cka-biased", "cka"
 _TABLES = {"resnet18": "C.2", "resnet50": "C.1"}
-_UNTRAINED = "untrained"
+_IMAGENET = "imagenet"
+
+Line = tuple[tuple[float | None, float | None], ...]
 
 
 @dataclass(frozen=True)
@@ -48,13 +54,71 @@ class Published:
     heading, note : str
     regions : tuple of str
     lines : dict of str to tuple of (float or None, float or None)
-        By cohort: what was published and what was measured, a region each.
+        By cohort: what was published and what was measured, one pair per region.
     """
 
     heading: str
     note: str
     regions: tuple[str, ...]
-    lines: Mapping[str, tuple[tuple[float | None, float | None], ...]]
+    lines: Mapping[str, Line]
+
+
+class Statement(NamedTuple):
+    """Which cohort the paper's text says is higher in a comparison, by its title, and where."""
+
+    higher: str
+    source: str
+    agrees: bool
+
+
+def statement_about(material: Material, question: Question, row: Row) -> Statement | None:
+    """Return what the paper's text says of a comparison; None where it is silent.
+
+    The text speaks of networks trained on images in which a latent varies fully, against
+    networks for which it was held still, so the cohorts must differ in just that.
+    """
+    if not question.two_groups or len(question.compared) != 1:
+        return None
+    a, b = (material.cohorts.get(name) for name in question.compared[0])
+    if a is None or b is None or not (_made_here(a) and _made_here(b)):
+        return None
+    varied, held = (a, b) if a.design == FULL else (b, a)
+    reduces = varied.design == FULL and row.measured in Design.parse(held.design).reduced
+    if not reduces or (a.objective, a.share) != (b.objective, b.share):
+        return None
+    claims = published_claims(
+        material.result.hypothesis,
+        measure=question.scored.kind,
+        objective=a.objective,
+        latent=row.measured,
+        layer=row.layer,
+    )
+    if not claims:
+        return None
+    higher = varied if claims[0].better == "full" else held
+    agrees = row.direction == (1 if higher is a else -1)
+    return Statement(higher.title, claims[0].source, agrees)
+
+
+def paper_sentence(material: Material) -> str:
+    """Count how the significant differences stand to what the paper's text says.
+
+    The figures in question print no numbers, so it is directions that are compared.
+    """
+    rows = [
+        (row, statement_about(material, question, row))
+        for question in material.questions
+        for row in material.rows(question)
+    ]
+    spoken = [(row, statement) for row, statement in rows if statement]
+    if not spoken:
+        return ""
+    agree = [statement.agrees for row, statement in spoken if row.significant]
+    return (
+        f"Of these {len(rows)} comparisons the paper's text speaks of {len(spoken)}, in "
+        f"directions, without numbers: here {sum(agree)} differ significantly as it says, "
+        f"{len(agree) - sum(agree)} the other way, and {len(spoken) - len(agree)} are open."
+    )
 
 
 def several_measures(material: Material) -> tuple[Measures, ...]:
@@ -62,7 +126,7 @@ def several_measures(material: Material) -> tuple[Measures, ...]:
     alike: dict[tuple[str, tuple[str, ...]], list[PairQuestion]] = {}
     for question in material.questions:
         if isinstance(question, PairQuestion):
-            alike.setdefault((question.kind, cohorts_of(question)), []).append(question)
+            alike.setdefault((question.kind, question.about), []).append(question)
     return tuple(
         _measures(material, questions)
         for questions in alike.values()
@@ -80,13 +144,13 @@ def _measures(material: Material, questions: list[PairQuestion]) -> Measures:
         for layer in unique(layer for rows in found.values() for layer in rows)
         if sum(layer in rows for rows in found.values()) > 1
     ]
-    by_measure: dict[str, PairQuestion] = {
-        question.similarity.measure: question for question in questions
-    }
+    by_measure = {question.similarity.measure: question for question in questions}
     first = by_measure.get(_UNBIASED, questions[0])
+    measure = question_measures(first)
+    asked = first.ask(material.titles, measure, material.rows(first)[0].alternative)
     return Measures(
-        asked=asked(first, material.titles).replace(f" ({measure_words(first)})", ""),
-        measures=tuple(measure_words(by_measure[measure]) for measure in found),
+        asked=asked.replace(f" ({measure})", ""),
+        measures=tuple(question_measures(by_measure[measure]) for measure in found),
         lines=tuple(
             (layer_words(layer), tuple(rows.get(layer) for rows in found.values()))
             for layer in several
@@ -126,15 +190,45 @@ def beside_published(material: Material) -> tuple[Published, ...]:
     )
 
 
+def counterpart(cohort: CohortSummary, natural: str) -> str:
+    """Return the objective under which the paper's tables have networks like a cohort's.
+
+    Parameters
+    ----------
+    cohort : CohortSummary
+    natural : str
+        Where the profile's natural images come from.
+
+    Returns
+    -------
+    str
+        Empty where they have none: the tables are about networks without training, with all
+        images of full variability, and trained on ImageNet's categories.
+    """
+    if not cohort.trained:
+        return UNTRAINED
+    if not cohort.dataset or cohort.share != 1 or cohort.design != FULL:
+        return ""
+    if cohort.natural:
+        of_imagenet = cohort.objective == "category" and natural.partition(":")[0] == _IMAGENET
+        return _IMAGENET if of_imagenet else ""
+    return cohort.objective
+
+
+def _made_here(cohort: CohortSummary) -> bool:
+    """Tell whether a cohort was trained here, on synthetic images."""
+    return cohort.trained and not cohort.natural and bool(cohort.dataset)
+
+
 def _alignment(material: Material, backbone: str) -> Published:
     table = material.network_scores("alignment", material.titles)
-    means = table.groupby(["cohort", "of"])["score"].mean()
+    means = table.groupby(["cohort", "measured"], observed=True)["score"].mean()
     lines = {
         title: tuple(
             (_published(region, objective, _TABLES[backbone]), means.get((name, region)))
             for region in NEURAL_REGIONS
         )
-        for name, title, objective in _cohorts(material)
+        for name, title, objective in _counterparts(material)
         if (table["cohort"] == name).any()
     }
     if material.simulated:
@@ -157,7 +251,7 @@ def _alignment(material: Material, backbone: str) -> Published:
 
 
 def _correlations(material: Material, backbone: str) -> Published:
-    objectives = {name: (title, objective) for name, title, objective in _cohorts(material)}
+    objectives = {name: (title, objective) for name, title, objective in _counterparts(material)}
     lines = {}
     for question in material.questions:
         if not isinstance(question, Tracks) or len(question.cohorts) > 1:
@@ -165,7 +259,7 @@ def _correlations(material: Material, backbone: str) -> Published:
         if question.cohorts[0] not in objectives or question.loss_below is not None:
             continue
         title, objective = objectives[question.cohorts[0]]
-        pooled = {row.of: row.effect_pooled for row in material.rows(question)}
+        pooled = {row.measured: row.effect_pooled for row in material.rows(question)}
         lines[title] = tuple(
             (_published(f"{region}_correlation", objective, "C.3"), pooled.get(region))
             for region in NEURAL_REGIONS
@@ -182,14 +276,13 @@ def _correlations(material: Material, backbone: str) -> Published:
     )
 
 
-def _cohorts(material: Material) -> Iterator[tuple[str, str, str]]:
-    """Yield name, title and published objective of cohorts that the paper could have."""
-    n_images = material.result.settings.get("n_images")
+def _counterparts(material: Material) -> Iterator[tuple[str, str, str]]:
+    """Yield name, title and published objective of cohorts that the paper has too."""
+    natural = str(material.result.settings.get("natural", ""))
     for cohort in material.result.cohorts:
-        if cohort.batches == 0:
-            yield cohort.name, cohort.title, _UNTRAINED
-        elif cohort.design == "full" and cohort.n_images == n_images:
-            yield cohort.name, cohort.title, cohort.objective
+        objective = counterpart(cohort, natural)
+        if objective:
+            yield cohort.name, cohort.title, objective
 
 
 def _published(quantity: str, objective: str, table: str) -> float | None:
@@ -199,9 +292,7 @@ def _published(quantity: str, objective: str, table: str) -> float | None:
         return None
 
 
-def _known(
-    lines: Mapping[str, tuple[tuple[float | None, float | None], ...]],
-) -> Mapping[str, tuple[tuple[float | None, float | None], ...]]:
+def _known(lines: Mapping[str, Line]) -> Mapping[str, Line]:
     """Drop the cohorts of which nothing is published."""
     return {
         title: values

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import math
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hyp.stats.verdict import Verdict
 
 MISSING = "–"
 
@@ -16,7 +21,25 @@ _LATENTS = {
 }
 
 _METRICS = {"accuracy": "accuracy", "r": "correlation r"}
-
+MEASURES = {
+    "cka": "CKA, unbiased",
+    "cka-biased": "CKA, biased",
+    "rsa-correlation": "RSA, correlation",
+    "rsa-correlation-spearman": "RSA, rank correlation",
+    "rsa-euclidean": "RSA, Euclidean",
+    "rsa-euclidean-spearman": "RSA, Euclidean, ranks",
+    "procrustes": "Procrustes similarity",
+}
+_SIGNS = {
+    "supported": "✓",
+    "mixed": "⇄",
+    "equivalent": "=",
+    "inconclusive": "?",
+    "untestable": "–",
+    "invalid": "✗",
+    "confounded": "!",
+}
+_BIDIRECTIONAL = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 _OUTCOMES = {
     "supported": "Supported",
     "mixed": "Mixed",
@@ -24,6 +47,7 @@ _OUTCOMES = {
     "inconclusive": "Inconclusive",
     "untestable": "Untestable",
     "invalid": "Invalid",
+    "confounded": "Confounded",
 }
 
 _MEANINGS = {
@@ -31,12 +55,38 @@ _MEANINGS = {
     "mixed": "The comparisons contradict each other: some support one prediction, some its rival.",
     "equivalent": "Every difference lies within the margin that was declared not to matter.",
     "inconclusive": "No prediction is supported. This is absence of evidence, "
-    "not evidence that the two conditions are equal.",
+    "not evidence that what was compared is equal.",
     "untestable": "With this many networks no result could have been significant, "
     "so the question was not put to the test.",
     "invalid": "A manipulation check failed, so the experiment is not the one declared "
     "and its comparisons decide nothing.",
+    "confounded": "Something other than what was asked about differs too and can explain the "
+    "comparisons, so they do not support a prediction.",
 }
+
+
+def literal(text: str) -> str:
+    r"""Return a text as it can be shown anywhere: control characters as signs, nothing dropped.
+
+    Line breaks and tabs stay; what would steer a terminal, turn the direction of writing, or
+    cannot be encoded becomes visible.
+
+    Examples
+    --------
+    >>> literal("a\x1b[31mb")
+    'a␛[31mb'
+    """
+    return "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    code = ord(character)
+    steers = unicodedata.category(character) in ("Cc", "Cs") or code in _BIDIRECTIONAL
+    if character in "\n\t" or not steers:
+        return character
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "␡" if code == 0x7F else character.encode("unicode_escape").decode("ascii")
 
 
 def latent_words(name: str) -> str:
@@ -132,3 +182,19 @@ def duration(seconds: object) -> str:
 def count(value: int) -> str:
     """Write a count with thin spaces between the thousands."""
     return f"{value:,}".replace(",", "\u202f")
+
+
+def outcome_sign(outcome: str) -> str:
+    """Return the sign of an outcome, so that colour is never the only one."""
+    return _SIGNS.get(outcome, "·")
+
+
+def verdict_words(verdict: Verdict) -> str:
+    """Name an outcome with the prediction that is supported: ``Supported: H1``."""
+    name = outcome_words(verdict.outcome)
+    return f"{name}: {verdict.prediction}" if verdict.prediction else name
+
+
+def measured_words(name: str) -> str:
+    """Say what was measured: a latent, a region, a task or a measure."""
+    return MEASURES.get(name, latent_words(name))

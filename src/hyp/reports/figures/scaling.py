@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from hyp.reports.axes import tick
-from hyp.reports.svg import (
+from hyp.errors import HypError
+from hyp.hypotheses.questions.panels import TrendPanel
+from hyp.hypotheses.result_files import Row
+from hyp.reports.answers import effect
+from hyp.reports.figures.axes import value_axis
+from hyp.reports.figures.style import (
     FULL,
     INK,
     MUTED,
@@ -21,11 +24,72 @@ from hyp.reports.svg import (
     style,
     to_svg,
 )
-from hyp.stats.scaling import ScalingComparison, ScalingFit, scaling_band
+from hyp.reports.wording import p_value, signed
+from hyp.stats.scaling import (
+    ScalingComparison,
+    ScalingFit,
+    compare_scaling,
+    fit_scaling,
+    scaling_band,
+)
 
 _LOOKS = ((FULL, "-", 0.22), (REDUCED, (0, (5, 2)), 0.0), (REFERENCE, (0, (1, 1.5)), 0.0))
 _POINTS = 80
 _FEW_TICKS_BELOW = 2.0
+
+
+def trend(panel: TrendPanel, row: Row, label: str, name: str, note: str = "") -> tuple[str, str]:
+    """Draw a score against size with the laws that fit, and say what the laws say.
+
+    Three laws are weighed from six sizes on, the log-linear law alone is fitted to four or
+    five, see `hyp.stats.scaling`; with fewer only the networks are drawn.
+
+    Parameters
+    ----------
+    panel : TrendPanel
+    row : Row
+        The rank correlation.
+    label : str
+        Of the score axis.
+    name, note : str
+        As in `hyp.reports.figures.scores.draw_scores`.
+
+    Returns
+    -------
+    svg, sentence : str
+    """
+    sizes, scores, seeds, unit = panel.sizes, panel.scores, panel.seeds, panel.unit
+    found = f"{effect(row)}, Holm p {p_value(row.p_corrected)}{' ✱' if row.significant else ''}"
+    different = len(set(sizes))
+    fits: tuple[ScalingFit, ...] = ()
+    weights: tuple[float, ...] = ()
+    sentence = f"{different} sizes are too few to fit a law."
+    try:
+        if different >= 6:
+            compared = compare_scaling(sizes, scores, seeds, unit=unit)
+            fits, weights, sentence = compared.fits, compared.weights, compared.sentence
+        elif different >= 4:
+            line = fit_scaling("log-linear", sizes, scores, seeds)
+            fits = (line,)
+            sentence = (
+                f"{signed(line.slope)} ({signed(line.slope_low)} to {signed(line.slope_high)}) for "
+                f"each tenfold of {unit}; {different} sizes are too few to tell a plateau."
+            )
+    except HypError as error:
+        sentence = f"No law was fitted: {error}"
+    svg = laws_svg(
+        fits,
+        weights,
+        sizes,
+        scores,
+        name,
+        unit=unit,
+        score=label,
+        told=f"Rank correlation with {unit} {found}. {sentence}",
+        head=f"Rank correlation {found}",
+        note=note,
+    )
+    return svg, sentence
 
 
 def scaling_svg(
@@ -122,8 +186,7 @@ def laws_svg(
         axes.grid(axis="y")
         axes.set_xlabel(unit)
         axes.set_ylabel(score)
-        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-        axes.yaxis.set_major_formatter(lambda value, _: tick(value))
+        value_axis(axes.yaxis)
         if np.ptp(np.log10(size)) < _FEW_TICKS_BELOW:
             axes.set_xticks(np.unique(size), [f"{one:g}" for one in np.unique(size)])
             axes.minorticks_off()

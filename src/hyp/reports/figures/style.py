@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import io
 import re
-from typing import Any
+import warnings
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import matplotlib as mpl
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.markers import MarkerStyle
+from matplotlib.patches import PathPatch
+from matplotlib.transforms import Affine2D
+
+from hyp.reports.wording import literal
 
 INK = "#000001"
 MUTED = "#000002"
@@ -20,6 +26,16 @@ REFERENCE = "#000006"
 PAPER = "#000007"
 SERIES = (FULL, REDUCED, "#000008", "#000009", "#00000a", "#00000b", "#00000c")
 """Colours of cohorts, told apart by eyes that see no red or green with the marks beside them."""
+
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "<", ">", "h", "*")
+
+
+class Look(NamedTuple):
+    """Colour and marker of a cohort, the same on the whole page."""
+
+    colour: str
+    marker: str
+
 
 _VARIABLES = {
     INK: "var(--ink)",
@@ -34,6 +50,7 @@ _VARIABLES = {
 _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "hyp",
+    "text.parse_math": False,
     "font.size": 11,
     "axes.edgecolor": MUTED,
     "axes.labelcolor": INK,
@@ -57,6 +74,18 @@ _STYLE: dict[str, Any] = {
 _NAMESPACE = re.compile(r"^\{[^}]*\}")
 
 
+def key_svg(look: Look) -> str:
+    """Draw a marker for a legend beside its title."""
+    with style():
+        figure = new_figure(16, 16)
+        marker = MarkerStyle(look.marker)
+        middle = Affine2D().scale(0.4).translate(0.5, 0.5)
+        shape = marker.get_path().transformed(marker.get_transform() + middle)
+        patch = PathPatch(shape, facecolor=look.colour, linewidth=0, transform=figure.transFigure)
+        figure.add_artist(patch)
+        return to_svg(figure, "", "").replace('role="img" aria-label=""', 'aria-hidden="true"')
+
+
 def new_figure(width: float, height: float) -> Figure:
     """Make an empty figure of `width` by `height` CSS pixels at natural size."""
     figure = Figure(figsize=(width / 72, height / 72), dpi=72)
@@ -70,7 +99,7 @@ def style() -> Any:
 
 
 def to_svg(figure: Figure, name: str, description: str) -> str:
-    """Write a figure as one ``<svg>`` element for an HTML page.
+    """Write a figure as one ``<svg>`` element for an HTML page; its texts stay texts.
 
     Parameters
     ----------
@@ -82,14 +111,16 @@ def to_svg(figure: Figure, name: str, description: str) -> str:
         What a reader who cannot see the figure is told.
     """
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    root = ElementTree.fromstring(buffer.getvalue())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    root = ElementTree.fromstring(literal(buffer.getvalue()))
     _clean(root, name)
     root.attrib = {
         "viewBox": root.attrib["viewBox"],
         "class": "figure",
         "role": "img",
-        "aria-label": description,
+        "aria-label": literal(description),
     }
     return ElementTree.tostring(root, encoding="unicode")
 

@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import BaseModel
-
 from hyp.errors import HypError
-from hyp.hypotheses.freezing import AgainstFrozen
+from hyp.hypotheses.frozen_comparison import AgainstFrozen
+from hyp.hypotheses.result_files import Result
+from hyp.reports.answers import headline
 
 PAGE_FILE = "index.html"
 JSON_FILE = "report.json"
@@ -18,7 +18,7 @@ MARKDOWN_FILE = "report.md"
 
 def publish_report(
     out: Path,
-    result: BaseModel,
+    result: Result,
     *,
     page: str,
     markdown: str,
@@ -31,7 +31,7 @@ def publish_report(
     ----------
     out : Path
         Folder to write to; made where it does not exist.
-    result : BaseModel
+    result : Result
         What the run found.
     page, markdown : str
         The texts of ``index.html`` and ``report.md``.
@@ -49,6 +49,7 @@ def publish_report(
         If `out` cannot be written.
     """
     document = {
+        "headline": headline(result),
         "result": json.loads(result.model_dump_json()),
         "frozen": frozen and frozen.model_dump(),
         "provenance": dict(provenance),
@@ -72,5 +73,5 @@ def publish_report(
 def publish(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8", newline="\n")
+    partial.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
     partial.replace(path)
