@@ -96,7 +96,9 @@ def summaries(declared, seeds):
     )
 
 
-def hypothesis(name, names, questions, *, margin=None, needs=(_HIGHER, _LOWER), published="", agrees=""):
+def hypothesis(
+    name, names, questions, *, margin=None, needs=(_HIGHER, _LOWER), published="", agrees=""
+):
     return Hypothesis(
         name=name,
         title=f"Made up: {name}?",
@@ -328,7 +330,8 @@ def made(kind, seeds=6):
         rise = scores["cohort"].map(lambda name: 0.02 * np.log(sizes[name]))
         scores["score"] = scores["score"] + rise.astype(float)
         scores = pd.concat(
-            [scores, decoding_scores(declared.cohorts, seeds, rng, ("rel_pos_x",))], ignore_index=True
+            [scores, decoding_scores(declared.cohorts, seeds, rng, ("rel_pos_x",))],
+            ignore_index=True,
         )
         scores = order_layers(scores, LAYERS)
     profile = declared.profile("made-up")

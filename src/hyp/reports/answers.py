@@ -12,6 +12,7 @@ from hyp.reports.wording import (
     MEASURES,
     MISSING,
     interval,
+    latent_words,
     layer_words,
     measured_words,
     metric_words,
@@ -116,8 +117,13 @@ def label_of(row: Row) -> str:
 
 def answered(rows: Sequence[Row]) -> str:
     """Say how many of a question's comparisons are significant, and which way."""
+    layered = len({row.measured for row in rows}) == 1 and all(row.layer for row in rows)
     up, down = (
-        [place(row) for row in rows if row.significant and row.direction == sign]
+        [
+            layer_words(row.layer) if layered else place(row)
+            for row in rows
+            if row.significant and row.direction == sign
+        ]
         for sign in (1, -1)
     )
     correlation = any(row.effect == "correlation" for row in rows)
@@ -190,6 +196,9 @@ def question_measures(question: Question) -> str:
     """Name what a question measures, as it stands within a sentence."""
     measure = getattr(question.scored, "measure", "")
     kind = question.scored.kind
+    latents = question.measured or getattr(question.scored, "latents", ())
+    if kind == "decoding":
+        return f"decoding of {joined([latent_words(one) for one in latents], 'and')}"
     return MEASURES.get(measure, measure) or _SCORES.get(kind, plain(kind).lower())
 
 

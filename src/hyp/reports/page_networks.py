@@ -51,14 +51,12 @@ def strips(material: Material) -> list[Strip]:
 
 
 def learning_galleries(material: Material) -> list[Gallery]:
-    """Return the learning curves, one gallery per task and objective, one panel per cohort."""
-    groups: dict[tuple[str, str], dict[str, list[LearningCurve]]] = {}
+    """Return the learning curves, one gallery per task, one panel per cohort."""
+    tasks: dict[str, dict[str, list[LearningCurve]]] = {}
     for curve in material.result.learning:
-        cohort = material.cohorts.get(curve.cohort)
-        task = (curve.task, cohort.objective if cohort else curve.task)
-        groups.setdefault(task, {}).setdefault(curve.cohort, []).append(curve)
+        tasks.setdefault(curve.task, {}).setdefault(curve.cohort, []).append(curve)
     galleries = []
-    for number, ((task, objective), cohorts) in enumerate(groups.items()):
+    for number, (task, cohorts) in enumerate(tasks.items()):
         limits = learning_limits([curve for curves in cohorts.values() for curve in curves])
         figures = []
         for index, (name, curves) in enumerate(cohorts.items()):
@@ -67,10 +65,8 @@ def learning_galleries(material: Material) -> list[Gallery]:
             svg = learning(curves, title, look.colour, limits, f"l{number}-{index}")
             networks = f"{len(curves)} network{'s' if len(curves) != 1 else ''}"
             figures.append(Figure(Markup(svg), title, networks))
-        heading = f"{plain(latent_words(task))}, {curves[0].metric}"
-        if objective != task:
-            heading += f", in networks trained for {latent_words(objective)}"
-        galleries.append(Gallery(heading, tuple(figures)))
+        metric = next(iter(cohorts.values()))[0].metric
+        galleries.append(Gallery(f"{plain(latent_words(task))}, {metric}", tuple(figures)))
     return galleries
 
 

@@ -324,7 +324,8 @@ class _Drawer:
                 for one in unique(row.measured for row in rows)
             }
         limits = effect_limits(rows, margin)
-        label = f"Difference in {question_measures(self.question)}, a − b"
+        measure = question_measures(self.question).partition(" of ")[0]
+        label = f"Difference in {measure}, a − b"
         if any(row.effect == "correlation" for row in rows):
             label = "Correlation"
         for index, (caption, shown) in enumerate(panels.items()):

@@ -133,10 +133,17 @@ def _table(rows: Sequence[Row], compared: bool) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     if margin:
         table.add_column("not lower", no_wrap=True)
+    measured = ""
+    layered = len({row.layer for row in rows}) > 1 and place(rows[0]) != wording.layer_words(
+        rows[0].layer
+    )
     for row in _first(rows):
+        if layered and row.measured != measured:
+            measured = row.measured
+            table.add_row(text(wording.measured_words(measured), "italic"))
         means = [wording.score(row.mean_a), wording.score(row.mean_b)] if compared else []
         cells = [
-            place(row),
+            f"  {wording.layer_words(row.layer)}" if layered else place(row),
             *means,
             wording.signed(row.difference),
             wording.interval(row.ci_low, row.ci_high, sign=True),

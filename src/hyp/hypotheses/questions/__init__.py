@@ -58,4 +58,4 @@ KINDS = {str(one.model_fields["kind"].default): one for one in _kinds(Question)}
 if TYPE_CHECKING:
     AnyQuestion = Question
 else:
-    AnyQuestion = Annotated[Union[tuple(KINDS.values())], Field(discriminator="kind")]
+    AnyQuestion = Annotated[tuple(KINDS.values()), Field(discriminator="kind")]

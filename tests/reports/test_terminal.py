@@ -4,20 +4,20 @@ import sys
 
 import pytest
 from rich.console import Console
-from study_factory import KINDS, made
 
-from hyp.reports.study_summary import MOST_ROWS, study_panel
+from hyp.reports.terminal import MOST_ROWS, result_panel
+from results import KINDS, made
 
 
 def show(result, width=80):
     console = Console(width=width, force_terminal=False)
     with console.capture() as capture:
-        console.print(study_panel(result))
+        console.print(result_panel(result))
     return capture.get()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_study_fits_80_columns_with_every_row(kind):
+def test_every_result_fits_80_columns_with_every_row(kind):
     result = made(kind)[4]
     text = show(result)
     assert max(map(len, text.splitlines())) <= 80
@@ -26,8 +26,8 @@ def test_every_study_fits_80_columns_with_every_row(kind):
     assert " ".join(result.verdict.sentence.split()) in flat
     for row in result.rows:
         assert f"{abs(row.difference):.3f}" in text
-        assert f"{row.p_holm:.3f} {'*' if row.significant else ''}".strip() in text or (
-            row.p_holm < 0.001
+        assert f"{row.p_corrected:.3f} {'*' if row.significant else ''}".strip() in text or (
+            row.p_corrected < 0.001
         )
     for warning in result.warnings:
         assert warning[:30] in flat
@@ -43,8 +43,10 @@ def test_agreement_and_margin_are_said():
 
 def test_long_questions_show_the_significant_rows_first():
     result = made("layers")[4]
-    rows = [row.model_copy(update={"significant": False, "p_holm": 1.0}) for row in result.rows]
-    marked = rows[-1].model_copy(update={"significant": True, "p_holm": 0.01, "layer": "last"})
+    rows = [
+        row.model_copy(update={"significant": False, "p_corrected": 1.0}) for row in result.rows
+    ]
+    marked = rows[-1].model_copy(update={"significant": True, "p_corrected": 0.01, "layer": "last"})
     many = (*rows, *rows, *rows[:-1], marked)
     text = show(result.model_copy(update={"rows": many}))
     assert f"{len(many) - MOST_ROWS} more rows are in the report." in text
@@ -59,9 +61,33 @@ def test_brackets_are_text_and_failed_checks_are_told():
     assert "Check failed: networks learned their task. [red]No[/red] [/]" in text
 
 
+def test_both_protocols_left_out_questions_and_sides_are_said():
+    result = made("layers")[4]
+    rows = tuple(row.model_copy(update={"alternative": "greater"}) for row in result.rows)
+    left_out = {"images": "its cohorts are left out", "units": "its cohorts are left out"}
+    text = " ".join(show(result.model_copy(update={"rows": rows, "left_out": left_out})).split())
+    published = result.published_verdict.outcome.capitalize()
+    assert re.search(rf"Under the published protocol: . {published}", text)
+    assert "Declared but not asked under this profile: images, units" in text
+    assert "Helps, one-sided (greater)" in text
+    assert "pooled p" in text
+
+
+def test_title_names_simulated_responses():
+    assert show(made("regions")[4]).startswith("╭─ ✓ Supported: up (simulated responses) ─")
+    assert show(made("layers")[4]).startswith("╭─ ✓ Supported: up ─")
+
+
+def test_latents_are_headings_of_their_layers():
+    text = show(made("layers")[4])
+    lines = [line.strip() for line in text.splitlines()]
+    assert lines.index("category") < lines.index("translation x")
+    assert sum(line.startswith("layer3.0 ") for line in lines) == 2
+
+
 def test_panel_does_not_import_matplotlib():
     code = (
-        "import sys, hyp.reports.study_summary;"
+        "import sys, hyp.reports.terminal;"
         "print([m for m in ('matplotlib', 'torch', 'jinja2') if m in sys.modules])"
     )
     done = subprocess.run(
