@@ -406,7 +406,7 @@ def test_report_json_round_trips_and_begins_with_the_verdict(tmp_path):
 
 
 def test_headline_names_simulated_responses_wherever_they_decide(tmp_path, pages):
-    result, text = pages["regions"]
+    _, text = pages["regions"]
     assert "<title>Supported: up (simulated responses) – " in text
     assert "<title>Supported: up – " in pages["layers"][1]
     write(tmp_path, "regions")
@@ -549,7 +549,9 @@ def test_the_papers_text_stands_beside_what_it_speaks_of(claim):
     as_said = [
         row.significant and (row.direction > 0) == (better == "full") for row, better in spoken
     ]
-    against = [row.significant and not agreed for (row, _), agreed in zip(spoken, as_said)]
+    against = [
+        row.significant and not agreed for (row, _), agreed in zip(spoken, as_said, strict=True)
+    ]
     assert len(spoken) == 18
     assert text.count("Paper says higher") == 4
     seen = Page(text).seen

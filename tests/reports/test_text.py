@@ -27,7 +27,7 @@ LAYERS = ("enc[mlp]", "enc[attn]", r"$\frac$", "a\x1b[2Jb")
 
 def hostile(folder, name):
     """Write a result in which everything that a person names is called `name`."""
-    declared, _, scores, _, result = made("layers")
+    _, _, scores, _, result = made("layers")
     layers = dict(zip(result.settings["layers"], LAYERS, strict=True))
     question = Contrast(
         name=name,

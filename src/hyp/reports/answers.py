@@ -49,9 +49,9 @@ ERROR_BARS = (
 )
 MARKS = (
     "✱ significant after Holm's correction; ○ significant under the published protocol alone. "
-    "Effects are filled where significant, open where not; their 95 % interval concerns one row, is "
-    "not widened for the number of rows, and is left out where it is undefined. A band around zero "
-    "is a declared margin, and a diamond an effect that is not lower by it. Grey: untrained "
+    "Effects are filled where significant, open where not; their 95 % interval concerns one row, "
+    "is not widened for the number of rows, and is left out where it is undefined. A band around "
+    "zero is a declared margin, and a diamond an effect that is not lower by it. Grey: untrained "
     "networks and raw pixels."
 )
 

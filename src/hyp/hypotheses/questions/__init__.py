@@ -58,4 +58,5 @@ KINDS = {str(one.model_fields["kind"].default): one for one in _kinds(Question)}
 if TYPE_CHECKING:
     AnyQuestion = Question
 else:
-    AnyQuestion = Annotated[tuple(KINDS.values()), Field(discriminator="kind")]
+    _one_of = Union[tuple(KINDS.values())]  # noqa: UP007
+    AnyQuestion = Annotated[_one_of, Field(discriminator="kind")]
