@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from hyp.cli.published import show_published
 from hyp.errors import HypError
 from hyp.hypotheses.paper import PUBLISHED_TABLES, published_table
-from hyp.reports.published_figures import published_svg
+from hyp.reports.figures.published import published_svg
 
 NAMES = [about.name for about in PUBLISHED_TABLES]
 DRAWN = [name for name in NAMES if name != "text"]

@@ -5,10 +5,10 @@ import re
 
 import pytest
 from distributed import Client, LocalCluster
+from hyp.hypotheses.plans import plan_named
 from tiny_runs import SETTINGS, artifact_bytes, dask_cluster, run, with_gpu, with_hyp
 
 from hyp.errors import HypError
-from hyp.hypotheses.plans import plan_named
 from hyp.hypotheses.workers import other_numerics, refuse_late_worker, versions_here
 from hyp.models.hardware import Numerics, best_precision
 from hyp.store import Store

@@ -1,39 +1,33 @@
 import re
 
 import pytest
-from report_factory import make_result
-from report_factory import write_folder as write_older
 from rich.console import Console
-from study_factory import add_run, made, write_folder
 
 from hyp.errors import HypError
-from hyp.hypotheses.studies.result import RESULT_FILE
-from hyp.reports.making import make_all_reports
-from hyp.reports.overview import overview, overview_table, write_overview
+from hyp.hypotheses.result_files import RESULT_FILE
+from hyp.reports import make_all_reports, overview_table, write_overview
+from hyp.reports.overview import overview
 from hyp.store import Store
 from hyp.store.runs import run_path
+from results import add_run, made, write_folder
 
 
-def study(kind, **changes):
+def result(kind, **changes):
     return lambda folder: write_folder(folder, kind, **changes)
-
-
-def older(outcome):
-    return lambda folder: write_older(folder, make_result(outcome))
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """A store with both forms of hypotheses, an untestable, a damaged, an unfinished run."""
+    """A store with an untestable, a damaged, an unfinished run."""
     opened = Store.create(tmp_path_factory.mktemp("overview") / "store")
     verdict = made("layers")[4].verdict
     untestable = {"outcome": "untestable", "prediction": None, "sentence": "Too few."}
     nothing = {"rows": (), "agrees": None, "verdict": verdict.model_copy(update=untestable)}
-    add_run(opened, "few-latents", study("regions"), day=9)
-    add_run(opened, "decoding", study("layers"), day=2)
-    add_run(opened, "decoding", study("layers", **nothing), profile="tiny", day=3)
-    add_run(opened, "nontarget-variability", older("untestable"), day=4)
-    add_run(opened, "nontarget-variability", older("supported"), day=5)
+    add_run(opened, "few-latents", result("regions"), day=9)
+    add_run(opened, "decoding", result("layers"), day=2)
+    add_run(opened, "decoding", result("layers", **nothing), profile="tiny", day=3)
+    add_run(opened, "nontarget-variability", result("layers", **nothing), day=4)
+    add_run(opened, "nontarget-variability", result("tracks"), day=5)
     add_run(opened, "scaling", lambda folder: (folder / RESULT_FILE).write_text("{"), day=6)
     add_run(opened, "convergence", lambda folder: None, state="interrupted", day=7)
     return opened
@@ -61,24 +55,21 @@ def test_effect_is_the_largest_significant_one_that_the_rule_reads(store):
     rows = [row for row in made("regions")[4].rows if row.significant]
     largest = max(rows, key=lambda row: abs(row.difference))
     told = lines["few-latents", "made-up"].effect
-    assert f"{largest.question}, {largest.of}" in told
+    assert f"{largest.question}, {largest.measured}" in told
     assert f"+{largest.difference:.3f} [+{largest.ci_low:.3f}, +{largest.ci_high:.3f}]" in told
     assert lines["decoding", "tiny"].effect == ""
-    counted = [c for c in make_result("supported").comparisons if c.protocol == "recommended"]
-    best = max((c for c in counted if c.significant), key=lambda c: abs(c.difference))
-    assert f"{best.difference:+.3f}" in lines["nontarget-variability", "made-up"].effect
 
 
-def test_agreement_of_both_forms(store):
+def test_agreement_with_what_was_published(store):
     lines = {
         (one.run.hypothesis, one.run.profile): one for one in overview(store.root, store.root).lines
     }
     assert lines["few-latents", "made-up"].agrees is True
     assert lines["decoding", "made-up"].agrees is False
     assert lines["decoding", "tiny"].agrees is None
-    older_line = lines["nontarget-variability", "made-up"]
-    assert older_line.agrees is True
-    assert "the paper's text speaks of" in older_line.published
+    assert lines["nontarget-variability", "made-up"].agrees is True
+    assert lines["few-latents", "made-up"].qualified == "simulated responses"
+    assert lines["decoding", "made-up"].qualified == ""
 
 
 def test_page_needs_nothing_and_links_only_what_is_there(store, tmp_path):
@@ -115,7 +106,7 @@ def test_table_fits_80_columns(store):
         console.print(overview_table(store.root))
     text = capture.get()
     assert max(map(len, text.splitlines())) <= 80
-    for told in ("✓ agrees", "✗ contradicts", "✓ Supported: H1", "– Untestable", "interrupted"):
+    for told in ("✓ agrees", "✗ contradicts", "✓ Supported: up", "– Untestable", "interrupted"):
         assert told in text
     assert "nontarget-variability" in text
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from hyp.reports.power_figure import power_figure, write_power_figure
+from hyp.reports.figures.power import power_figure, write_power_figure
 from hyp.stats.designs import ComparisonDesign
 from hyp.stats.power import comparison_power
 

@@ -2,24 +2,23 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from markupsafe import escape
-from report_factory import make_result, write_folder
-from study_factory import made as made_up
-from study_factory import write_folder as write_study
+from page_reader import Page
 
 from hyp.errors import HypError
-from hyp.hypotheses.freezing import AgainstFrozen, Difference, default_file, freeze, write_frozen
-from hyp.hypotheses.planning import make_plan
+from hyp.hypotheses.declaration_hash import Difference
+from hyp.hypotheses.frozen_comparison import AgainstFrozen
+from hyp.hypotheses.frozen_file import FORMAT, default_file, freeze, write_frozen
+from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.registry import find_hypothesis
-from hyp.hypotheses.studies.planning import plan_study
-from hyp.reports import write_report
-from hyp.reports.making import make_report
+from hyp.reports import make_report, write_report
 from hyp.store import Store
 from hyp.store.runs import Run, save_run
+from results import made as made_up
+from results import write_folder
 
 NAME = "nontarget-variability"
 FILE = default_file(NAME, "laptop")
@@ -31,38 +30,15 @@ def plan(**settings):
     return make_plan(find_hypothesis(NAME), "laptop", settings)
 
 
-def study_plan(**settings):
-    """The plan of the made-up study about regions, under its name."""
-    return plan_study(made_up("regions")[0], "made-up", settings)
-
-
-class Text(HTMLParser):
-    """What a reader of the page sees, and which elements are open at the end."""
-
-    VOID = ("meta", "img", "br", "use", "path", "circle")
-
-    def __init__(self, page):
-        super().__init__()
-        self.words, self.open, self.tags = [], [], []
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag not in self.VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
+def plan_of_regions(**settings):
+    """The plan of the made-up hypothesis about regions, under its name."""
+    return make_plan(made_up("regions")[0], "made-up", settings)
 
 
 def seen(page):
-    text = Text(page)
+    text = Page(page)
     assert text.open == []
-    return " ".join(" ".join(text.words).split())
+    return text.seen
 
 
 def stored(folder, made, write_result):
@@ -91,16 +67,17 @@ def stored(folder, made, write_result):
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    made = plan(parts="category", n_seeds="5", layers="avgpool", n_folds="4")
-    result = make_result("untestable")
+    made = plan(questions="category", n_seeds="5", layers="avgpool", n_folds="4")
     folder = tmp_path_factory.mktemp("frozen") / "store"
-    return stored(folder, made, lambda place: write_folder(place, result))
+    return stored(
+        folder, made, lambda place: write_folder(place, "layers", rows=(), learning=(), warnings=())
+    )
 
 
 @pytest.fixture(scope="module")
-def study_store(tmp_path_factory):
+def store_of_regions(tmp_path_factory):
     folder = tmp_path_factory.mktemp("frozen") / "store"
-    return stored(folder, study_plan(), lambda place: write_study(place, "regions"))
+    return stored(folder, plan_of_regions(), lambda place: write_folder(place, "regions"))
 
 
 @pytest.fixture
@@ -121,7 +98,7 @@ def test_without_a_frozen_file_one_line_says_so(store, here):
     page, text, document = report(store[0])
     line = (
         f"Not frozen: there is no {FILE} in the working directory. 'hyp freeze {NAME} "
-        "--profile laptop --set parts=category --set n_seeds=5 --set layers=avgpool --set "
+        "--profile laptop --set questions=category --set n_seeds=5 --set layers=avgpool --set "
         "n_folds=4' writes it, before the run it is meant for."
     )
     words = seen(page)
@@ -149,7 +126,7 @@ def test_kept_and_frozen_before(store, here):
 
 
 def test_deviation_is_told_field_by_field_and_beside_the_verdict(store, here):
-    write_frozen(freeze(plan(parts="category", layers="fc"), EARLIER), here / "mine.json")
+    write_frozen(freeze(plan(questions="category", layers="fc"), EARLIER), here / "mine.json")
     page, text, document = report(store[0], frozen=here / "mine.json")
     sentence = (
         "What ran is not what was frozen: 3 fields differ "
@@ -175,8 +152,8 @@ def test_deviation_is_told_field_by_field_and_beside_the_verdict(store, here):
     assert str(here) not in page + text
 
 
-def test_a_study_is_held_against_what_was_frozen_too(study_store, here):
-    store, made = study_store
+def test_a_study_is_held_against_what_was_frozen_too(store_of_regions, here):
+    store, made = store_of_regions
     file = default_file(made.name, "made-up")
     line = f"Not frozen: there is no {file} in the working directory."
     page, text, document = report(store)
@@ -192,7 +169,9 @@ def test_a_study_is_held_against_what_was_frozen_too(study_store, here):
         assert document["declaration_sha256"] in words
     assert (document["same"], document["order"], document["file"]) == (True, "before", file)
 
-    write_frozen(freeze(study_plan(n_seeds="8", neural_metric="cka"), EARLIER), here / "mine.json")
+    write_frozen(
+        freeze(plan_of_regions(n_seeds="8", neural_metric="cka"), EARLIER), here / "mine.json"
+    )
     page, text, document = report(store, frozen=here / "mine.json")
     sentence = (
         "What ran is not what was frozen: 2 fields differ (profile.n_seeds, profile.neural_metric)."
@@ -243,7 +222,10 @@ def test_same_inputs_give_the_same_bytes(store, here):
     [
         (lambda text: text.replace('"n_folds": 4', '"n_folds": 5'), "changed after it was frozen"),
         (lambda text: text[: len(text) // 2], "cut short or damaged"),
-        (lambda text: text.replace('"format": 1', '"format": 2', 1), "newer than this hyp"),
+        (
+            lambda text: text.replace(f'"format": {FORMAT}', f'"format": {FORMAT + 1}', 1),
+            "newer than this hyp",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_trusted_stops_the_report(store, here, spoil, words):
@@ -274,10 +256,10 @@ def test_hostile_values_are_escaped_whatever_is_said(tmp_path, order, same):
         notes=(HOSTILE,),
         differences=() if same else (Difference(field=HOSTILE, frozen=HOSTILE, ran=HOSTILE),),
     )
-    write_folder(tmp_path / "result", make_result("untestable"))
+    write_folder(tmp_path / "result", "layers", rows=(), learning=(), warnings=())
     path = write_report(tmp_path / "result", tmp_path / "out", provenance={}, frozen=frozen)
     page = path.read_text(encoding="utf-8")
-    assert "script" not in Text(page).tags
+    assert "script" not in Page(page).tags
     assert page.count(str(escape(HOSTILE))) == (4 if same else 8)
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert "<script" not in text.replace("\\<script", "")

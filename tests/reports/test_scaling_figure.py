@@ -1,6 +1,6 @@
 import numpy as np
 
-from hyp.reports.scaling_figure import scaling_svg
+from hyp.reports.figures.scaling import scaling_svg
 from hyp.stats.scaling import compare_scaling
 
 SIZES = np.repeat(np.geomspace(1e4, 1e8, 8), 3)

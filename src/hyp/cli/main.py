@@ -199,8 +199,8 @@ def run(
     from hyp.cli.progress import run_with_progress
     from hyp.cli.run_all import plan_all, sharing_table
     from hyp.cli.terminal import console
-    from hyp.hypotheses.workers import other_numerics, workers_numerics
     from hyp.hypotheses.builders import check_steps
+    from hyp.hypotheses.workers import other_numerics, workers_numerics
     from hyp.models.hardware import best_precision
     from hyp.store import Store
 

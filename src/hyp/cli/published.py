@@ -34,7 +34,7 @@ def show_published(
     if plot is not None:
         if table is None:
             raise HypError("--plot draws one table; name it: hyp published C.1 --plot FILE.")
-        from hyp.reports.published_figures import save_published_figure
+        from hyp.reports.figures.published import save_published_figure
 
         save_published_figure(table, plot)
     if analyse_numbers:

@@ -32,7 +32,7 @@ from hyp.hypotheses.paper.tables import (
     printed_task,
     published_table,
 )
-from hyp.reports import words
+from hyp.reports import wording
 from hyp.stats.correlations import attainable_correlation_p
 
 _HEADINGS = {
@@ -144,10 +144,10 @@ def _units(rows: Sequence[UnitsCorrelation]) -> Iterator[RenderableType]:
             one = row.correlation
             table.add_row(
                 f"  {_column(row.quantity)}",
-                words.signed(one.r, 2),
-                words.interval(one.low, one.high, 2, sign=True),
-                words.p_value(one.p),
-                f"{words.p_value(row.p_holm)} {'*' if row.p_holm <= _ALPHA else ' '}",
+                wording.signed(one.r, 2),
+                wording.interval(one.low, one.high, 2, sign=True),
+                wording.p_value(one.p),
+                f"{wording.p_value(row.p_holm)} {'*' if row.p_holm <= _ALPHA else ' '}",
                 style="bold" if row.p_holm <= _ALPHA else "",
             )
     yield table
@@ -175,11 +175,11 @@ def _fractions(rows: Sequence[Fraction]) -> Iterator[RenderableType]:
             ends = (row.low, row.high) if given else (row.rounded_low, row.rounded_high)
             table.add_row(
                 f"  {printed_task(row.objective)}",
-                words.score(100 * row.fraction, 1),
-                words.interval(100 * ends[0], 100 * ends[1], 1),
-                words.score(100 * row.gain, 1),
+                wording.score(100 * row.fraction, 1),
+                wording.interval(100 * ends[0], 100 * ends[1], 1),
+                wording.score(100 * row.gain, 1),
                 f"{row.n} v {row.n_versus}",
-                words.score(row.sd_limit),
+                wording.score(row.sd_limit),
             )
     yield table
 
@@ -195,7 +195,7 @@ def _p_values(rows: Sequence[PublishedP]) -> Iterator[RenderableType]:
             f"{row.p_attainable:g}",
             "\n".join(f"{share:.2f}" for share in row.superiority),
             "\n".join(
-                words.interval(low, high, 2) for low, high in zip(row.low, row.high, strict=True)
+                wording.interval(low, high, 2) for low, high in zip(row.low, row.high, strict=True)
             ),
         )
     yield table
@@ -223,9 +223,9 @@ def _correlations(rows: Sequence[PublishedCorrelation]) -> Iterator[RenderableTy
         for row in block:
             table.add_row(
                 f"  {_column(row.quantity)}",
-                words.signed(row.r),
-                words.interval(row.points_low, row.points_high, 2, sign=True),
-                words.interval(row.seeds_low, row.seeds_high, 2, sign=True),
+                wording.signed(row.r),
+                wording.interval(row.points_low, row.points_high, 2, sign=True),
+                wording.interval(row.seeds_low, row.seeds_high, 2, sign=True),
                 str(row.n_enough),
             )
     yield table
@@ -266,9 +266,9 @@ def _cell(about: PublishedTable, column: str, row: dict[Any, Any]) -> str:
         return ", ".join(part for part in (" v ".join(groups), which) if part)
     value = row[column]
     if value is None or value is pd.NA:
-        return words.MISSING
+        return wording.MISSING
     if column == "latent":
-        names = [words.latent_words(name) for name in str(value).split()]
+        names = [wording.latent_words(name) for name in str(value).split()]
         return names[0] if len(names) == 1 else "translation" if names else ""
     if column == "layers":
         return str(value).replace(" ", ", ")
@@ -277,8 +277,8 @@ def _cell(about: PublishedTable, column: str, row: dict[Any, Any]) -> str:
     if column == "source":
         return _short(str(value).removeprefix(f"{about.document}, "))
     if column == "value" and row["unit"] != "score":
-        return words.count(int(value)) if value.is_integer() else f"{value:g}"
-    return words.score(value) if isinstance(value, float) else str(value)
+        return wording.count(int(value)) if value.is_integer() else f"{value:g}"
+    return wording.score(value) if isinstance(value, float) else str(value)
 
 
 def _short(place: str) -> str:

@@ -15,8 +15,8 @@ from hyp.hypotheses.plan import Plan, make_plan
 from hyp.hypotheses.registry import all_hypotheses
 from hyp.hypotheses.steps import STAGES
 from hyp.hypotheses.timing import expected_seconds
-from hyp.reports.live import duration
 from hyp.models.hardware import Ask
+from hyp.reports.live import duration
 from hyp.store import Step, Store
 
 

@@ -11,8 +11,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from hyp.reports import words
-from hyp.reports.summary import OUTCOME_COLOURS, outcome_text
+from hyp.reports import wording
+from hyp.reports.terminal import OUTCOME_COLOURS, outcome_text
 from hyp.stats.table_verdict import TableComparison, TableVerdict
 
 _ROWS = 40
@@ -71,7 +71,7 @@ def _groups(judged: TableVerdict) -> Table:
         table.add_column(group, justify="right")
     table.add_column("omnibus p", justify="right", no_wrap=True)
     for test in judged.omnibus[:_ROWS]:
-        cells = [f"{words.score(test.medians[g])} {test.letters[g]}" for g in judged.groups]
+        cells = [f"{wording.score(test.medians[g])} {test.letters[g]}" for g in judged.groups]
         table.add_row(test.name, *cells, _starred(test.p_holm, test.significant))
     table.caption = "medians; groups that share a letter were not found to differ"
     table.caption_justify = "left"
@@ -105,9 +105,9 @@ def _cells(row: TableComparison, judged: TableVerdict) -> list[str]:
     cells = [
         row.name if len(judged.comparisons) > 1 else "",
         f"{len(row.a)} pairs" if judged.paired else f"{len(row.a)} v {len(row.b)}",
-        words.signed(row.difference),
-        words.interval(row.ci_low, row.ci_high, sign=True),
-        words.p_value(row.p),
+        wording.signed(row.difference),
+        wording.interval(row.ci_low, row.ci_high, sign=True),
+        wording.p_value(row.p),
         _starred(row.p_holm, row.significant),
     ]
     if judged.non_inferior:
@@ -119,4 +119,4 @@ def _cells(row: TableComparison, judged: TableVerdict) -> list[str]:
 
 
 def _starred(p: float | None, passed: bool) -> str:
-    return f"{words.p_value(p)} {'*' if passed else ' '}"
+    return f"{wording.p_value(p)} {'*' if passed else ' '}"

@@ -7,31 +7,26 @@ from typing import TYPE_CHECKING
 from hyp._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from hyp.reports.load import load_result
     from hyp.reports.overview import overview_table, write_overview
-    from hyp.reports.page import write_report
-    from hyp.reports.study_page import write_study_report
-    from hyp.reports.study_summary import study_panel
-    from hyp.reports.summary import verdict_panel
+    from hyp.reports.report import make_all_reports, make_report, write_report
+    from hyp.reports.terminal import result_panel
 
 __all__ = [
-    "load_result",
+    "make_all_reports",
+    "make_report",
     "overview_table",
-    "study_panel",
-    "verdict_panel",
+    "result_panel",
     "write_overview",
     "write_report",
-    "write_study_report",
 ]
 
 _HOMES = {
-    "load_result": "load",
+    "make_all_reports": "report",
+    "make_report": "report",
     "overview_table": "overview",
-    "study_panel": "study_summary",
-    "verdict_panel": "summary",
+    "result_panel": "terminal",
     "write_overview": "overview",
-    "write_report": "page",
-    "write_study_report": "study_page",
+    "write_report": "report",
 }
 
 __getattr__ = lazy_names(__name__, _HOMES)

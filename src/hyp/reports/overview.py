@@ -10,26 +10,20 @@ from urllib.parse import quote
 
 from rich import box
 from rich.table import Table
-from rich.text import Text
 
 from hyp.errors import HypError
-from hyp.hypotheses.paper import published_claims
 from hyp.hypotheses.registry import BUILT_IN
-from hyp.hypotheses.result import Comparison, Result
-from hyp.hypotheses.studies.result import StudyResult, is_study, load_study
-from hyp.reports import words
-from hyp.reports.against_paper import agreement_with_paper, paper_sentence
-from hyp.reports.arrange import parts
-from hyp.reports.load import load_result
-from hyp.reports.publishing import PAGE_FILE, publish
-from hyp.reports.study_words import AGREEMENT, strongest, strongest_words
-from hyp.reports.summary import outcome_text
+from hyp.hypotheses.result_files import load_result
+from hyp.reports import wording
+from hyp.reports.answers import AGREEMENT, qualification, strongest, strongest_words
+from hyp.reports.output import PAGE_FILE, publish
 from hyp.reports.templating import template
+from hyp.reports.terminal import outcome_text, text
 from hyp.stats.verdict import Verdict
 from hyp.store.artifacts import readable_disk_errors
 from hyp.store.runs import Run, all_runs
 
-_UNTESTED = ("untestable", "invalid")
+_UNTESTED = ("untestable", "invalid", "confounded")
 _OPEN = ("inconclusive", "mixed")
 
 
@@ -43,6 +37,8 @@ class Line:
     title : str
         What the hypothesis asks.
     verdict : Verdict
+    qualified : str
+        What stands beside the verdict wherever it is named; empty for nothing.
     effect : str
         The largest significant effect, or the largest, with its interval; empty where nothing
         was compared.
@@ -59,6 +55,7 @@ class Line:
     run: Run
     title: str
     verdict: Verdict
+    qualified: str
     effect: str
     published: str
     agrees: bool | None
@@ -93,7 +90,7 @@ class Overview:
     def outcomes(self) -> dict[str, int]:
         """How many hypotheses came to each outcome, in words."""
         counted = Counter(line.verdict.outcome for line in self.lines)
-        return {words.outcome_words(outcome): n for outcome, n in counted.most_common()}
+        return {wording.outcome_words(outcome): n for outcome, n in counted.most_common()}
 
 
 def write_overview(store_root: Path, out: Path | None = None) -> Path:
@@ -120,7 +117,7 @@ def write_overview(store_root: Path, out: Path | None = None) -> Path:
     """
     folder = out or store_root / "reports"
     seen = overview(store_root, folder)
-    text = template("overview.html.j2").render(
+    page = template("overview.html.j2").render(
         seen=seen,
         contradicting=[line for line in seen.lines if line.published and line.agrees is False],
         untested=[line for line in seen.lines if line.verdict.outcome in _UNTESTED],
@@ -128,7 +125,7 @@ def write_overview(store_root: Path, out: Path | None = None) -> Path:
     )
     with readable_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        publish(folder / PAGE_FILE, text)
+        publish(folder / PAGE_FILE, page)
     return folder / PAGE_FILE
 
 
@@ -149,16 +146,16 @@ def overview_table(store_root: Path) -> Table:
     marks = {True: "✓ agrees", False: "✗ contradicts", None: "· open"}
     for line in seen.lines:
         table.add_row(
-            Text(line.run.hypothesis, style="bold").append(
-                f"\n{line.run.profile}", style="not bold"
+            text(line.run.hypothesis, "bold").append_text(
+                text(f"\n{line.run.profile}", "not bold")
             ),
-            outcome_text(line.verdict),
-            Text(line.effect or words.MISSING),
-            marks[line.agrees] if line.published else words.MISSING,
+            outcome_text(line.verdict, line.qualified),
+            text(line.effect or wording.MISSING),
+            marks[line.agrees] if line.published else wording.MISSING,
         )
     told = [*seen.problems, *map(unfinished_words, seen.unfinished)]
     if told:
-        table.caption = Text("\n".join(told))
+        table.caption = text("\n".join(told))
         table.caption_justify = "left"
     return table
 
@@ -217,50 +214,16 @@ def _line(root: Path, run: Run, page_folder: Path) -> Line:
     folder = root / "results" / run.goal
     page = report_folder(root, run) / PAGE_FILE
     link = Path(os.path.relpath(page, page_folder)).as_posix() if page.is_file() else ""
-    if is_study(folder):
-        return _study_line(run, load_study(folder), quote(link))
-    return _older_line(run, load_result(folder), quote(link))
-
-
-def _study_line(run: Run, result: StudyResult, link: str) -> Line:
-    row = strongest(row for row in result.rows if row.family == "judged")
+    result = load_result(folder)
+    row = strongest(row for row in result.rows if row.confirmatory)
     return Line(
         run=run,
         title=result.title,
         verdict=result.verdict,
+        qualified=qualification(result),
         effect=strongest_words(row) if row else "",
         published=result.published,
         agrees=result.agrees,
         warnings=len(result.warnings),
-        link=link,
-    )
-
-
-def _older_line(run: Run, result: Result, link: str) -> Line:
-    arranged = parts(result)
-    found = agreement_with_paper(arranged, result.hypothesis)
-    agrees = None
-    if bool(found.as_claimed) != bool(found.against):
-        agrees = bool(found.as_claimed)
-    claimed = "The paper's text makes claims." if published_claims(result.hypothesis) else ""
-    rows = [row for row in result.comparisons if row.protocol == "recommended"]
-    row = max(rows, key=lambda row: (row.significant, abs(row.difference)), default=None)
-    return Line(
-        run=run,
-        title=result.title,
-        verdict=result.verdict,
-        effect=_comparison_words(row) if row else "",
-        published=paper_sentence(arranged, result.hypothesis) or claimed,
-        agrees=agrees,
-        warnings=len(result.warnings),
-        link=link,
-    )
-
-
-def _comparison_words(row: Comparison) -> str:
-    where = f"{words.latent_words(row.objective)} → {words.latent_words(row.latent)}"
-    shown = words.interval(row.ci_low, row.ci_high, sign=True)
-    return (
-        f"{words.plain(row.part)}, {where}, {words.layer_words(row.layer)}: full − reduced "
-        f"{words.signed(row.difference)} {shown}, Holm p {words.p_value(row.p_holm)}"
+        link=quote(link),
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 from markupsafe import Markup
 
 from hyp.errors import HypError
-from hyp.reports import scores_figures
-from hyp.reports.publishing import publish
+from hyp.reports.figures import table
+from hyp.reports.output import publish
 from hyp.reports.templating import template
 from hyp.stats.table_verdict import TableVerdict
 from hyp.store.artifacts import readable_disk_errors
@@ -40,8 +40,8 @@ def write_scores_report(judged: TableVerdict, out: Path, *, title: str) -> None:
     text = template("scores.html.j2").render(
         judged=judged,
         title=title,
-        units=Markup(scores_figures.units(drawn, "units")),
-        effects=Markup(scores_figures.effects(drawn, "effects")),
+        units=Markup(table.units(drawn, "units")),
+        effects=Markup(table.effects(drawn, "effects")),
         left_out=len(judged.comparisons) - len(drawn.comparisons),
     )
     with readable_disk_errors(out.parent):

@@ -5,36 +5,48 @@ from __future__ import annotations
 import json
 
 import jinja2
+from markupsafe import Markup
 
-from hyp.reports import words
+from hyp.reports import wording
 
 
 def template(name: str) -> jinja2.Template:
-    """Return a template with the filters that write names and numbers for a reader."""
+    """Return a template with the filters that write names and numbers for a reader.
+
+    Whatever it is given is text: markup is escaped, and control characters become visible.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("hyp.reports"),
         autoescape=True,
+        finalize=_literal,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {
-        "latent": words.latent_words,
-        "layer": words.layer_words,
-        "metric": words.metric_words,
-        "plain": words.plain,
-        "number": words.number,
-        "score": words.score,
-        "signed": words.signed,
-        "p": words.p_value,
-        "duration": words.duration,
-        "count": words.count,
-        "outcome": words.outcome_words,
-        "meaning": words.outcome_meaning,
+        "latent": wording.latent_words,
+        "layer": wording.layer_words,
+        "metric": wording.metric_words,
+        "plain": wording.plain,
+        "number": wording.number,
+        "score": wording.score,
+        "signed": wording.signed,
+        "p": wording.p_value,
+        "duration": wording.duration,
+        "count": wording.count,
+        "outcome": wording.outcome_words,
+        "measured": wording.measured_words,
+        "meaning": wording.outcome_meaning,
         "pretty": _pretty,
     }
-    environment.globals |= {"interval": words.interval}
+    environment.globals |= {"interval": wording.interval}
     return environment.get_template(name)
+
+
+def _literal(value: object) -> object:
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return wording.literal(value)
+    return value
 
 
 def _pretty(value: object) -> str:

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict
 from hyp.stats.comparisons import Alternative
 from hyp.stats.verdict import Check, Outcome, Verdict
 
-
 _MEANINGS: dict[Outcome, str] = {
     "supported": "The comparisons agree with what is claimed under the declared rule.",
     "mixed": "The comparisons contradict each other.",

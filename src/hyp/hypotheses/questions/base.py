@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hyp.errors import HypError
-from hyp.hypotheses.profile import SIMULATED, Declared, Profile
+from hyp.hypotheses.profile import SIMULATED, UNTRAINED, Declared, Profile
+from hyp.hypotheses.questions.panels import (
+    Panel,
+    ScorePanel,
+    Series,
+    by_layer,
+    network_scores,
+    reference_scores,
+    unique,
+)
 from hyp.hypotheses.scores import ALIGNED, AnyScore, Decoding, Similarity
 from hyp.models.specs import objective_tasks
 from hyp.names import Name
@@ -24,6 +33,7 @@ from hyp.names import Name
 if TYPE_CHECKING:
     import pandas as pd
 
+    from hyp.hypotheses.result_files import Row
     from hyp.stats.correlations import Correlation, RepeatedCorrelation
 
 Alternative = Literal["two-sided", "greater", "less"]
@@ -105,6 +115,12 @@ class Question(Declared):
 
     cohort_fields: ClassVar[tuple[str, ...]]
     """Fields that name cohorts: a name, a tuple of names, or a dict by name."""
+
+    two_groups: ClassVar[bool] = True
+    """Whether a row counts two groups of networks, rather than all networks together."""
+
+    pooled_unit: ClassVar[str] = ""
+    """What the published protocol takes as independent in its place."""
 
     name: Name
     measured: tuple[str, ...] = ()
@@ -241,6 +257,38 @@ class Question(Declared):
             If scores that it needs are missing.
         """
         raise NotImplementedError
+
+    def panels(self, evidence: Evidence, rows: Sequence[Row]) -> Iterator[Panel]:
+        """Return what its figures show: every network's scores, unless a kind shows more.
+
+        Parameters
+        ----------
+        evidence : Evidence
+            What it was answered from.
+        rows : sequence of Row
+            Its answers.
+        """
+        table = network_scores(self.own_scores(evidence))
+        for measured in unique(row.measured for row in rows):
+            here = table[table["measured"] == measured]
+            series = [
+                Series(evidence.titles[name], by_layer(here[here["cohort"] == name]), name)
+                for name in self.about
+            ]
+            metric, levels = "", {}
+            if isinstance(self.scored, Decoding):
+                own = evidence.scores[
+                    (evidence.scores["kind"] == "decoding")
+                    & (evidence.scores["measured"] == measured)
+                ]
+                untrained, levels = reference_scores(evidence.scores, measured)
+                if untrained and UNTRAINED not in self.about:
+                    series.append(Series("untrained networks", untrained, UNTRAINED, True))
+                if own["chance"].notna().any():
+                    levels = {"chance": float(own["chance"].mean()), **levels}
+                metric = next(iter(own["metric"].dropna()), "")
+            layers = unique(row.layer for row in rows if row.measured == measured)
+            yield ScorePanel(measured, layers, tuple(series), str(metric), levels)
 
     def own_scores(self, evidence: Evidence, *, protocol: str = "recommended") -> pd.DataFrame:
         """Return the scores that it is about, in the order of layers.

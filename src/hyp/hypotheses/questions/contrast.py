@@ -37,6 +37,7 @@ class Contrast(Question):
     """
 
     cohort_fields: ClassVar = ("a", "b")
+    pooled_unit: ClassVar = "fold of every network"
 
     kind: Literal["contrast"] = "contrast"
     score: Score

@@ -13,11 +13,23 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hyp.errors import HypError
+from hyp.hypotheses.profile import PIXELS
 from hyp.hypotheses.questions.base import Alternative, Evidence, Question, Values, joined
+from hyp.hypotheses.questions.panels import (
+    RAW_PIXELS,
+    NetworkMaps,
+    PairMatrix,
+    Panel,
+    ScorePanel,
+    Series,
+    network_means,
+    within_and_between,
+)
 from hyp.hypotheses.scores import AnyScore, Similarity
 from hyp.stats.attainable import attainable_p
 
 if TYPE_CHECKING:
+    from hyp.hypotheses.result_files import Row
     from hyp.stats.pairs import Closeness, PairContrast, PublishedPairs, Tightness
 
 _RANDOM_LABELS_P = 1 / 20_000
@@ -29,6 +41,12 @@ Matrix = NDArray[np.float64]
 
 class PairQuestion(Question):
     """A question about pairs of networks."""
+
+    pooled_unit: ClassVar = "pair of networks"
+    maps: ClassVar[bool] = False
+    """Whether its figures show where all networks lie."""
+    independent: ClassVar[bool] = False
+    """Whether the networks' means over their pairs share no network."""
 
     similarity: Similarity = Similarity()
 
@@ -58,6 +76,43 @@ class PairQuestion(Question):
     ) -> Values:
         raise NotImplementedError
 
+    def panels(self, evidence: Evidence, rows: Sequence[Row]) -> Iterator[Panel]:
+        """Return every network's pairs by layer, the pixels beside them, and matrices."""
+        measure, networks = self.similarity.measure, evidence.similarities.networks
+        labels = np.array(networks)
+        order = np.concatenate([np.flatnonzero(labels == name) for name in self.about])
+        cohorts: list[str] = labels[order].tolist()
+        whole = dict(self._matrices(evidence))
+        matrices = {row.layer: whole[row.layer][np.ix_(order, order)] for row in rows}
+        kinds: tuple[dict[str, list[float]], dict[str, list[float]]] = ({}, {})
+        for layer, matrix in matrices.items():
+            for kind, values in zip(kinds, self._each(matrix, cohorts), strict=True):
+                kind[layer] = values.tolist()
+        series = [
+            Series(title, scores, interval=self.independent)
+            for title, scores in zip((rows[0].a, rows[0].b), kinds, strict=True)
+        ]
+        title, shown = self._with_pixels(evidence.titles)
+        pixels = {
+            layer: whole[layer][np.ix_(np.isin(labels, shown), labels == PIXELS)].ravel().tolist()
+            for layer in matrices
+        }
+        if any(pixels.values()):
+            series.append(Series(title, pixels, reference=True, interval=False))
+        yield ScorePanel(measure, tuple(matrices), tuple(series), pairs=True)
+        layer = max(rows, key=lambda row: abs(row.difference)).layer
+        yield PairMatrix(measure, layer, matrices[layer], cohorts, drawn=self.maps)
+        if self.maps:
+            yield NetworkMaps(measure, matrices, cohorts)
+
+    def _each(self, matrix: Matrix, cohorts: Sequence[str]) -> tuple[Matrix, Matrix]:
+        """Return every network's mean over both kinds of pairs."""
+        raise NotImplementedError
+
+    def _with_pixels(self, titles: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+        """Return which cohorts are held against the pixels, and what to call that."""
+        return f"with the {RAW_PIXELS}", self.about
+
     def _matrices(self, evidence: Evidence) -> Iterator[tuple[str, Matrix]]:
         found = False
         for (measure, layer), matrix in evidence.similarities.matrices.items():
@@ -78,6 +133,7 @@ class Closer(PairQuestion):
     """
 
     cohort_fields: ClassVar = ("anchor", "b", "c")
+    independent: ClassVar = True
 
     kind: Literal["closer"] = "closer"
     anchor: str
@@ -116,6 +172,13 @@ class Closer(PairQuestion):
         """Say how many networks it needs, where there are fewer."""
         return _needs(2, min(self.counted(sizes)))
 
+    def _each(self, matrix: Matrix, cohorts: Sequence[str]) -> tuple[Matrix, Matrix]:
+        to_anchor, own = network_means(matrix, cohorts)[self.anchor], np.array(cohorts)
+        return to_anchor[own == self.b], to_anchor[own == self.c]
+
+    def _with_pixels(self, titles: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+        return f"{titles[self.anchor]} ~ the {RAW_PIXELS}", (self.anchor,)
+
     def _row(
         self,
         matrix: Matrix,
@@ -143,6 +206,8 @@ class Alike(PairQuestion):
     """
 
     cohort_fields: ClassVar = ("cohorts",)
+    two_groups: ClassVar = False
+    maps: ClassVar = True
 
     kind: Literal["alike"] = "alike"
     cohorts: tuple[str, ...] = Field(min_length=2)
@@ -182,6 +247,9 @@ class Alike(PairQuestion):
     def too_few(self, sizes: Mapping[str, int]) -> str:
         """Say how many networks it needs, where there are fewer."""
         return _needs(2, max(self.counted(sizes)))
+
+    def _each(self, matrix: Matrix, cohorts: Sequence[str]) -> tuple[Matrix, Matrix]:
+        return within_and_between(matrix, cohorts)
 
     def _row(
         self,
@@ -239,6 +307,10 @@ class Tighter(PairQuestion):
     def too_few(self, sizes: Mapping[str, int]) -> str:
         """Say how many networks it needs, where there are fewer."""
         return _needs(3, min(self.counted(sizes)))
+
+    def _each(self, matrix: Matrix, cohorts: Sequence[str]) -> tuple[Matrix, Matrix]:
+        means, own = network_means(matrix, cohorts), np.array(cohorts)
+        return means[self.a][own == self.a], means[self.b][own == self.b]
 
     def _row(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -16,10 +16,13 @@ from hyp.hypotheses.questions.base import (
     correlated,
     mean_scores,
 )
+from hyp.hypotheses.questions.panels import Panel, Track, TrackPanel, network_scores
 from hyp.hypotheses.scores import Alignment, AnyScore, Performance
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from hyp.hypotheses.result_files import Row
 
 _EXACT_SIGNS = 16
 _RANDOM_P = 1 / 100_000
@@ -41,6 +44,8 @@ class Tracks(Question):
     """
 
     cohort_fields: ClassVar = ("cohorts",)
+    two_groups: ClassVar = False
+    pooled_unit: ClassVar = "checkpoint"
 
     kind: Literal["tracks"] = "tracks"
     cohorts: tuple[str, ...] = Field(min_length=1)
@@ -120,6 +125,20 @@ class Tracks(Question):
                 "n_pooled": pooled.n,
                 "direction_pooled": int(np.sign(pooled.r)),
             }
+
+    def panels(self, evidence: Evidence, rows: Sequence[Row]) -> Iterator[Panel]:
+        """Return every checkpoint of every network, one panel per region."""
+        keys = ["cohort", "seed", "batches"]
+        table = network_scores(self.own_scores(evidence))
+        joined = table.join(self.performance_of(evidence.scores), on=keys, how="inner")
+        for row in rows:
+            here = joined[joined["measured"] == row.measured].sort_values("batches", kind="stable")
+            networks = here.groupby(["cohort", "seed"], sort=False, observed=True)
+            tracks = (
+                Track(str(cohort), one["performance"].tolist(), one["score"].tolist())
+                for (cohort, _), one in networks
+            )
+            yield TrackPanel(row.measured, self.performance.kind, tuple(tracks))
 
     def performance_of(self, scores: pd.DataFrame) -> pd.Series:
         """Return the performance at every checkpoint that it is about.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import factorial, prod
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -17,7 +17,11 @@ from hyp.hypotheses.questions.base import (
     correlated,
     measured_words,
 )
+from hyp.hypotheses.questions.panels import Panel, TrendPanel, network_scores
 from hyp.hypotheses.scores import AnyScore, Score
+
+if TYPE_CHECKING:
+    from hyp.hypotheses.result_files import Row
 
 _EXACT_ORDERS = 12
 _RANDOM_P = 1 / 100_000
@@ -37,6 +41,7 @@ class Trend(Question):
     """
 
     cohort_fields: ClassVar = ("sizes",)
+    two_groups: ClassVar = False
 
     kind: Literal["trend"] = "trend"
     score: Score
@@ -106,3 +111,17 @@ class Trend(Question):
                 "direction": int(np.sign(found.r)),
                 "note": f"{len(self.sizes)} sizes, {found.n} networks",
             }
+
+    def panels(self, evidence: Evidence, rows: Sequence[Row]) -> Iterator[Panel]:
+        """Return every network's score by size, one panel per row."""
+        table = network_scores(self.own_scores(evidence))
+        for row in rows:
+            here = table[(table["measured"] == row.measured) & (table["layer"] == row.layer)]
+            yield TrendPanel(
+                row.measured,
+                row.layer,
+                self.unit,
+                [self.sizes[str(name)] for name in here["cohort"]],
+                here["score"].tolist(),
+                here["seed"].tolist(),
+            )

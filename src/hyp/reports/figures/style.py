@@ -1,0 +1,161 @@
+"""Matplotlib figures as inline SVG that takes its colours and font from the page."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.markers import MarkerStyle
+from matplotlib.patches import PathPatch
+from matplotlib.transforms import Affine2D
+
+from hyp.reports.wording import literal
+
+INK = "#000001"
+MUTED = "#000002"
+GRID = "#000003"
+FULL = "#000004"
+REDUCED = "#000005"
+REFERENCE = "#000006"
+PAPER = "#000007"
+SERIES = (FULL, REDUCED, "#000008", "#000009", "#00000a", "#00000b", "#00000c")
+"""Colours of cohorts, told apart by eyes that see no red or green with the marks beside them."""
+
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "<", ">", "h", "*")
+
+
+class Look(NamedTuple):
+    """Colour and marker of a cohort, the same on the whole page."""
+
+    colour: str
+    marker: str
+
+
+_VARIABLES = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    GRID: "var(--grid)",
+    FULL: "var(--full)",
+    REDUCED: "var(--reduced)",
+    REFERENCE: "var(--reference)",
+    PAPER: "var(--ground)",
+    **{colour: f"var(--series-{place})" for place, colour in enumerate(SERIES) if place > 1},
+}
+_STYLE: dict[str, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "hyp",
+    "text.parse_math": False,
+    "font.size": 11,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "legend.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.color": MUTED,
+    "ytick.labelcolor": INK,
+    "xtick.major.size": 3,
+    "ytick.major.size": 0,
+}
+_NAMESPACE = re.compile(r"^\{[^}]*\}")
+
+
+def key_svg(look: Look) -> str:
+    """Draw a marker for a legend beside its title."""
+    with style():
+        figure = new_figure(16, 16)
+        marker = MarkerStyle(look.marker)
+        middle = Affine2D().scale(0.4).translate(0.5, 0.5)
+        shape = marker.get_path().transformed(marker.get_transform() + middle)
+        patch = PathPatch(shape, facecolor=look.colour, linewidth=0, transform=figure.transFigure)
+        figure.add_artist(patch)
+        return to_svg(figure, "", "").replace('role="img" aria-label=""', 'aria-hidden="true"')
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make an empty figure of `width` by `height` CSS pixels at natural size."""
+    figure = Figure(figsize=(width / 72, height / 72), dpi=72)
+    FigureCanvasSVG(figure)
+    return figure
+
+
+def style() -> Any:
+    """Return the context in which every figure is drawn and written."""
+    return mpl.rc_context({**mpl.rcParamsDefault, **_STYLE, "backend": mpl.rcParams["backend"]})
+
+
+def to_svg(figure: Figure, name: str, description: str) -> str:
+    """Write a figure as one ``<svg>`` element for an HTML page; its texts stay texts.
+
+    Parameters
+    ----------
+    figure : Figure
+        Drawn in the colours of this module, which become CSS variables.
+    name : str
+        Prefix of the ids inside, unique on the page.
+    description : str
+        What a reader who cannot see the figure is told.
+    """
+    buffer = io.StringIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    root = ElementTree.fromstring(literal(buffer.getvalue()))
+    _clean(root, name)
+    root.attrib = {
+        "viewBox": root.attrib["viewBox"],
+        "class": "figure",
+        "role": "img",
+        "aria-label": literal(description),
+    }
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _clean(element: ElementTree.Element, prefix: str) -> None:
+    """Drop metadata and namespaces, make ids unique, turn colours into variables."""
+    element.tag = _NAMESPACE.sub("", element.tag)
+    attributes = {_NAMESPACE.sub("", key): value for key, value in element.attrib.items()}
+    if element.tag == "g":
+        identity = attributes.pop("id", "")
+        if identity.startswith("hyp-"):
+            attributes["class"] = identity.removeprefix("hyp-")
+    if "id" in attributes:
+        attributes["id"] = f"{prefix}-{attributes['id']}"
+    if "href" in attributes:
+        attributes["href"] = f"#{prefix}-{attributes['href'].removeprefix('#')}"
+    if "clip-path" in attributes:
+        attributes["clip-path"] = attributes["clip-path"].replace("url(#", f"url(#{prefix}-")
+    if "d" in attributes:
+        attributes["d"] = " ".join(attributes["d"].split())
+    if "style" in attributes:
+        attributes["style"] = _restyle(attributes["style"])
+    element.attrib = attributes
+    for child in list(element):
+        if _NAMESPACE.sub("", child.tag) in ("metadata", "style"):
+            element.remove(child)
+        else:
+            _clean(child, prefix)
+            child.tail = None
+    if element.tag != "text" and element.text is not None and not element.text.strip():
+        element.text = None
+
+
+def _restyle(text: str) -> str:
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, variable)
+    kept = [rule for rule in text.split("; ") if not rule.startswith("font-family")]
+    return "; ".join(kept)

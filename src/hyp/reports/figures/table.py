@@ -1,0 +1,100 @@
+"""Figures of a judged table of scores: every unit, and every effect with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+from hyp.reports.figures.style import (
+    FULL,
+    GRID,
+    INK,
+    MUTED,
+    PAPER,
+    REDUCED,
+    new_figure,
+    style,
+    to_svg,
+)
+from hyp.reports.wording import p_value, signed
+from hyp.stats.table_verdict import TableComparison, TableVerdict
+
+_ROW = 34
+_WIDTH = 380
+_MARGINS = 74
+_LOOKS = ((FULL, "o", -0.17), (REDUCED, "s", 0.17))
+
+
+def units(judged: TableVerdict, name: str) -> str:
+    """Draw every unit's score in both groups, one row a comparison, with the means."""
+    with style():
+        figure, axes = _rows(judged.comparisons)
+        for y, row in enumerate(judged.comparisons):
+            for scores, (colour, marker, offset) in zip((row.a, row.b), _LOOKS, strict=True):
+                mean = fmean(scores)
+                axes.plot(
+                    (mean, mean), (y + offset - 0.13, y + offset + 0.13), color=colour, lw=2.4
+                )
+                axes.plot(
+                    scores,
+                    [y + offset] * len(scores),
+                    linestyle="none",
+                    marker=marker,
+                    markersize=5,
+                    color=colour,
+                    markerfacecolor="none",
+                    markeredgewidth=1.1,
+                    gid="hyp-units",
+                )
+        axes.set_xlabel(judged.value)
+        axes.grid(axis="x")
+        told = "; ".join(
+            f"{row.name or 'all'}: {row.groups[0]} {fmean(row.a):.3g}, "
+            f"{row.groups[1]} {fmean(row.b):.3g}"
+            for row in judged.comparisons
+        )
+        return to_svg(figure, name, f"Mean {judged.value} by group. {told}.")
+
+
+def effects(judged: TableVerdict, name: str) -> str:
+    """Draw every difference with its 95 % interval, and the margin where there is one."""
+    with style():
+        figure, axes = _rows(judged.comparisons)
+        if judged.margin is not None:
+            axes.axvspan(-judged.margin, judged.margin, color=GRID, zorder=0, gid="hyp-margin")
+        axes.axvline(0, color=MUTED, linewidth=1)
+        for y, row in enumerate(judged.comparisons):
+            colour = INK if not row.significant else (FULL if row.difference > 0 else REDUCED)
+            if row.ci_low is not None and row.ci_high is not None:
+                axes.plot((row.ci_low, row.ci_high), (y, y), color=colour, linewidth=2)
+            axes.plot(
+                row.difference,
+                y,
+                linestyle="none",
+                marker="D" if row.equivalent else "o",
+                markersize=7,
+                color=colour,
+                markerfacecolor=colour if row.significant else PAPER,
+                markeredgewidth=1.5,
+                gid="hyp-effect",
+            )
+        which = judged.groups if len(judged.groups) == 2 else ("first", "second")
+        axes.set_xlabel(f"{which[0]} − {which[1]}, {judged.value}")
+        told = "; ".join(
+            f"{row.name or 'all'} {signed(row.difference)} (corrected p {p_value(row.p_holm)})"
+            for row in judged.comparisons
+        )
+        return to_svg(figure, name, f"Differences with 95 % intervals. {told}.")
+
+
+def _rows(comparisons: Sequence[TableComparison]) -> tuple[Any, Any]:
+    height = _MARGINS + _ROW * len(comparisons)
+    figure = new_figure(_WIDTH, height)
+    longest = max(len(row.name) for row in comparisons)
+    left = min(0.42, 0.05 + 0.0175 * longest) if len(comparisons) > 1 else 0.04
+    axes = figure.add_axes((left, 46 / height, 0.97 - left, 1 - _MARGINS / height))
+    axes.set_ylim(len(comparisons) - 0.5, -0.5)
+    names = [row.name for row in comparisons] if len(comparisons) > 1 else [""]
+    axes.set_yticks(range(len(comparisons)), names, fontsize=10)
+    return figure, axes
