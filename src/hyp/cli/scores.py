@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from hyp.cli.options import here
+
 
 class Direction(StrEnum):
     """Which differences were asked about before the data were seen."""
@@ -18,7 +20,9 @@ class Direction(StrEnum):
 
 
 def judge_scores(
-    scores: Annotated[Path, typer.Argument(help="CSV, TSV, Parquet, NetCDF or Zarr.")],
+    scores: Annotated[
+        Path, typer.Argument(help="CSV, TSV, Parquet, NetCDF or Zarr.", callback=here)
+    ],
     group: Annotated[str, typer.Option(help="Column with the two groups.")],
     unit: Annotated[str, typer.Option(help="Column with the independent unit: the seed.")],
     fold: Annotated[
@@ -45,7 +49,7 @@ def judge_scores(
     alpha: Annotated[float, typer.Option(help="Family-wise error rate.")] = 0.05,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Also write a report there: one HTML file.")
+        Path | None, typer.Option(help="Also write a report there: one HTML file.", callback=here)
     ] = None,
 ) -> None:
     """Compare two groups in a table of scores: what can be concluded, and what cannot."""

@@ -19,6 +19,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from hyp import __version__
+from hyp.addresses import STORE, refuse_address
 from hyp.errors import HypError
 from hyp.store.steps import Step, in_order
 
@@ -70,10 +71,11 @@ class Store:
     Raises
     ------
     HypError
-        If the folder cannot be made or belongs to a newer format.
+        If the folder cannot be made, belongs to a newer format, or is an address.
     """
 
     def __init__(self, root: Path | str) -> None:
+        refuse_address(root, STORE)
         self.root = Path(root).expanduser().absolute()
 
     @classmethod
