@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hyp import stopping
 from hyp.errors import HypError
 
 _CONNECT_SECONDS = 10
@@ -58,6 +59,19 @@ def require_shared(client: Any, path: Path, what: str) -> None:
         )
 
 
+def save_when_workers_close(client: Any) -> None:
+    """Let training on workers that others started save its state before they close."""
+    from distributed import WorkerPlugin
+
+    class SaveWhenClosing(WorkerPlugin):  # type: ignore[misc]
+        name = "hyp-save-when-closing"
+
+        def teardown(self, worker: Any) -> None:
+            stopping.ask_to_stop()
+
+    client.register_plugin(SaveWhenClosing())
+
+
 @contextmanager
 def local_client(workers: int) -> Iterator[Any]:
     """Start worker processes on this machine, with one thread each."""
@@ -70,6 +84,7 @@ def local_client(workers: int) -> Iterator[Any]:
     environment = {"distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1}}
     with (
         tempfile.TemporaryDirectory(prefix="hyp-dask-") as scratch,
+        stopping.removed_at_the_latest(Path(scratch)),
         dask.config.set(environment),
     ):
         cluster = LocalCluster(
@@ -87,5 +102,11 @@ def local_client(workers: int) -> Iterator[Any]:
 
 
 def dask_setup(worker: Any) -> None:
-    """Dask preload hook: leave Ctrl-C to the process that started the workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Dask preload hook: leave signals to the process that started the workers."""
+    for signum in stopping.SIGNALS:
+        signal.signal(signum, signal.SIG_IGN)
+
+
+def dask_teardown(worker: Any) -> None:
+    """Dask preload hook: training saves its state before a worker of ours closes."""
+    stopping.ask_to_stop()

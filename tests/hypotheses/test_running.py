@@ -79,11 +79,22 @@ def test_killed_at_three_moments_it_ends_with_the_same_tables(finished, tmp_path
     assert not list(store.glob("*/*.partial"))
 
 
-def test_interrupted_by_ctrl_c_says_how_to_go_on(finished, tmp_path):
-    store = tmp_path / "interrupted"
+@pytest.mark.parametrize(
+    ("signals", "workers"),
+    [
+        pytest.param((signal.SIGINT,), 2, id="ctrl-c"),
+        pytest.param((signal.SIGINT, signal.SIGINT), 2, id="ctrl-c twice"),
+        pytest.param((signal.SIGTERM,), 1, id="sigterm"),
+        pytest.param((signal.SIGUSR1,), 0, id="early warning"),
+    ],
+)
+def test_signal_ends_a_run_which_says_how_to_go_on(finished, tmp_path, signals, workers):
+    """All processes get the signal, as from a terminal or a scheduler of jobs."""
+    store, temporary = tmp_path / "interrupted", tmp_path / "temporary"
+    temporary.mkdir()
     process = subprocess.Popen(
-        command("run", *ARGUMENTS, "--store", store, "--workers", 2),
-        env=environment(),
+        command("run", *ARGUMENTS, "--store", store, "--workers", workers),
+        env=environment() | {"TMPDIR": str(temporary)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -92,16 +103,23 @@ def test_interrupted_by_ctrl_c_says_how_to_go_on(finished, tmp_path):
     )
     while process.poll() is None and _count(store) < 5:
         time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it too
+    for signum in signals:
+        os.killpg(process.pid, signum)
+        time.sleep(0.2)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "goes on where it stopped" in errors
+    assert process.returncode == 128 + signals[0]
     assert "Traceback" not in errors
+    assert not list(temporary.glob("hyp-*"))
+    if len(signals) > 1:  # ended at once
+        assert "killed" in hyp("status", "--store", store).stdout
+        return
+    assert "goes on where it stopped" in errors
     (record,) = (json.loads(path.read_text()) for path in (store / "runs").glob("*.json"))
     assert record["state"] == "interrupted"
-    assert "interrupted" in hyp("status", "--store", store).stdout
-    run(store, "--workers", 2)
-    assert result_tables(store) == result_tables(finished[0])
+    if signals == (signal.SIGTERM,):
+        assert f"ended by {signals[0].name}" in errors
+        run(store, "--workers", 2)
+        assert result_tables(store) == result_tables(finished[0])
 
 
 def test_two_runs_at_once_share_the_work(finished, tmp_path):

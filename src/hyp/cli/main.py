@@ -17,12 +17,12 @@ from hyp.cli.neural import neural_app
 from hyp.cli.new import new_hypothesis
 from hyp.cli.options import (
     DEFAULT_STORE,
-    INTERRUPTED,
     Name,
     OptionalName,
     ProfileName,
     Settings,
     StorePath,
+    here,
     named_plan,
 )
 from hyp.cli.published import show_published
@@ -142,7 +142,7 @@ def run(
 
     from hyp.cli.every import every_plan, sharing_table
     from hyp.cli.progress import run_with_progress
-    from hyp.cli.terminal import console
+    from hyp.cli.terminal import console, resumable
     from hyp.hypotheses.workers import other_numerics, workers_numerics
     from hyp.models.hardware import best_precision
     from hyp.store import Store
@@ -164,14 +164,9 @@ def run(
     for sentence in filter(None, {other_numerics(planned, found, ask) for planned in plans}):
         typer.echo(sentence, err=True)
     opened = Store.create(store)
-    try:
+    with resumable():
         for planned in plans:
             run_with_progress(planned, opened, workers=workers, scheduler=scheduler, console=screen)
-    except KeyboardInterrupt:
-        typer.echo(
-            "\ninterrupted; nothing is lost. The same command goes on where it stopped.", err=True
-        )
-        raise typer.Exit(INTERRUPTED) from None
 
 
 @app.command()
@@ -192,7 +187,8 @@ def report(
     profile: Annotated[str | None, typer.Option("--profile", "-p", help="Size of the run.")] = None,
     store: StorePath = DEFAULT_STORE,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the report; default: in the store.")
+        Path | None,
+        typer.Option(help="Folder for the report; default: in the store.", callback=here),
     ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Report every finished run, and a page over them.")

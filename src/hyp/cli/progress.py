@@ -29,7 +29,7 @@ from rich.text import Text
 
 from hyp.hypotheses.running import StepEvent, run_plan
 from hyp.store import Step, Store
-from hyp.store.runs import Run, RunState, load_run, run_path, save_run
+from hyp.store.runs import Run, RunState, heartbeat, load_run, run_path, save_run
 
 if TYPE_CHECKING:
     from hyp.hypotheses.plans import AnyPlan
@@ -161,7 +161,8 @@ def _run_record(plan: AnyPlan, store: Store) -> Iterator[None]:
         return
     save("running")
     try:
-        yield
+        with heartbeat(lambda: save("running")):
+            yield
     except KeyboardInterrupt:
         save("interrupted")
         raise

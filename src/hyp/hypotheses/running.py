@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hyp.alone import alone
-from hyp.clusters import local_client, remote_client, require_shared
+from hyp.clusters import (
+    local_client,
+    remote_client,
+    require_shared,
+    save_when_workers_close,
+)
 from hyp.errors import HypError
 from hyp.hypotheses.building import build, check_networks
 from hyp.hypotheses.workers import (
@@ -19,6 +24,7 @@ from hyp.hypotheses.workers import (
     refuse_late_worker,
     versions_here,
 )
+from hyp.stopping import Stopped
 from hyp.store import Step, Store
 
 if TYPE_CHECKING:
@@ -180,7 +186,14 @@ def _execute(
         ):
             build(step, folder, inputs, progress)
 
-    store.make(step, make, waiting=lambda: tell(event("waiting")))
+    try:
+        store.make(step, make, waiting=lambda: tell(event("waiting")))
+    except Stopped:
+        if listener is not None:
+            raise
+        from distributed import Reschedule
+
+        raise Reschedule from None  # this worker closes: another one goes on
     tell(event("done", 1, 1))
     return step.key
 
@@ -196,6 +209,7 @@ def _client(workers: int, scheduler: str | None, store: Store) -> Iterator[Any]:
     if scheduler is not None:
         with remote_client(scheduler) as client:
             _check_store_is_shared(client, store)
+            save_when_workers_close(client)
             yield client
     else:
         with local_client(workers) as client:
