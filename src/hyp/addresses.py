@@ -30,7 +30,7 @@ def written_out(place: Path | str) -> str:
     >>> written_out(Path("s3://bucket/set"))
     's3://bucket/set'
     """
-    return _ADDRESS.sub(r"\1://", str(place), count=1)
+    return place if isinstance(place, str) else _ADDRESS.sub(r"\1://", str(place), count=1)
 
 
 def refuse_address(place: Path | str, why: str) -> None:

@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from functools import partial
@@ -19,6 +20,9 @@ from tiny_runs import (
 )
 
 import hyp as package
+from hyp import clusters
+from hyp.errors import HypError
+from hyp.hypotheses import running
 from hyp.hypotheses.planning import make_plan
 from hyp.hypotheses.registry import find_hypothesis
 from hyp.hypotheses.running import run_plan
@@ -153,6 +157,40 @@ def test_truncated_shard_is_named_and_deleting_it_mends_it(finished, tmp_path):
     shutil.rmtree(shard.parents[4])
     run(store, "--workers", 0)
     assert result_tables(store) == result_tables(finished[0])
+
+
+def test_scheduler_that_accepts_and_says_nothing_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(clusters, "_CONNECT_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with (
+            pytest.raises(HypError, match=f"no Dask scheduler answers at {address}"),
+            clusters.remote_client(address),
+        ):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [("tls://127.0.0.1:9", "needs certificates"), ("host", "tcp://HOST:PORT")],
+)
+def test_scheduler_that_cannot_be_spoken_to_is_one_sentence(address, words):
+    with pytest.raises(HypError, match=words), clusters.remote_client(address):
+        pass
+
+
+def test_strangers_in_an_unfinished_artifact_are_not_published(tmp_path):
+    for kind, own in running._GONE_ON_WITH.items() | {("grams", ())}:
+        folder = tmp_path / kind
+        names = {"models": "weights-00000007.pt", "datasets": ".parts/00000.parquet"}
+        for name in filter(None, (names.get(kind), "mine.txt", "images/mine", "sub/sub/mine")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text("")
+        (folder / "link").symlink_to(tmp_path)
+        running.remove_strangers(folder, own)
+        files = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()]
+        assert files == ([names[kind]] if own else [])
+    assert (tmp_path / "grams").exists()
 
 
 def test_unreachable_scheduler_is_one_sentence(tmp_path):

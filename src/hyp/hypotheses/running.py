@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from hyp.hypotheses.plans import AnyPlan
 
 TOPIC = "hyp-progress"
+
+_GONE_ON_WITH = {
+    "models": ("weights-[0-9]*.pt", "resume.pt"),
+    "datasets": (".parts/**/*", "images/[0-9]*", "latents.parquet"),
+}
+"""Files that an interrupted step of a kind goes on with; other kinds begin anew."""
 
 StepState = Literal["running", "waiting", "done"]
 
@@ -147,8 +153,10 @@ def _compute_on(client: Any, pending: list[Step], store: Store, listener: Listen
         future.result()
     except KilledWorker as error:
         raise HypError(
-            "a worker died again and again (out of memory?); run with fewer --workers: "
-            "it goes on where it stopped."
+            f"workers died again and again while they made {error.task}, the last at "
+            f"{error.last_worker.address}: for lack of memory, at the end of their time, or "
+            "killed; the same command goes on where it stopped, with fewer --workers or ones "
+            "that have more memory and time."
         ) from error
     finally:
         client.unsubscribe_topic(TOPIC)
@@ -178,6 +186,7 @@ def _execute(
     store = Store.open(root)
 
     def make(folder: Path, inputs: Mapping[str, Path]) -> None:
+        remove_strangers(folder, _GONE_ON_WITH.get(step.kind, ()))
         with (
             alone(),
             # Lazy arrays are computed in this step, not as further tasks of the cluster.
@@ -196,6 +205,26 @@ def _execute(
         raise Reschedule from None  # this worker closes: another one goes on
     tell(event("done", 1, 1))
     return step.key
+
+
+def remove_strangers(folder: Path, own: Iterable[str]) -> None:
+    """Remove what an unfinished artifact's folder holds beside files of its own.
+
+    Parameters
+    ----------
+    folder : Path
+    own : iterable of str
+        Patterns of the names that an interrupted step goes on with.
+    """
+    kept = {path for pattern in own for path in folder.glob(pattern)}
+    kept |= {above for path in kept for above in path.parents}
+    for path in sorted(folder.rglob("*"), reverse=True):  # what a folder holds before the folder
+        if path in kept:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        else:
+            path.unlink()
 
 
 def _log_to_scheduler(event: StepEvent) -> None:
