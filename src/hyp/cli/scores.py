@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from hyp.cli.options import here
 from hyp.errors import HypError
 
 
@@ -40,7 +41,8 @@ def judge_scores(
     scores: Annotated[
         Path,
         typer.Argument(
-            help="CSV, TSV, JSON lines (also compressed), Excel, Parquet, NetCDF or Zarr."
+            help="CSV, TSV, JSON lines (also compressed), Excel, Parquet, NetCDF or Zarr.",
+            callback=here,
         ),
     ],
     group: Annotated[
@@ -133,7 +135,7 @@ def judge_scores(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Also write a report there: one HTML file.")
+        Path | None, typer.Option(help="Also write a report there: one HTML file.", callback=here)
     ] = None,
 ) -> None:
     """Compare groups in a table of scores: what can be concluded, and what cannot.

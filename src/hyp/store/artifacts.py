@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field
 
 from hyp import __version__
+from hyp.addresses import STORE, refuse_address
 from hyp.errors import UNREADABLE, HypError, disk_sentence
 from hyp.store.checksums import checksums, damages
 from hyp.store.steps import KEY, Step, content_hash, in_order, key_of
@@ -76,10 +77,11 @@ class Store:
     Raises
     ------
     HypError
-        If the folder cannot be made or belongs to a newer format.
+        If the folder cannot be made, belongs to a newer format, or is an address.
     """
 
     def __init__(self, root: Path | str) -> None:
+        refuse_address(root, STORE)
         self.root = Path(root).expanduser().absolute()
 
     @classmethod
