@@ -16,7 +16,7 @@ from hyp.metrics.neural.ceilings import Formula
 from hyp.metrics.neural.layers import CANDIDATE_LAYERS
 from hyp.metrics.neural.simulation import SimulatedRegion
 from hyp.metrics.neural.specs import NeuralMetric, Pls
-from hyp.models.hardware import Numerics, best_precision
+from hyp.models.hardware import Numerics, best_numerics
 from hyp.models.specs import ExtractSpec
 from hyp.store import Step, Store
 
@@ -28,6 +28,7 @@ VERSIONS = {**PLAN_VERSIONS, "recordings": 1, "alignments": 1, "similarities": 1
 SIMULATED = "simulated"
 
 SCORES = "scores.parquet"
+_USUAL_SIZE = 224
 _MODEL_COLUMNS = ("objective", "design", "seed", "backbone", "batches")
 
 
@@ -141,7 +142,10 @@ def alignment_step(
         If no layers are given for a backbone that the paper did not use.
     """
     candidates = tuple(layers) or _candidates(str(model.spec["backbone"]))
-    numerics = numerics or best_precision()
+    if numerics is None:
+        source = recording.inputs["stimuli"].spec["source"]
+        size = model.spec["input_size"] or source.get("image_size", _USUAL_SIZE)
+        numerics = best_numerics(str(model.spec["backbone"]), size)
     extraction = ExtractSpec(
         layers=candidates, snapshot=snapshot, threads=spec.threads, **numerics._asdict()
     )

@@ -12,7 +12,7 @@ from hyp.datasets.sources import ENGINE, Source, open_source, part_of, places
 from hyp.datasets.specs import DatasetSpec
 from hyp.hypotheses.declaration import PIXELS, Hypothesis, Size
 from hyp.hypotheses.studies.declaration import Study
-from hyp.models.hardware import Numerics, best_precision
+from hyp.models.hardware import Numerics, best_numerics
 from hyp.models.specs import ExtractSpec, TrainSpec
 from hyp.store import Step, Store, in_order
 
@@ -104,10 +104,12 @@ class SharedSteps(Generic[AnySize]):
     @cached_property
     def numerics(self) -> Numerics:
         """Precision, memory layout and device of training and extraction."""
-        best = best_precision(self.profile.device)
-        if self.profile.precision == "auto":
-            return best
-        return best._replace(precision=self.profile.precision)
+        return best_numerics(
+            self.profile.backbone,
+            self.profile.input_size or self.profile.image_size,
+            device=self.profile.device,
+            precision=self.profile.precision,
+        )
 
     @cached_property
     def hardware(self) -> dict[str, Any]:
