@@ -25,6 +25,7 @@ BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 FILE = "light-and-rotation.toml"
 TINY = {
     "image_size": "16",
+    "precision": "fp32",
     "supersample": "1",
     "n_images": "96",
     "n_val": "32",

@@ -31,6 +31,7 @@ from hyp.store import Store
 EXAMPLE = Path(__file__).parents[2] / "examples" / "category_variability.toml"
 SETTINGS = {
     "image_size": "16",
+    "precision": "fp32",
     "n_images": "96",
     "n_val": "32",
     "n_stimuli": "60",

@@ -25,6 +25,7 @@ from hyp.cli.neural import neural_app
 from hyp.cli.new import new_hypothesis
 from hyp.cli.options import (
     DEFAULT_STORE,
+    INTERRUPTED,
     Name,
     OptionalName,
     ProfileName,
@@ -201,13 +202,13 @@ def run(
     from hyp.cli.terminal import console, resumable
     from hyp.hypotheses.builders import check_steps
     from hyp.hypotheses.workers import other_numerics, workers_numerics
-    from hyp.models.hardware import best_precision
+    from hyp.models.hardware import suits_here
     from hyp.store import Store
 
     if every == (name is not None):
         raise HypError("name one hypothesis, or say --all; 'hyp list' shows what there is.")
     screen = console()
-    ask = cache(partial(workers_numerics, scheduler) if scheduler else best_precision)
+    ask = cache(partial(workers_numerics, scheduler) if scheduler else suits_here)
     found = _store_if_any(store)
     if name is None:
         plans, left_out = plan_all(profile, settings, store=found, ask=ask)

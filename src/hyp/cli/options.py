@@ -68,10 +68,10 @@ def named_plan(
         If it names none.
     """
     from hyp.hypotheses.plan import plan_named
-    from hyp.models.hardware import best_precision
+    from hyp.models.hardware import suits_here
 
     return plan_named(
-        name, profile, read_settings(settings), store=store, ask=ask or best_precision
+        name, profile, read_settings(settings), store=store, ask=ask or suits_here
     )
 
 
