@@ -36,6 +36,21 @@ class DecimalMark(StrEnum):
     COMMA = ","
 
 
+class TestName(StrEnum):
+    """Which test compares two groups."""
+
+    RANK = "rank"
+    STUDENTIZED = "studentized"
+    BRUNNER_MUNZEL = "brunner-munzel"
+
+
+class CorrectionName(StrEnum):
+    """How comparisons of one family are corrected."""
+
+    HOLM = "holm"
+    MAX_T = "max-t"
+
+
 def judge_scores(
     scores: Annotated[
         Path,
@@ -116,6 +131,20 @@ def judge_scores(
         bool,
         typer.Option("--non-inferior", help="Ask only if A is not worse than B by the margin."),
     ] = False,
+    test: Annotated[
+        TestName | None,
+        typer.Option(
+            help="rank: exact Mann-Whitney (pairs: signed-rank); the others allow for unequal "
+            "spreads. Default: rank; studentized under max-t."
+        ),
+    ] = None,
+    correction: Annotated[
+        CorrectionName,
+        typer.Option(
+            help="Of a family: holm, or max-t, which finds more where its comparisons are made on "
+            "the same units."
+        ),
+    ] = CorrectionName.HOLM,
     alpha: Annotated[float, typer.Option(help="Family-wise error rate.")] = 0.05,
     missing: Annotated[
         Missing,
@@ -167,6 +196,8 @@ def judge_scores(
         margin=margin,
         non_inferior=non_inferior,
         bayes=bayes,
+        test=None if test is None else test.value,
+        correction=correction.value,
         alpha=alpha,
     )
     if out is not None:

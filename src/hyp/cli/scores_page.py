@@ -81,7 +81,7 @@ def _groups(judged: TableVerdict) -> Table:
 def _table(judged: TableVerdict) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     table.add_column("", overflow="fold", min_width=4)
-    headings = ["units", "difference", "95 % interval", "p", "corr. p"]
+    headings = ["units", "shift", "95 % interval", "p", "corr. p"]
     if judged.non_inferior:
         headings.append("not worse")
     elif judged.margin is not None:
@@ -94,7 +94,7 @@ def _table(judged: TableVerdict) -> Table:
         table.add_row(*_cells(row, judged), style="bold" if row.significant else "")
     left = len(judged.comparisons) - _ROWS
     which = f"{judged.groups[0]} - {judged.groups[1]}" if len(judged.groups) == 2 else "a - b"
-    table.caption = f"difference: {which}; * at most {judged.alpha:g} after correction" + (
+    table.caption = f"shift: {which}; * at most {judged.alpha:g} after correction" + (
         f"; {left} more comparisons are in --json" if left > 0 else ""
     )
     table.caption_justify = "left"
@@ -105,10 +105,10 @@ def _cells(row: TableComparison, judged: TableVerdict) -> list[str]:
     cells = [
         row.name if len(judged.comparisons) > 1 else "",
         f"{len(row.a)} pairs" if judged.paired else f"{len(row.a)} v {len(row.b)}",
-        words.signed(row.difference),
-        words.interval(row.ci_low, row.ci_high, sign=True),
+        words.signed(row.shift),
+        words.interval(row.shift_low, row.shift_high, sign=True),
         words.p_value(row.p),
-        _starred(row.p_holm, row.significant),
+        _starred(row.p_corrected, row.significant),
     ]
     if judged.non_inferior:
         passed = row.p_not_worse is not None and row.p_not_worse <= judged.alpha

@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from hyp.errors import HypError
-from hyp.stats.comparisons import Alternative
+from hyp.stats.arguments import Alternative
 from hyp.stats.completeness import completed
 from hyp.stats.conclusions import described
+from hyp.stats.offered import Correction, Test
 from hyp.stats.score_files import NOTES, read_score_file
 from hyp.stats.score_text import Decimal
 from hyp.stats.sensitivity import median_icc
@@ -44,6 +45,8 @@ def judge_table(
     margin: float | None = None,
     non_inferior: bool = False,
     bayes: bool = False,
+    test: Test | None = None,
+    correction: Correction = "holm",
     alpha: float = 0.05,
 ) -> TableVerdict:
     """Compare groups of units in a table of scores and say what can be concluded.
@@ -99,6 +102,11 @@ def judge_table(
         Ask whether a is not worse than b by the margin, and nothing else.
     bayes : bool
         Add Bayes factors to the sensitivity checks.
+    test : {"rank", "studentized", "brunner-munzel"}, optional
+        See `hyp.stats.compare`.
+    correction : {"holm", "max-t"}
+        How a family is corrected; max-T, over permuted labels of whole units, finds more
+        where comparisons share their units and go together.
     alpha : float
         Family-wise error rate.
 
@@ -148,6 +156,8 @@ def judge_table(
         margin=margin,
         non_inferior=non_inferior,
         bayes=bayes,
+        test=test,
+        correction=correction,
         alpha=alpha,
     )
     check_roles(rows, roles)
