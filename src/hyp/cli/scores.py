@@ -87,6 +87,13 @@ def judge_scores(
         str | None,
         typer.Option(metavar="COLUMN", help="Column with what is nested in a unit; averaged."),
     ] = None,
+    stimulus: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Column with the stimuli that all units saw: adds a verdict for new stimuli.",
+        ),
+    ] = None,
     family: Annotated[
         list[str] | None,
         typer.Option(
@@ -181,6 +188,7 @@ def judge_scores(
         group=group,
         unit=unit,
         fold=fold,
+        stimulus=stimulus,
         family=family or (),
         separate=separate or (),
         value=value,

@@ -49,6 +49,9 @@ def _verdict(judged: TableVerdict) -> Iterator[Text]:
     yield Text(judged.meaning)
     for part in judged.verdict.parts:
         yield Text(f"{part.name}: ").append(outcome_text(part)).append(f". {part.sentence}")
+    if judged.stimuli_verdict is not None:
+        over = Text("For new stimuli, too: ", style="dim")
+        yield over.append(outcome_text(judged.stimuli_verdict))
     if judged.pooled_verdict is not None:
         pooled = Text("With folds pooled, nothing corrected: ", style="dim")
         yield pooled.append(outcome_text(judged.pooled_verdict))

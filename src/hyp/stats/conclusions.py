@@ -62,6 +62,8 @@ def _concluded(judged: TableVerdict) -> Iterator[str]:
                 f"margin declared: {row.shift:+.3g}{interval(row)}; {p_word(judged)} of "
                 f"equivalence = {row.p_equivalence_holm:.2g}."
             )
+    if judged.stimuli_verdict is not None and judged.stimuli_verdict.outcome == "supported":
+        yield f"For new stimuli of the kind, too: {judged.stimuli_verdict.sentence}"
     if judged.non_inferior and judged.verdict.outcome == "supported":
         yield worded(judged, judged.verdict).sentence
 
@@ -98,8 +100,14 @@ def _not_concluded(judged: TableVerdict) -> Iterator[str]:
         )
     if len(open_rows) > _MANY:
         yield f"The same holds for {len(open_rows) - _MANY} more comparisons."
+    beyond = judged.stimuli_verdict
+    if beyond is not None and beyond.outcome != "supported":
+        yield f"For new stimuli of the kind: {beyond.sentence}"
+    shared = "architectures or training data" if beyond else (
+        "architectures, training data or stimuli"
+    )
     yield (
-        f"Anything about other architectures, training data or stimuli than those all units "
+        f"Anything about other {shared} than those all units "
         f"share: the test speaks for new units of the same kind (column {judged.unit!r})."
     )
 

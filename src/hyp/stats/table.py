@@ -30,6 +30,7 @@ def judge_table(
     group: str | None = None,
     unit: str | None = None,
     fold: str | None = None,
+    stimulus: str | None = None,
     family: Sequence[str] = (),
     separate: Sequence[str] = (),
     value: str = "score",
@@ -64,6 +65,9 @@ def judge_table(
         each row of a wide table is one.
     fold : str, optional
         Column with what is nested in a unit (folds, checkpoints, stimuli); averaged.
+    stimulus : str, optional
+        Column with the stimuli that all units saw. Averaged like a fold for the verdict on
+        these stimuli; beside it stands one that holds for new stimuli (`hyp.stats.stimuli`).
     family : sequence of str
         Columns that tell one comparison from another, such as the layer. All
         comparisons are corrected together.
@@ -141,6 +145,7 @@ def judge_table(
         group=group,
         unit=unit,
         fold=fold,
+        stimulus=stimulus,
         separate=tuple(separate),
         family=tuple(family),
         value=value,

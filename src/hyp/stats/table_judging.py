@@ -34,6 +34,7 @@ from hyp.stats.rules import (
 from hyp.stats.scores import seed_means
 from hyp.stats.table_groups import friedman_p, kruskal_wallis_p, letters
 from hyp.stats.table_roles import ONE, TableRoles
+from hyp.stats.table_stimuli import with_stimuli
 from hyp.stats.table_verdict import Omnibus, TableComparison, TableVerdict
 from hyp.stats.verdict import Check, Verdict
 
@@ -110,6 +111,8 @@ def judged_table(
     """
     if len(groups) > 2 and (question.alternative != "two-sided" or question.non_inferior):
         raise HypError("a direction is a question about two groups: name them with --between A,B.")
+    if len(groups) > 2 and roles.stimulus is not None:
+        raise HypError("--stimulus is for two groups: name them with --between A,B.")
     if len(groups) > 2 and question.correction != "holm":
         raise HypError("max-t corrects comparisons of two groups: name them with --between A,B.")
     keys = list(roles.keys) or [ONE]
@@ -134,7 +137,7 @@ def judged_table(
     judged_pooled = None
     if pooled is not None and not question.non_inferior:
         judged_pooled = judge(_rule(groups, keys, roles, pooled, question), _records(pooled))
-    return TableVerdict(
+    judged = TableVerdict(
         groups=groups,
         value=roles.value,
         unit=roles.unit,
@@ -154,6 +157,10 @@ def judged_table(
         omnibus=omnibus,
         non_inferior=question.non_inferior,
     )
+    if roles.stimulus is None or checks or question.non_inferior:
+        return judged
+    rule = _rule((groups[0], groups[1]), keys, roles, rows, question)
+    return with_stimuli(judged, tidy, rule)
 
 
 def _families(tidy: pd.DataFrame, roles: TableRoles) -> pd.Series | str:

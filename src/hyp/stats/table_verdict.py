@@ -73,6 +73,9 @@ class TableComparison(BaseModel):
         Equal-variance t test of the unit means, which is what a mixed model of all folds
         with a random level for each unit comes to when folds are balanced
         (`hyp.stats.mixed_model` fits it); None where it is not defined.
+    p_stimuli, p_stimuli_corrected, stimuli_low, stimuli_high : float or None
+        Of the difference of means with stimuli as a sample, too (`hyp.stats.stimuli`),
+        corrected by Holm, and its 95 % interval; where a column of stimuli was named.
     bayes_factor : float or None
         Evidence for a difference over none (JZS, scale 0.707), where asked for.
     """
@@ -111,6 +114,10 @@ class TableComparison(BaseModel):
     p_pooled: float | None = None
     p_permutation: float | None = None
     p_t: float | None = None
+    p_stimuli: float | None = None
+    p_stimuli_corrected: float | None = None
+    stimuli_low: float | None = None
+    stimuli_high: float | None = None
     bayes_factor: float | None = None
 
 
@@ -175,6 +182,8 @@ class TableVerdict(BaseModel):
     pooled_verdict : Verdict or None
         What the same rule says if folds are pooled as independent and nothing is
         corrected; None without folds.
+    stimuli_verdict : Verdict or None
+        What the same rule says of new stimuli; where a column of stimuli was named.
     comparisons : tuple of TableComparison
         With more than two groups every pair of them, all corrected together.
     omnibus : tuple of Omnibus
@@ -203,6 +212,7 @@ class TableVerdict(BaseModel):
     checks: tuple[Check, ...] = ()
     verdict: Verdict
     pooled_verdict: Verdict | None
+    stimuli_verdict: Verdict | None = None
     comparisons: tuple[TableComparison, ...]
     omnibus: tuple[Omnibus, ...] = ()
     non_inferior: bool = False
