@@ -37,6 +37,21 @@ class DecimalMark(StrEnum):
     COMMA = ","
 
 
+class TestName(StrEnum):
+    """Which test compares two groups."""
+
+    RANK = "rank"
+    STUDENTIZED = "studentized"
+    BRUNNER_MUNZEL = "brunner-munzel"
+
+
+class CorrectionName(StrEnum):
+    """How comparisons of one family are corrected."""
+
+    HOLM = "holm"
+    MAX_T = "max-t"
+
+
 def judge_scores(
     scores: Annotated[
         Path,
@@ -73,6 +88,13 @@ def judge_scores(
     fold: Annotated[
         str | None,
         typer.Option(metavar="COLUMN", help="Column with what is nested in a unit; averaged."),
+    ] = None,
+    stimulus: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Column with the stimuli that all units saw: adds a verdict for new stimuli.",
+        ),
     ] = None,
     family: Annotated[
         list[str] | None,
@@ -118,6 +140,20 @@ def judge_scores(
         bool,
         typer.Option("--non-inferior", help="Ask only if A is not worse than B by the margin."),
     ] = False,
+    test: Annotated[
+        TestName | None,
+        typer.Option(
+            help="rank: exact Mann-Whitney (pairs: signed-rank); the others allow for unequal "
+            "spreads. Default: rank; studentized under max-t."
+        ),
+    ] = None,
+    correction: Annotated[
+        CorrectionName,
+        typer.Option(
+            help="Of a family: holm, or max-t, which finds more where its comparisons are made on "
+            "the same units."
+        ),
+    ] = CorrectionName.HOLM,
     alpha: Annotated[float, typer.Option(help="Family-wise error rate.")] = 0.05,
     missing: Annotated[
         Missing,
@@ -154,6 +190,7 @@ def judge_scores(
         group=group,
         unit=unit,
         fold=fold,
+        stimulus=stimulus,
         family=family or (),
         separate=separate or (),
         value=value,
@@ -169,6 +206,8 @@ def judge_scores(
         margin=margin,
         non_inferior=non_inferior,
         bayes=bayes,
+        test=None if test is None else test.value,
+        correction=correction.value,
         alpha=alpha,
     )
     if out is not None:
