@@ -12,15 +12,15 @@ import pytest
 from hyp.datasets.dataset import Dataset
 from hyp.datasets.sources import SOURCES, all_sources, open_source
 from hyp.errors import HypError
-from hyp.hypotheses.planning import make_plan
+from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.registry import (
     BUILT_IN,
     all_hypotheses,
     find_hypothesis,
     hypothesis_names,
 )
-from hyp.hypotheses.studies.declaration import Alike, Similarity
-from hyp.hypotheses.studies.planning import plan_study
+from hyp.hypotheses.questions import Alike
+from hyp.hypotheses.scores import Similarity
 from hyp.metrics.gram import compute_gram
 from hyp.metrics.similarity import similarity_matrix
 
@@ -72,7 +72,7 @@ def site(tmp_path, monkeypatch):
     site.write(
         "lab_one.claims",
         "from pathlib import Path\n"
-        "from hyp.hypotheses.files import read_hypothesis\n"
+        "from hyp.hypotheses.toml import read_hypothesis\n"
         "LIGHT = read_hypothesis(Path(__file__).with_name('light.toml'))\n",
     )
     (site.folder / "lab_one" / "light.toml").write_text(declared)
@@ -150,7 +150,7 @@ BROKEN_HYPOTHESES = {
     "DARK = 3": "AttributeError",
     "LIGHT = 'light'": "is a str and no Hypothesis",
     "from hyp.hypotheses.registry import BUILT_IN\nLIGHT = BUILT_IN[0]": "calls itself 'nontarget",
-    "from hyp.hypotheses.files import read_hypothesis as r\nLIGHT = r('gone.toml')": (
+    "from hyp.hypotheses.toml import read_hypothesis as r\nLIGHT = r('gone.toml')": (
         "cannot be loaded (there is no hypothesis file gone.toml; check the path)"
     ),
 }
@@ -248,7 +248,7 @@ def test_a_package_adds_a_measure_of_similarity(site):
         name="asked", cohorts=("distance", "category"), similarity=Similarity(measure="overlap")
     )
     changed = convergence.model_copy(update={"questions": (*convergence.questions, asked)})
-    step = plan_study(changed, "laptop").goal.inputs["similarity:overlap"]
+    step = make_plan(changed, "laptop").goal.inputs["similarity:overlap"]
     assert step.spec["package"] == "lab-one 1.2"
     with pytest.raises(ValueError, match="did you mean 'overlap'"):
         Similarity(measure="overlop")

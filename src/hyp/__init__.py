@@ -1,4 +1,10 @@
-"""Declare a hypothesis about vision models, run it, read the verdict."""
+"""Declare a hypothesis about vision models, run it, read the verdict.
+
+>>> import hyp
+>>> claim = hyp.hypothesis("nontarget-variability")
+>>> hyp.plan(claim, n_seeds=6).untestable
+''
+"""
 
 from __future__ import annotations
 
@@ -8,8 +14,62 @@ from hyp._lazy import lazy_names
 from hyp.errors import HypError
 
 if TYPE_CHECKING:
+    from hyp import stats
+    from hyp.api import (
+        dataset,
+        hypothesis,
+        list_hypotheses,
+        plan,
+        run,
+        test,
+        torch_dataset,
+    )
+    from hyp.hypotheses.declaration import Cohort, Hypothesis
+    from hyp.hypotheses.profile import Profile
+    from hyp.hypotheses.questions import Alike, Closer, Contrast, Tighter, Tracks, Trend
     from hyp.store import open_store
 
-__all__ = ["HypError", "open_store"]
+__version__ = "0.1.0"
+"""Of the distribution, which the package index knows as ``hyp-vision``."""
 
-__getattr__ = lazy_names(__name__, {"open_store": "store"})
+__all__ = [
+    "Alike",
+    "Closer",
+    "Cohort",
+    "Contrast",
+    "HypError",
+    "Hypothesis",
+    "Profile",
+    "Tighter",
+    "Tracks",
+    "Trend",
+    "__version__",
+    "dataset",
+    "hypothesis",
+    "list_hypotheses",
+    "open_store",
+    "plan",
+    "run",
+    "stats",
+    "test",
+    "torch_dataset",
+]
+
+_API = ("dataset", "hypothesis", "list_hypotheses", "plan", "run", "test", "torch_dataset")
+_QUESTIONS = ("Alike", "Closer", "Contrast", "Tighter", "Tracks", "Trend")
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        **dict.fromkeys(_API, "api"),
+        **dict.fromkeys(_QUESTIONS, "hypotheses.questions"),
+        **dict.fromkeys(("Cohort", "Hypothesis"), "hypotheses.declaration"),
+        "Profile": "hypotheses.profile",
+        "open_store": "store",
+        "stats": "stats",
+    },
+)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -18,12 +18,13 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     package : str
         The package's ``__name__``.
     homes : mapping of str to str
-        For every public name the submodule that defines it.
+        For every public name the submodule that defines it, or is it.
     """
 
     def load(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(f"{package}.{homes[name]}"), name)
+        home = import_module(f"{package}.{homes[name]}")
+        return home if homes[name] == name else getattr(home, name)
 
     return load

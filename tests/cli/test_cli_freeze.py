@@ -131,7 +131,7 @@ def test_an_untestable_design_is_frozen_and_called_so(here):
 
 
 def test_one_comparison_is_singular():
-    output = succeed(NAME, "--set", "parts=category", "--set", "layers=fc")
+    output = succeed(NAME, "--set", "questions=category", "--set", "layers=fc")
     assert "all: 1 comparison, smallest" in output
 
 

@@ -24,7 +24,7 @@ def hyp(*arguments):
         (["plan", *LAPTOP, "--set", "n_sedes=3"], "did you mean 'n_seeds'"),
         (["plan", *LAPTOP, "--set", "n_seeds"], "is not KEY=VALUE"),
         (["plan", *LAPTOP, "--set", "image_size=8"], "image_size=8"),
-        (["plan", *LAPTOP, "--set", "parts=pose"], "no part 'pose'"),
+        (["plan", *LAPTOP, "--set", "questions=pose"], "no question 'pose'"),
         (["status", "--store", "nowhere"], "there is no hyp store"),
         (["report", "--store", "nowhere"], "there is no hyp store"),
     ],

@@ -12,10 +12,10 @@ from hyp.datasets.designs import Design
 from hyp.datasets.latents import LATENT_GROUPS, expand_latent
 from hyp.datasets.sources import open_source
 from hyp.errors import HypError
-from hyp.hypotheses.files import read_hypothesis
-from hyp.hypotheses.planning import make_plan
+from hyp.hypotheses.toml import read_hypothesis
+from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.registry import hypothesis_names
-from hyp.hypotheses.running import run_plan
+from hyp.hypotheses.run import run_plan
 from hyp.hypotheses.templates import start_text, write_start
 from hyp.reports.load import load_result
 from hyp.store import Store
@@ -81,8 +81,8 @@ def test_whatever_it_is_about_the_plan_is_testable_and_only_that_is_held_still(a
     hypothesis = read_hypothesis(write_start("mine", about, target, tmp_path))
     plan = make_plan(hypothesis, "laptop")
     assert not plan.untestable
-    assert hypothesis.parts[0].latents == columns
-    reduced = Design.parse(hypothesis.conditions[1].design)
+    assert hypothesis.questions[0].score.latents == columns
+    reduced = Design.parse(hypothesis.cohorts[1].design)
     assert reduced.reduced == tuple(sorted(columns))
 
     world = Design.parse(plan.profile.world)
@@ -144,4 +144,4 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
 def test_the_objective_is_written_in_its_canonical_form():
     declared = tomllib.loads(start_text("mine", "scene", "rotation+distance"))
     assert declared["profiles"]["laptop"]["objectives"] == ["distance+rotation"]
-    assert declared["parts"][0]["objectives"] == ["distance+rotation"]
+    assert declared["cohorts"][0]["objective"] == "distance+rotation"

@@ -11,6 +11,7 @@ import pytest
 from markupsafe import escape
 
 ROLES = ["--group", "objective", "--unit", "seed", "--fold", "fold", "--family", "layer"]
+ROLES += ["--unpaired"]
 
 
 def hyp(*arguments):
@@ -98,7 +99,7 @@ def test_json_and_report(scores, tmp_path):
     ("arguments", "words"),
     [
         (["--group", "objective", "--unit", "network"], "no column 'network'"),
-        ([*ROLES, "--between", "supervised"], "is not two groups"),
+        ([*ROLES, "--between", "supervised"], "does not name two groups"),
         ([*ROLES, "--value", "layer"], "named twice"),
         ([*ROLES, "--out", "page.pdf"], "does not end in .html"),
         ([*ROLES, "--out", "/nowhere/page.html"], "there is no folder"),

@@ -32,7 +32,9 @@ def test_a_number_with_more_digits_than_its_text_survives_json(read):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"n_images": 0}, "at least 1 image"),
+        ({"n_images": 0}, "between 1 and 10,000,000,000 images"),
+        ({"n_images": 10**15}, "between 1 and 10,000,000,000 images"),
+        ({"n_images": 10**9, "shard_size": 1}, "choose a larger shard_size"),
         ({"n_images": 10, "n_val": 10}, "held-out images must lie between 0 and 9"),
         ({"n_val": -1}, "held-out images must lie between 0"),
         ({"seed": -1}, "the seed must lie"),

@@ -56,7 +56,7 @@ def test_a_missing_package_is_named(name):
         "except HypError as error:\n"
         "    print(error)\n"
     )
-    expected = f"the source 'tdw' needs the Python package {name}; install hyp[tdw]."
+    expected = f"the source 'tdw' needs the Python package {name}; install hyp-vision[tdw]."
     assert run(code).strip() == expected
 
 

@@ -9,21 +9,16 @@ from hyp.metrics.published import decode_published_gram
 
 
 def cohorts(hypothesis, profile):
-    """(objective, condition, seed) of every network the profile trains."""
-    wanted = dict.fromkeys(
-        (objective, condition)
-        for part, objective in hypothesis.questions(profile)
-        for condition in ("full", part.condition)
-    )
-    for objective, condition in wanted:
-        for k in range(profile.n_seeds):
-            yield objective, condition, hypothesis.first_seed(condition) + k
+    """(cohort, seed) of every network the profile trains."""
+    for cohort in hypothesis.asked(profile).cohorts:
+        for seed in cohort.seeds(profile):
+            yield cohort.name, seed
 
 
 def planted_scores(hypothesis, profile, strength, *, n=160, d=48):
     """Decode synthetic activations that hold a latent with a given strength.
 
-    ``strength(condition, layer)`` scales how strongly the latents shape the responses.
+    ``strength(cohort, layer)`` scales how strongly the latents shape the responses.
     """
     rng = np.random.default_rng(0)
     latents = {
@@ -36,28 +31,29 @@ def planted_scores(hypothesis, profile, strength, *, n=160, d=48):
         [pd.get_dummies(latents["category"]), latents["rel_pos_x"], latents["rel_pos_y"]]
     ).astype(float)
     tables = []
-    for objective, condition, seed in cohorts(hypothesis, profile):
+    for cohort, seed in cohorts(hypothesis, profile):
         network = np.random.default_rng([1, seed])
         for layer in profile.layers:
             weights = network.normal(size=(signal.shape[1], d))
-            responses = strength(condition, layer) * signal @ weights
+            responses = strength(cohort, layer) * signal @ weights
             matrix = compute_gram(responses + 3 * network.normal(size=(n, d)))
             for decoder in (decode, decode_published_gram):
                 table = decoder(matrix, latents, kinds)
-                tables.append(
-                    table.assign(objective=objective, condition=condition, seed=seed, layer=layer)
-                )
-    return pd.concat(tables, ignore_index=True)
+                tables.append(table.assign(cohort=cohort, seed=seed, layer=layer))
+    found = pd.concat(tables, ignore_index=True).rename(columns={"latent": "measured"})
+    return found.assign(kind="decoding", batches=profile.n_batches)
 
 
 def null_studies(hypothesis, profile, *, studies, icc, n_folds=5):
     """Scores of many studies without any effect: seeds differ, a seed's folds are alike."""
     rng = np.random.default_rng([2, int(10 * icc)])
     networks = list(cohorts(hypothesis, profile))
-    latents = sorted({latent for part in hypothesis.parts for latent in part.latents})
+    latents = sorted(
+        {latent for one in hypothesis.asked(profile).questions for latent in one.score.latents}
+    )
     index = pd.MultiIndex.from_product(
         [range(studies), range(len(networks)), latents, profile.layers, range(n_folds)],
-        names=["study", "network", "latent", "layer", "fold"],
+        names=["study", "network", "measured", "layer", "fold"],
     )
     shape = (studies, len(networks), len(latents), len(profile.layers))
     seed_effect = rng.normal(size=(*shape[:2], 1, 1)) + rng.normal(size=shape)
@@ -65,7 +61,7 @@ def null_studies(hypothesis, profile, *, studies, icc, n_folds=5):
         size=(*shape, n_folds)
     )
     table = pd.DataFrame({"score": score.ravel()}, index=index).reset_index()
-    for position, name in enumerate(("objective", "condition", "seed")):
+    for position, name in enumerate(("cohort", "seed")):
         column = np.array([network[position] for network in networks])
         table[name] = column[table["network"]]
     return table

@@ -24,8 +24,8 @@ from hyp.hypotheses.aligning import (
     refuse_other_content,
     select_models,
 )
-from hyp.hypotheses.recording import digest_of
-from hyp.hypotheses.running import run_steps
+from hyp.hypotheses.recordings import digest_of
+from hyp.hypotheses.run import run_steps
 from hyp.metrics.gram import compute_gram
 from hyp.metrics.neural import (
     SimulatedRegion,

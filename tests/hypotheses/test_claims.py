@@ -10,15 +10,14 @@ import pytest
 
 from hyp.hypotheses.claims import CLAIMS
 from hyp.hypotheses.claims.cohorts import OBJECTIVES
-from hyp.hypotheses.nontarget_variability import NONTARGET_VARIABILITY
-from hyp.hypotheses.planning import make_plan
-from hyp.hypotheses.studies.answering import SCORE_COLUMNS, Similarities
-from hyp.hypotheses.studies.declaration import cohorts_of
-from hyp.hypotheses.studies.designing import untestable
-from hyp.hypotheses.studies.judging import conclude
-from hyp.hypotheses.studies.planning import plan_study
+from hyp.hypotheses.claims.nontarget_variability import NONTARGET_VARIABILITY
+from hyp.hypotheses.judge import conclude
+from hyp.hypotheses.plan import make_plan
+from hyp.hypotheses.questions import Similarities
+from hyp.hypotheses.testability import untestable
 
 BY_NAME = {study.name: study for study in CLAIMS}
+COLUMNS = ["kind", "cohort", "seed", "batches", "measured", "layer", "fold", "score", "chosen"]
 REGIONS = ("V1", "V2", "V4", "IT")
 NOISE = 0.01
 UNTRAINED = -0.2
@@ -26,7 +25,7 @@ UNTRAINED = -0.2
 
 
 def cohorts(study, profile):
-    return list(dict.fromkeys(name for q in study.asked(profile) for name in cohorts_of(q)))
+    return [cohort.name for cohort in study.asked(profile).cohorts]
 
 
 def scores(study, profile, shift, rng, *, batches=(20, 40, 60, 80), slope=0.0):
@@ -45,7 +44,7 @@ def scores(study, profile, shift, rng, *, batches=(20, 40, 60, 80), slope=0.0):
             for layer in profile.layers:
                 value = 0.5 + shift.get(cohort, 0.0) + rng.normal(0, NOISE)
                 rows.append(("decoding", cohort, seed, 80, "rel_pos_x", layer, 0, value, ""))
-    return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def similarities(study, profile, pairs, rng):
@@ -66,9 +65,9 @@ def similarities(study, profile, pairs, rng):
 
 
 def judged_alone(study):
-    """The study and its control, without what else stands beside the rule, which takes long."""
+    """The claim and its control, without the other secondary questions, which take long."""
     asked = tuple(
-        one for one in study.questions if study.judged(one.name) or one.name == study.control
+        one for one in study.questions if study.confirmatory(one.name) or one.name == study.control
     )
     return study.model_copy(update={"questions": asked})
 
@@ -161,7 +160,7 @@ def test_the_best_part_must_be_beaten_and_not_just_some():
         "objective-combination", shift={"distance+translation": 0.3, "translation": 0.3}
     )
     assert result.verdict.prediction is None
-    judged = [row for row in result.rows if row.family == "judged"]
+    judged = [row for row in result.rows if row.confirmatory]
     assert all(row.note for row in judged)
     assert {row.b for row in judged} == {"translation"}
 
@@ -189,7 +188,7 @@ def test_every_size_can_reach_alpha(study):
 
 
 def test_too_few_seeds_are_said_before_anything_is_planned():
-    plan = plan_study(BY_NAME["layer-assignment"], "laptop", {"n_seeds": "3"})
+    plan = make_plan(BY_NAME["layer-assignment"], "laptop", {"n_seeds": "3"})
     assert "3 v 3 seeds cannot test" in plan.untestable
     assert len(plan.steps) == 1
 
@@ -208,12 +207,12 @@ def canonical(objective):
 
 
 def test_published_sizes_are_the_papers():
-    found = trained(plan_study(BY_NAME["convergence"], "published"))
+    found = trained(make_plan(BY_NAME["convergence"], "published"))
     assert {canonical(key[1]) for key in found} == set(map(canonical, OBJECTIVES))
     assert set(found.values()) == {8}
     assert {key[0] for key in found} == {"resnet18"}
 
-    plan = plan_study(BY_NAME["few-latents"], "published")
+    plan = make_plan(BY_NAME["few-latents"], "published")
     found = trained(plan)
     assert len(found) == 10
     assert set(found.values()) == {5}
@@ -221,7 +220,7 @@ def test_published_sizes_are_the_papers():
     checkpoints = {len(s.spec["snapshots"]) for s in plan.steps if s.kind == "models"} - {0}
     assert checkpoints == {12}
 
-    found = trained(plan_study(BY_NAME["scaling"], "published"))
+    found = trained(make_plan(BY_NAME["scaling"], "published"))
     assert len(found) == 45
     assert set(found.values()) == {3}
     assert len({key[2] for key in found}) == 9
@@ -239,27 +238,27 @@ def test_published_controlled_variability_is_2_x_4_x_6_for_each_non_target():
         if is_network(step)
     )
     assert set(networks.values()) == {6}
-    reduced = {"category=chair": part("category"), "centered": part("translation")}
-    for design, objectives in reduced.items():
-        assert len(objectives) == 4
-        assert {objective for found, objective in networks if found == design} == objectives
-        assert objectives <= {objective for found, objective in networks if found == "full"}
+    reduced = {"category=chair": objectives("one-category"), "centered": objectives("centered")}
+    for design, asked in reduced.items():
+        assert len(asked) == 4
+        assert {objective for found, objective in networks if found == design} == asked
+        assert asked <= {objective for found, objective in networks if found == "full"}
 
 
-def part(name):
-    return set(NONTARGET_VARIABILITY.part(name).objectives)
+def objectives(name):
+    return set(NONTARGET_VARIABILITY.cohort(name).objectives)
 
 
 def test_the_companion_looks_at_the_same_networks():
     for profile in ("laptop", "published"):
         own = {s.key for s in make_plan(NONTARGET_VARIABILITY, profile).steps if is_network(s)}
-        plan = plan_study(BY_NAME["nontarget-similarity"], profile)
+        plan = make_plan(BY_NAME["nontarget-similarity"], profile)
         assert own <= {step.key for step in plan.steps}
 
 
 def test_laptop_networks_are_shared_between_claims():
     needed = [
-        {s.key for s in plan_study(study, "laptop").steps if s.kind == "models"}
+        {s.key for s in make_plan(study, "laptop").steps if s.kind == "models"}
         for study in CLAIMS
         if study.name != "synthetic-natural"
     ]

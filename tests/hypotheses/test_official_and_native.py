@@ -31,8 +31,8 @@ from hyp.hypotheses.aligning import (
     recording_step,
     select_models,
 )
-from hyp.hypotheses.recording import digest_of, record_stream
-from hyp.hypotheses.running import run_steps
+from hyp.hypotheses.recordings import digest_of, record_stream
+from hyp.hypotheses.run import run_steps
 from hyp.metrics.brainscore.environment import open_environment
 from hyp.metrics.brainscore.local import write_local_benchmark
 from hyp.metrics.brainscore.networks import describe_checkpoint

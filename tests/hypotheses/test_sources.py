@@ -22,10 +22,10 @@ from hyp.datasets.released import write_released
 from hyp.datasets.sources import open_source
 from hyp.datasets.specs import DatasetSpec
 from hyp.datasets.tdw.builds import close_builds
-from hyp.hypotheses.files import read_hypothesis
-from hyp.hypotheses.planning import make_plan
-from hyp.hypotheses.running import run_plan
-from hyp.reports.load import load_result
+from hyp.hypotheses.toml import read_hypothesis
+from hyp.hypotheses.plan import make_plan
+from hyp.hypotheses.run import run_plan
+from hyp.hypotheses.result_files import load_result
 from hyp.store import Store
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "category_variability.toml"
@@ -113,8 +113,8 @@ def check(line: str, tmp_path: Path) -> None:
     store = Store.create(tmp_path / "store")
     result = load_result(run_plan(plan, store))
     assert result.verdict.outcome in ("supported", "inconclusive", "invalid", "mixed")
-    assert {c.layer for c in result.comparisons} == {"relu"}
-    assert all(np.isfinite(c.difference) for c in result.comparisons)
+    assert {c.layer for c in result.rows} == {"relu"}
+    assert all(np.isfinite(c.difference) for c in result.rows)
 
     made = {
         step.label: Dataset.open(store.path(step)) for step in plan.steps if step.kind == "datasets"

@@ -1,4 +1,4 @@
-"""A study with every kind of question, from images to a verdict, on tiny networks."""
+"""A hypothesis with every kind of question, from images to a verdict, on tiny networks."""
 
 from __future__ import annotations
 
@@ -9,36 +9,22 @@ import pytest
 
 import hyp
 from hyp.errors import HypError
-from hyp.hypotheses.files import read_hypothesis
-from hyp.hypotheses.plans import plan_hypothesis
-from hyp.hypotheses.running import run_plan
-from hyp.hypotheses.studies.declaration import (
-    KEYS,
-    Alignment,
-    Alike,
-    Closer,
-    Cohort,
-    Contrast,
-    Decoding,
-    Depth,
-    Performance,
-    Similarity,
-    Study,
-    StudySize,
-    Tighter,
-    Tracks,
-    Trend,
-)
-from hyp.hypotheses.studies.designing import planned_questions
-from hyp.hypotheses.studies.planning import plan_study
-from hyp.hypotheses.studies.result import load_networks, load_scores, load_similarities, load_study
+from hyp.hypotheses.declaration import Cohort, Hypothesis
+from hyp.hypotheses.plan import make_plan
+from hyp.hypotheses.profile import Profile
+from hyp.hypotheses.questions import Alike, Closer, Contrast, Tighter, Tracks, Trend
+from hyp.hypotheses.result_files import load_result, load_scores, load_similarities
+from hyp.hypotheses.run import run_plan
+from hyp.hypotheses.scores import Alignment, Decoding, Depth, Performance, Similarity
+from hyp.hypotheses.testability import planned_questions
+from hyp.hypotheses.toml import read_hypothesis
 from hyp.metrics.gram_files import read_gram
 from hyp.metrics.similarity import similarity_matrix
 from hyp.stats.rules import DecisionRule, Prediction, Somewhere
 from hyp.store import Store
 
 LAYERS = ("conv", "relu")
-SIZE = StudySize(
+SIZE = Profile(
     summary="tiny",
     image_size=16,
     supersample=1,
@@ -87,11 +73,19 @@ def study(**fields):
                 b=("untrained",),
             ),
             Contrast(
-                name="best", score=Alignment(), a="distance", b=("category", "half"), of=("IT",)
+                name="best",
+                score=Alignment(),
+                a="distance",
+                b=("category", "half"),
+                measured=("IT",),
             ),
             Contrast(name="deep", score=Depth(), a="distance", b=("category",)),
             Contrast(
-                name="learned", score=Performance(), a="distance", b=("half",), of=("distance",)
+                name="learned",
+                score=Performance(),
+                a="distance",
+                b=("half",),
+                measured=("distance",),
             ),
             Closer(name="closer", anchor="category", b="distance", c="untrained"),
             Tighter(name="tighter", a="distance", b="category", layers=("relu",)),
@@ -112,28 +106,27 @@ def study(**fields):
             ),
         ),
         "rule": DecisionRule(
-            keys=KEYS,
             predictions=(
                 Prediction(name="yes", claim="it does", needs=(Somewhere(direction="higher"),)),
             ),
         ),
         "profiles": {"tiny": SIZE},
     }
-    return Study(**{**declared, **fields})
+    return Hypothesis(**{**declared, **fields})
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    plan = plan_hypothesis(study(), "tiny")
+    plan = make_plan(study(), "tiny")
     store = Store.create(tmp_path_factory.mktemp("study") / "store")
     return plan, store, run_plan(plan, store)
 
 
 def test_every_question_has_its_rows(run):
-    result = load_study(run[2])
+    result = load_result(run[2])
     found = {}
     for row in result.rows:
-        found.setdefault(row.question, []).append((row.of, row.layer))
+        found.setdefault(row.question, []).append((row.measured, row.layer))
     regions = [("IT", ""), ("V1", ""), ("V2", ""), ("V4", "")]
     assert {name: sorted(places) for name, places in found.items()} == {
         "decoding": sorted(("rel_pos_x", layer) for layer in LAYERS),
@@ -148,8 +141,8 @@ def test_every_question_has_its_rows(run):
         "trend": [("rel_pos_x", "relu")],
     }
     assert [row.n_a for row in result.rows if row.question == "tracks"] == [3] * 4
-    assert {row.family for row in result.rows} == {"judged"}
-    assert all(0 < row.p_attainable <= row.p <= row.p_holm <= 1 for row in result.rows)
+    assert {row.confirmatory for row in result.rows} == {True}
+    assert all(0 < row.p_attainable <= row.p <= row.p_corrected <= 1 for row in result.rows)
     assert any("simulated" in warning for warning in result.warnings)
     assert {c.name: len(c.seeds) for c in result.cohorts} == dict.fromkeys(
         ("distance", "category", "half", "untrained"), 3
@@ -158,16 +151,16 @@ def test_every_question_has_its_rows(run):
 
 def test_the_design_says_beforehand_what_the_rows_can_reach(run):
     plan, _, folder = run
-    rows = load_study(folder).rows
+    rows = load_result(folder).rows
     planned = planned_questions(plan.hypothesis, plan.profile)
     for question in planned:
         own = [row for row in rows if row.question == question.name]
         assert len(own) == question.rows, question.name
-        assert {row.of for row in own} == set(question.about)
-        assert question.family == len(rows) == 21
+        assert {row.measured for row in own} == set(question.measured)
+        assert question.family_size == len(rows) == 21
         for row in own:
             assert row.p_attainable == pytest.approx(question.p_attainable), question.name
-            assert row.p_holm >= min(question.p_corrected, row.p)
+            assert row.p_corrected >= min(question.p_corrected, row.p)
     assert {question.name: question.networks for question in planned} == {
         **dict.fromkeys(("decoding", "best", "deep", "learned", "closer", "alike"), "3 v 3"),
         "tighter": "3 v 3",
@@ -177,8 +170,9 @@ def test_the_design_says_beforehand_what_the_rows_can_reach(run):
 
 
 def test_scores_are_what_the_rows_say(run):
-    scores, result = load_scores(run[2]), load_study(run[2])
+    scores, result = load_scores(run[2]), load_result(run[2])
     decoded = scores[(scores["kind"] == "decoding") & (scores["layer"] == "relu")]
+    decoded = decoded[decoded["protocol"] == "recommended"]
     means = decoded.groupby(["cohort", "seed"])["score"].mean().groupby("cohort").mean()
     row = next(r for r in result.rows if r.question == "decoding" and r.layer == "relu")
     assert row.difference == pytest.approx(means["distance"] - means["untrained"])
@@ -198,9 +192,9 @@ def test_similarities_are_of_the_stored_grams(run):
         read_gram(store.path(one), layer)
         for one, layer in zip(step.inputs.values(), layers, strict=True)
     ]
-    found = load_similarities(folder)["cka", "relu"]
+    found = load_similarities(folder).matrices["cka", "relu"]
     assert np.allclose(found, similarity_matrix([lambda g=g: g for g in grams]), atol=1e-12)
-    assert load_networks(folder) == [role.partition(":")[0] for role in step.inputs]
+    assert load_similarities(folder).networks == [role.partition(":")[0] for role in step.inputs]
 
 
 def test_the_store_is_asked_for_one_set_of_stimuli(run):
@@ -225,14 +219,14 @@ def test_a_part_of_the_images_is_the_first_of_them(run):
 
 
 def test_snapshots_after_the_end_are_left_out():
-    plan = plan_study(study(), "tiny", {"n_batches": "2"})
+    plan = make_plan(study(), "tiny", {"n_batches": "2"})
     kept = {tuple(s.spec["snapshots"]) for s in plan.steps if s.kind == "models"}
     assert kept == {(1,), ()}  # untrained networks have none
 
 
 def test_every_forward_pass_has_the_declared_numerics():
     for precision in ("fp32", "bf16"):
-        plan = plan_study(study(), "tiny", {"precision": precision, "device": "cpu"})
+        plan = make_plan(study(), "tiny", {"precision": precision, "device": "cpu"})
         passes = [step.spec for step in plan.steps if step.kind == "activations"]
         assert {one["precision"] for one in passes} == {precision}
         assert {one["device"] for one in passes} == {"cpu"}
@@ -240,10 +234,10 @@ def test_every_forward_pass_has_the_declared_numerics():
 
 def test_the_same_study_again_computes_nothing(run):
     _, store, folder = run
-    assert plan_study(study(), "tiny").pending(store) == []
-    before = (folder / "study.json").read_bytes()
-    assert run_plan(plan_study(study(), "tiny"), store) == folder
-    assert (folder / "study.json").read_bytes() == before
+    assert make_plan(study(), "tiny").pending(store) == []
+    before = (folder / "result.json").read_bytes()
+    assert run_plan(make_plan(study(), "tiny"), store) == folder
+    assert (folder / "result.json").read_bytes() == before
 
 
 def test_networks_that_exist_join_a_cohort(run, tmp_path):
@@ -259,29 +253,29 @@ def test_networks_that_exist_join_a_cohort(run, tmp_path):
             Closer(name="closer", anchor="distance", b="given", c="untrained", layers=("relu",)),
         ),
     )
-    again = run_plan(plan_study(changed, "tiny", {"alpha": "0.2"}), store)
-    mine = load_similarities(again)["cka", "relu"]
-    theirs = load_similarities(run[2])["cka", "relu"]
+    again = run_plan(make_plan(changed, "tiny", {"alpha": "0.2"}), store)
+    mine = load_similarities(again).matrices["cka", "relu"]
+    theirs = load_similarities(run[2]).matrices["cka", "relu"]
     # The given networks are the category cohort, from its files.
     assert np.allclose(mine[:3, 3:6], theirs[:3, 3:6], atol=1e-9)
 
 
-def test_what_stands_beside_is_not_read_by_the_rule():
+def test_what_is_secondary_is_not_read_by_the_rule():
     first, *others = study().questions
-    changed = study(questions=(first, *(q.model_copy(update={"beside": True}) for q in others)))
-    assert [q.name for q in changed.questions if changed.judged(q.name)] == [first.name]
+    changed = study(questions=(first, *(q.model_copy(update={"secondary": True}) for q in others)))
+    assert [q.name for q in changed.questions if changed.confirmatory(q.name)] == [first.name]
     named = Somewhere(direction="higher", where={"question": (others[0].name,)})
     rule = study().rule.model_copy(
         update={"predictions": (Prediction(name="yes", claim="it does", needs=(named,)),)}
     )
-    with pytest.raises(ValueError, match="names the question 'best', which stands beside"):
+    with pytest.raises(ValueError, match="names the question 'best', which is declared secondary"):
         study(questions=changed.questions, rule=rule)
 
 
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"cohorts": (cohort("distance", 0), cohort("distance", 5))}, "have one name"),
+        ({"cohorts": (cohort("distance", 0), cohort("distance", 5))}, "have the name 'distance'"),
         ({"cohorts": (cohort("distance", 0),)}, "names no declared cohort with"),
         ({"agrees": "no"}, "is none of the predictions"),
     ],
@@ -294,9 +288,9 @@ def test_what_does_not_fit_is_refused(fields, reason):
 @pytest.mark.parametrize(
     ("question", "n_seeds", "needed"),
     [
-        (Tighter(name="asked", a="distance", b="category"), 2, "3 networks a cohort, not 2"),
-        (Closer(name="asked", anchor="half", b="distance", c="one"), 3, "2 networks a cohort"),
-        (Alike(name="asked", cohorts=("one", "another")), 3, "2 networks a cohort, not 1"),
+        (Tighter(name="asked", a="distance", b="category"), 2, "3 networks per cohort, not 2"),
+        (Closer(name="asked", anchor="half", b="distance", c="one"), 3, "2 networks per cohort"),
+        (Alike(name="asked", cohorts=("one", "another")), 3, "2 networks per cohort, not 1"),
         (Tracks(name="asked", cohorts=("distance",)), 2, "3 networks, not 2"),
     ],
 )
@@ -304,7 +298,6 @@ def test_questions_that_so_few_networks_cannot_answer_are_refused(question, n_se
     learned = Contrast(name="learned", score=Performance(), a="distance", b=("half",))
     somewhere = Somewhere(direction="higher", where={"question": ("learned",)})
     rule = DecisionRule(
-        keys=KEYS,
         margin=0.1,
         alpha=0.4,
         predictions=(Prediction(name="yes", claim="it does", needs=(somewhere,)),),
@@ -316,7 +309,7 @@ def test_questions_that_so_few_networks_cannot_answer_are_refused(question, n_se
     cohorts = (*study().cohorts, *given)
     asked = study(cohorts=cohorts, questions=(learned, question), rule=rule)
     with pytest.raises(HypError, match=f"the question 'asked' needs at least {needed}"):
-        plan_study(asked, "tiny", {"n_seeds": str(n_seeds), "alpha": "0.9"})
+        make_plan(asked, "tiny", {"n_seeds": str(n_seeds), "alpha": "0.9"})
 
 
 def test_no_cohort_is_called_as_the_stimuli_are():
@@ -327,14 +320,14 @@ def test_no_cohort_is_called_as_the_stimuli_are():
 def test_a_study_is_read_from_a_file(tmp_path):
     example = Path(__file__).parents[2] / "examples" / "identity_alignment.toml"
     read = read_hypothesis(example)
-    assert isinstance(read, Study)
+    assert isinstance(read, Hypothesis)
     assert [question.kind for question in read.questions] == ["contrast"]
     need = read.rule.predictions[0].needs[0]
     assert (need.kind, need.direction, need.where) == (
         *("somewhere", "higher"),
         {"question": ("alignment",)},
     )
-    assert plan_hypothesis(read, "laptop").untestable == ""
+    assert make_plan(read, "laptop").untestable == ""
     wrong = tmp_path / "wrong.toml"
     for old, new, reason in (
         ('b = ["category"]', 'b = ["dog"]', "names no declared cohort with 'dog'"),
@@ -349,11 +342,13 @@ def test_a_study_is_read_from_a_file(tmp_path):
 
 def test_settings_that_do_not_fit_are_one_sentence():
     with pytest.raises(HypError, match="has no cohort 'animals'"):
-        plan_study(study(), "tiny", {"cohorts": "animals"})
-    with pytest.raises(HypError, match="no question of everything is about the cohorts untrained"):
-        plan_study(study(), "tiny", {"cohorts": "untrained"})
+        make_plan(study(), "tiny", {"cohorts": "animals"})
+    with pytest.raises(
+        HypError, match="no question of everything is left to ask: the profile's cohorts leave out"
+    ):
+        make_plan(study(), "tiny", {"cohorts": "untrained"})
     with pytest.raises(HypError, match="unknown neural metric"):
-        plan_study(study(), "tiny", {"neural_metric": "magic"})
+        make_plan(study(), "tiny", {"neural_metric": "magic"})
     natural = study(cohorts=(*study().cohorts[1:], cohort("distance", 0, natural=True)))
     with pytest.raises(HypError, match="say where they are, for instance --set natural="):
-        plan_study(natural, "tiny")
+        make_plan(natural, "tiny")

@@ -4,7 +4,9 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,8 @@ from tiny_networks import MemoryDataset
 
 from hyp.errors import HypError
 from hyp.models.checkpoints import RESUME, load_model, save_resume
-from hyp.models.specs import TrainSpec
+from hyp.models.extraction import extract_pixels
+from hyp.models.specs import ExtractSpec, TrainSpec
 from hyp.models.training import new_model, new_schedule, train
 
 TINY = {"backbone": "tiny_networks:tiny", "batch_size": 8}
@@ -350,3 +353,22 @@ def test_a_streamed_run_goes_on_where_it_stopped(tmp_path):
     train(spec_of(), dataset, tmp_path / "parts", resume_every=0)
     assert dataset.asked[0] == 80 % 32
     assert_same(result(tmp_path / "whole"), result(tmp_path / "parts"))
+
+
+def test_two_threads_of_a_process_do_not_disturb_each_other(dataset, tmp_path):
+    """Seeds, numbers of threads and deterministic kernels belong to the process."""
+    specs = {seed: spec_of(seed=seed, snapshots=(0, 20)) for seed in (0, 1)}
+    for seed, spec in specs.items():
+        train(spec, dataset, tmp_path / f"alone{seed}")
+    both = threading.Barrier(2)
+
+    def begin(seed):
+        both.wait()
+        train(specs[seed], dataset, tmp_path / f"thread{seed}")
+        extract_pixels(ExtractSpec(layers=("pixels",)), dataset, tmp_path / f"pixels{seed}")
+        load_model(tmp_path / f"thread{seed}")
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(begin, specs))
+    for seed in specs:
+        assert_same(result(tmp_path / f"alone{seed}"), result(tmp_path / f"thread{seed}"))

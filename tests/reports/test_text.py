@@ -24,19 +24,21 @@ NAMES = {
 }
 LAYERS = ("enc[mlp]", "enc[attn]", r"$\frac$", "a\x1b[2Jb")
 
+ASKED = "helps [mlp] $y$"
+
 
 def hostile(folder, name):
     """Write a result in which everything that a person names is called `name`."""
     _, _, scores, _, result = made("layers")
     layers = dict(zip(result.settings["layers"], LAYERS, strict=True))
     question = Contrast(
-        name=name,
+        name=ASKED,
         score=Decoding(latents=("category", "rel_pos_x")),
         a="distance",
         b=("rotation",),
         figure=name,
     )
-    changes = {"question": name, "a": name, "b": name, "note": name}
+    changes = {"question": ASKED, "a": name, "b": name, "note": name}
     rows = tuple(
         row.model_copy(update={**changes, "layer": layers[row.layer]}) for row in result.rows
     )

@@ -1,3 +1,5 @@
+import tracemalloc
+import warnings
 from itertools import combinations
 
 import numpy as np
@@ -16,6 +18,8 @@ from hyp.stats.comparisons import (
     holm,
     welch_interval,
 )
+from hyp.stats.families import max_t
+from hyp.stats.published import compare_published
 from hyp.stats.tost import equivalence
 
 KEYS = ("layer",)
@@ -247,3 +251,123 @@ def test_an_ordered_category_keeps_the_order_of_layers():
 def test_unfit_tables_are_refused(change, message):
     with pytest.raises(HypError, match=message):
         compare(change(simulated_scores()), KEYS)
+
+
+def paired_tasks(differences):
+    rows = [
+        {"layer": "a", "group": group, "seed": f"{group}{task}", "task": task, "fold": 0}
+        | {"score": 10.0 * task + (difference if group == "full" else 0)}
+        for group in ("full", "reduced")
+        for task, difference in enumerate(differences)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_pairs_are_compared_within():
+    d = [0.3, 0.1, 0.5, 0.4, -0.2, 0.6, 0.7]
+    table = paired_tasks(d)
+    unpaired, row = (compare(table, KEYS, paired=how).iloc[0] for how in (None, "task"))
+    assert unpaired.p > 0.8
+    assert row.p == pytest.approx(stats.wilcoxon(d).pvalue)
+    assert row.p_attainable == 2 / 2**7
+    assert (row.n_a, row.n_b, row.test) == (7, 7, "Wilcoxon signed-rank")
+    assert row.difference == pytest.approx(np.mean(d))
+    interval = stats.ttest_1samp(d, 0).confidence_interval()
+    assert (row.ci_low, row.ci_high) == pytest.approx(interval)
+    assert row.ps == pytest.approx(6 / 7)
+    wilson = stats.binomtest(6, 7).proportion_ci(method="wilson")
+    assert (row.ps_low, row.ps_high) == pytest.approx(wilson)
+    flipped = compare(table, KEYS, paired="task", test="studentized").iloc[0]
+    expected = stats.permutation_test((d,), np.mean, permutation_type="samples", n_resamples=999)
+    assert flipped.p == pytest.approx(expected.pvalue)
+    assert set(flipped.index) == set(unpaired.index)
+
+
+def test_the_pairing_column_may_be_the_unit_itself():
+    table = paired_tasks([0.3, 0.1, 0.5, 0.4, -0.2, 0.6])
+    named = table.assign(seed=table.task)
+    one, other = compare(table, KEYS, paired="task"), compare(named, KEYS, paired="seed")
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_paired_equivalence_is_of_the_differences():
+    x, y = np.array([0.51, 0.62, 0.73, 0.84]), np.array([0.50, 0.62, 0.74, 0.83])
+    row = compare(one_fold(x, y), KEYS, paired="seed", margin=0.05).iloc[0]
+    assert row.p_equivalence == pytest.approx(equivalence(x, y, 0.05, paired=True).p)
+    assert row.p_not_lower <= row.p_equivalence
+    assert bool(row.not_lower)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(columns="task"), "lacks the column 'task'"),
+        (lambda t: t.assign(task=t.task.mask(t.task == 1)), "no 'task'"),
+        (lambda t: t[(t.task > 0) | (t.group == "full")], "1 units have no partner .*full only"),
+        (lambda t: t.assign(task=t.task.clip(upper=2)), "several units of full"),
+    ],
+)
+def test_pairs_that_do_not_fit_are_refused(change, message):
+    with pytest.raises(HypError, match=message):
+        compare(change(paired_tasks([0.3, 0.1, 0.5, 0.4])), KEYS, paired="task")
+
+
+def test_max_t_corrects_by_sets_of_units():
+    table = simulated_scores(effects=(2.0, 2.0, 0.0))
+    one = compare(table, KEYS, correction="max-t")
+    x, y = (
+        table[table.group == group].pivot_table(index="layer", columns="seed", values="score")
+        for group in ("full", "reduced")
+    )
+    np.testing.assert_allclose(one.p_corrected, max_t(x.to_numpy(), y.to_numpy()))
+    assert one.multiplicity.tolist() == [1, 1, 1]
+    other = table.assign(seed=table.seed + 10 * (table.layer == 2))
+    apart = compare(other, KEYS, correction="max-t")
+    assert apart.multiplicity.tolist() == [2, 2, 2]
+    alone = compare(other[other.layer == 2], KEYS, correction="max-t")
+    assert apart.p_corrected[2] == pytest.approx(min(1.0, 2 * alone.p[0]))
+    holm_of_them = compare(table, KEYS)
+    assert holm_of_them.multiplicity.tolist() == [3, 3, 3]
+    np.testing.assert_allclose(holm_of_them.p_corrected, holm_of_them.p_holm)
+
+
+def test_ten_thousand_stimuli_need_little_memory():
+    table = simulated_scores(studies=1, effects=(0.0,))
+    many = pd.concat([table.assign(fold=table.fold + 5 * i) for i in range(400)])
+    tracemalloc.start()
+    row = compare(many, KEYS).iloc[0]
+    compare_published(many, KEYS)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert row.n_a == 5
+    assert peak < 50e6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"alternative": "Greater"}, "must be 'two-sided', 'greater' or 'less', not 'Greater'"),
+        ({"alpha": 5}, "alpha must lie between 0 and 1, not 5"),
+        ({"margin": -1.0}, "margin must be a positive number"),
+        ({"test": "t"}, "test must be 'rank', 'studentized' or 'brunner-munzel', not 't'"),
+        ({"correction": "bonferroni"}, "correction must be 'holm' or 'max-t'"),
+        ({"equivalence": "tost"}, "equivalence must be"),
+        ({"groups": ("full", "full")}, "compared with itself"),
+        ({"paired": "seed", "test": "brunner-munzel"}, "not for pairs"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message):
+    with pytest.raises(HypError, match=message):
+        compare(simulated_scores(), KEYS, **arguments)
+
+
+def test_constant_groups_and_single_units_are_compared_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for x, y in [([0.5] * 5, [0.7] * 5), ([0.1 + 0.2] * 5, [0.3] * 5), ([0.9], [0.1, 0.2])]:
+            for how in ({}, {"correction": "max-t"}, {"test": "brunner-munzel"}):
+                for test in ("welch", "rank", "studentized"):
+                    row = compare(one_fold(x, y), KEYS, margin=0.1, equivalence=test, **how).iloc[0]
+                    assert 0 < row.p <= 1
+                    assert 0 < row.p_corrected <= 1
+        assert compare(one_fold([0.1 + 0.2] * 5, [0.3] * 5), KEYS).p[0] == 1

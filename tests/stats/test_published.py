@@ -27,7 +27,8 @@ def test_shares_columns_and_rows_with_the_recommended_comparison():
     keys = ("study", "layer")
     one, other = compare_published(table, keys), compare(table, keys)
     assert set(other.columns) - set(one.columns) == {
-        "ci_low", "ci_high", "ps_low", "ps_high", "p_attainable", "p_bh",
+        "ci_low", "ci_high", "ps_low", "ps_high", "p_attainable", "p_bh", "p_corrected",
+        "shift", "shift_low", "shift_high", "signs_agree", "test", "correction", "multiplicity",
     }  # fmt: skip
     pd.testing.assert_frame_equal(one[[*keys]], other[[*keys]])
     np.testing.assert_allclose(one.difference, other.difference, atol=1e-12)

@@ -1,7 +1,10 @@
+import numpy as np
+import pandas as pd
 import pytest
 from pydantic import ValidationError
 
 from hyp.errors import HypError
+from hyp.stats.comparisons import compare
 from hyp.stats.rules import (
     BETTER_AND_WORSE,
     ONLY_BETTER,
@@ -235,3 +238,101 @@ def test_a_declared_direction_needs_fewer_seeds():
     assert judge_design(RULE, layers(0, seeds=3)) is not None
     assert judge_design(one_sided, layers(0, seeds=3)) is None
     assert "4 seeds in each group" in judge_design(one_sided, layers(0, 0, seeds=3)).sentence
+
+
+def from_compare(full, reduced, **how):
+    rows = [
+        {"layer": f"layer{layer}", "group": group, "seed": seed, "fold": 0, "score": score}
+        for group, scores in (("full", full), ("reduced", reduced))
+        for layer, own in enumerate(scores)
+        for seed, score in enumerate(own)
+    ]
+    return compare(pd.DataFrame(rows), ("layer",), **how).to_dict("records")
+
+
+LAYERS = RULE.model_copy(update={"keys": ("layer",)})
+FAILED_SEED = [0.90, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, -9.0]
+OTHERS = [0.80, 0.81, 0.82, 0.83, 0.84, 0.85, 0.86, 0.87]
+
+
+def test_a_test_whose_means_point_the_other_way_supports_nothing():
+    rows = from_compare([FAILED_SEED], [OTHERS], alternative="greater")
+    assert rows[0]["significant"]
+    assert (rows[0]["direction"], rows[0]["signs_agree"]) == (1, False)
+    assert rows[0]["shift"] == pytest.approx(0.09, abs=0.011)
+    assert rows[0]["difference"] < -1
+    verdict = judge(LAYERS, rows)
+    assert verdict.outcome == "inconclusive"
+    assert "do not point the same way (test up, shift up, difference of means down)" in (
+        verdict.sentence
+    )
+    assert "no support" in verdict.reasons[0]
+
+
+def test_reasons_give_the_estimate_of_the_test():
+    full, reduced = [[0.91, 0.92, 0.93, 0.94, 0.99]], [[0.8, 0.81, 0.82, 0.83, 0.84]]
+    ranks = judge(LAYERS, from_compare(full, reduced)).reasons[0]
+    assert ranks.startswith("layer0 differs: +0.11 (95 % interval +0.08 to +0.17)")
+    means = judge(LAYERS, from_compare(full, reduced, test="studentized")).reasons[0]
+    assert means.startswith("layer0 differs: +0.118 (95 % interval ")
+
+
+def test_max_t_can_test_what_holm_cannot():
+    rows = [{**row, "n_a": 5, "n_b": 5} for row in layers(*[0] * 18)]
+    untestable = judge_design(RULE, rows)
+    assert untestable.outcome == "untestable"
+    assert "or the correction max-t instead of Holm's" in untestable.sentence
+    jointly = RULE.model_copy(update={"correction": "max-t"})
+    assert judge_design(jointly, rows) is None
+    few = judge_design(jointly, layers(*[0] * 18, seeds=3))
+    assert few.sentence.endswith(
+        "3 v 3 seeds cannot test 18 comparisons corrected together: with the groups fully "
+        "separated the exact p is 0.1, which is above 0.05; 4 seeds in each group would do."
+    )
+    separate = [{**row, "multiplicity": 9, "p_attainable": 2 / 252} for row in rows]
+    assert judge_design(jointly, separate).outcome == "untestable"
+
+
+def test_five_against_five_with_eighteen_layers_is_found_by_max_t():
+    rng = np.random.default_rng(3)
+    common = rng.normal(size=(2, 1, 5))
+    full, reduced = np.sqrt(0.9) * common + np.sqrt(0.1) * rng.normal(size=(2, 18, 5))
+    full = full + 3
+    jointly = LAYERS.model_copy(update={"correction": "max-t"})
+    assert judge(jointly, from_compare(full, reduced, correction="max-t")).prediction == "H1"
+    assert judge(LAYERS, from_compare(full, reduced)).outcome == "untestable"
+
+
+def test_pairs_are_planned_as_pairs():
+    paired = RULE.model_copy(update={"paired": True})
+    assert judge_design(paired, layers(0, seeds=6)) is None
+    few = judge_design(paired, layers(0, seeds=5))
+    assert "5 pairs of seeds cannot test 1 comparison" in few.sentence
+    assert few.sentence.endswith("6 pairs would do.")
+
+
+def test_a_rule_says_its_test_and_correction():
+    assert describe(RULE).endswith(
+        "A comparison counts if its exact p, corrected by Holm within its family, is at most 0.05."
+    )
+    jointly = RULE.model_copy(update={"correction": "max-t"})
+    assert "its p by the studentized permutation test, corrected by max-T over permuted " in (
+        describe(jointly)
+    )
+    pairs = RULE.model_copy(update={"paired": True})
+    assert "by the Wilcoxon signed-rank test, corrected by Holm" in describe(pairs)
+
+
+def test_what_is_not_declared_is_not_in_the_dump():
+    assert set(RULE.model_dump(mode="json")) == {
+        *("keys", "predictions", "mixed", "alpha", "alternative", "margin", "parts")
+    }
+    declared = RULE.model_copy(update={"correction": "max-t", "test": "rank", "paired": True})
+    assert DecisionRule.model_validate_json(declared.model_dump_json()) == declared
+
+
+def test_equivalence_by_ranks_needs_enough_seeds_too():
+    by_ranks = MARGIN.model_copy(update={"equivalence_test": "rank"})
+    assert judge_design(by_ranks, layers(0, seeds=3)) is None
+    assert judge_design(by_ranks, layers(0, seeds=2)) is not None
+    assert judge_design(MARGIN, layers(0, seeds=2)) is None

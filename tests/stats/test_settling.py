@@ -20,7 +20,7 @@ def scores(n, sd=1.0, shift=0.0, comparisons=1):
 
 
 def settle(table, **roles):
-    judged = judge_table(table, group="side", unit="unit", family=["layer"], **roles)
+    judged = judge_table(table, group="side", unit="unit", family=["layer"], unpaired=True, **roles)
     return judged.would_settle
 
 

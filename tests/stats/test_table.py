@@ -15,7 +15,7 @@ from hyp.stats.table import judge_table
 from hyp.stats.table_verdict import TableVerdict
 
 COLUMNS = {"group": "objective", "unit": "network", "fold": "split", "value": "r"}
-ROLES = {**COLUMNS, "family": ["layer"]}
+ROLES = {**COLUMNS, "family": ["layer"], "unpaired": True}
 
 
 def users_table(**truth):
@@ -89,7 +89,7 @@ def test_the_interval_in_a_sentence_has_the_sign_of_its_difference():
     table = users_table(effects=(-4.0,), seeds=(6, 6))
     judged = judge_table(table, **ROLES)
     row = judged.comparisons[0]
-    assert f"reduced scores higher than full by {-row.difference:.3g}" in judged.concluded[0]
+    assert f"reduced has a higher r than full by {-row.difference:.3g}" in judged.concluded[0]
     assert f"interval {-row.ci_high:+.3g} to {-row.ci_low:+.3g}" in judged.concluded[0]
 
 
@@ -98,8 +98,8 @@ def test_separate_families_are_corrected_each_on_its_own():
         users_table(effects=(0.0,) * 4, stream=stream).assign(target=target)
         for stream, target in enumerate(("distance", "pose"))
     )
-    together = judge_table(table, **COLUMNS, family=["target", "layer"])
-    apart = judge_table(table, **COLUMNS, family=["layer"], separate=["target"])
+    together = judge_table(table, **COLUMNS, unpaired=True, family=["target", "layer"])
+    apart = judge_table(table, **COLUMNS, unpaired=True, family=["layer"], separate=["target"])
     assert together.families == {"all": 8}
     assert apart.families == {"distance": 4, "pose": 4}
     assert [part.name for part in apart.verdict.parts] == ["distance", "pose"]
@@ -126,15 +126,16 @@ def test_agreement_within_the_margin_is_equivalence_and_wide_scatter_is_not():
 
 def test_one_comparison_needs_no_family_and_one_score_a_unit_no_fold():
     table = users_table(effects=(3.0,), seeds=(6, 6)).query("split == 0")
-    judged = judge_table(table, group="objective", unit="network", value="r")
+    judged = judge_table(table, group="objective", unit="network", value="r", unpaired=True)
     assert (judged.families, judged.folds, judged.pooled_verdict) == ({"all": 1}, 1, None)
     assert judged.comparisons[0].p_pooled is None
 
 
 def test_a_declared_direction():
     table = users_table(effects=(3.0,), seeds=(4, 4), stream=2)
-    up = judge_table(table, **ROLES, alternative="greater")
-    down = judge_table(table, **ROLES, alternative="less")
+    ordered = {**ROLES, "between": "full,reduced"}
+    up = judge_table(table, **ordered, alternative="greater")
+    down = judge_table(table, **ordered, alternative="less")
     assert up.verdict.prediction == "full > reduced"
     assert down.verdict.outcome == "inconclusive"
 
@@ -177,16 +178,23 @@ def test_json_round_trips():
         (lambda t: t, {"unit": "objective"}, "'objective' is named twice"),
         (lambda t: t, {"fold": None}, "several scores a network"),
         (lambda t: t, {"family": []}, "more than once"),
-        (lambda t: t, {"between": ("full", "half")}, "objective 'half'; there are full, reduced"),
+        (
+            lambda t: t,
+            {"between": ("full", "half")},
+            "no row has the group 'half'; there are full, reduced",
+        ),
         (lambda t: t, {"between": ("full", "full")}, "compared with itself"),
         (lambda t: t, {"alpha": 1.5}, "alpha"),
         (lambda t: t, {"margin": -1.0}, "margin"),
-        (lambda t: t.assign(objective="full"), {}, "has 1 groups"),
-        (lambda t: t.assign(objective=t.network), {}, "name the two to compare"),
+        (lambda t: t.assign(objective="full"), {}, "has 1 group "),
+        (lambda t: t.assign(objective=range(len(t))), {}, "name the groups to compare"),
         (lambda t: t.assign(r="high"), {}, "'high' is not a number"),
-        (lambda t: t.assign(r=np.nan), {}, "not a finite number"),
-        (lambda t: t.iloc[1:], {}, "lacks some folds"),
-        (lambda t: t.assign(network=None), {}, "no 'seed'|no value"),
+        (lambda t: t.assign(r=np.nan), {}, "every r is missing"),
+        (lambda t: t.assign(r=np.inf), {}, "not a finite number"),
+        (lambda t: t.iloc[1:], {}, "1 score is missing: full network 0 split 0 layer"),
+        (lambda t: t.assign(network=None), {}, "have no 'network'"),
+        (lambda t: t, {"alternative": "greater"}, "which group is A"),
+        (lambda t: t, {"unpaired": False}, "say --paired network.* say --unpaired"),
         (lambda t: t.assign(score=t.layer), {"family": ["score"]}, "rename the column 'score'"),
     ],
 )

@@ -6,14 +6,24 @@ import sys
 import pytest
 
 from hyp.errors import HypError
-from hyp.store.runs import Run, all_runs, latest_run, save_run
+from hyp.store import Step, Store
+from hyp.store.runs import (
+    Run,
+    all_runs,
+    latest_run,
+    run_path,
+    save_run,
+    shown_state,
+    stored_steps,
+)
 
+FIRST, SECOND = Step("results", {"n": 1}), Step("results", {"n": 2})
 RUN = Run(
     hypothesis="h",
     profile="laptop",
     overrides={},
-    goal="abc",
-    steps=(("results", "abc"),),
+    goal=FIRST.key,
+    steps=(("results", FIRST.key),),
     command="hyp run h",
     state="finished",
     started="2026-01-01T00:00:00+00:00",
@@ -21,22 +31,74 @@ RUN = Run(
 )
 
 
+def publish(root, *steps):
+    store = Store.create(root)
+    for step in steps:
+        store.make(step, lambda folder, inputs: (folder / "result.json").write_text("{}"))
+    return store
+
+
 def test_latest_finished_run(tmp_path):
+    publish(tmp_path, FIRST, SECOND)
     save_run(tmp_path, RUN)
-    later = {"goal": "def", "updated": "2026-01-02T00:00:00+00:00"}
+    later = {"goal": SECOND.key, "updated": "2026-01-02T00:00:00+00:00"}
     save_run(tmp_path, RUN.model_copy(update=later))
     running = {"goal": "xyz", "updated": "2026-01-03T00:00:00+00:00", "state": "running"}
     save_run(tmp_path, RUN.model_copy(update=running))
-    assert [run.goal for run in all_runs(tmp_path)] == ["abc", "def", "xyz"]
-    assert latest_run(tmp_path, "h").goal == "def"
-    assert latest_run(tmp_path, None, "laptop").goal == "def"
+    assert [run.goal for run in all_runs(tmp_path)] == [FIRST.key, SECOND.key, "xyz"]
+    assert latest_run(tmp_path, "h").goal == SECOND.key
+    assert latest_run(tmp_path, None, "laptop").goal == SECOND.key
 
 
-@pytest.mark.parametrize(("name", "profile"), [("other", None), ("h", "published")])
-def test_no_finished_run(tmp_path, name, profile):
+@pytest.mark.parametrize(
+    ("name", "profile", "words"),
+    [
+        ("other", None, "of other; start one with 'hyp run other'"),
+        ("h", "published", "of h with the profile 'published'; start one"),
+        (None, "huge", "of any hypothesis with the profile 'huge'; start one"),
+    ],
+)
+def test_no_finished_run(tmp_path, name, profile, words):
+    publish(tmp_path, FIRST)
     save_run(tmp_path, RUN)
-    with pytest.raises(HypError, match="no finished run"):
+    with pytest.raises(HypError, match=words):
         latest_run(tmp_path, name, profile)
+
+
+def test_a_finished_run_whose_files_are_gone_is_not_called_finished(tmp_path):
+    store = publish(tmp_path, FIRST, SECOND)
+    steps = (("results", FIRST.key), ("results", SECOND.key))
+    save_run(tmp_path, RUN.model_copy(update={"steps": steps}))
+    (run,) = all_runs(tmp_path)
+    assert shown_state(run, stored_steps(store, run)) == "finished"
+    (store.path(SECOND) / "result.json").unlink()
+    assert shown_state(run, stored_steps(store, run)) == "finished, 1 of 2 steps gone"
+    (store.path(FIRST) / "result.json").unlink()
+    (run,) = all_runs(tmp_path)
+    assert run.seen_state == "incomplete"
+    with pytest.raises(HypError, match="files of a finished run are gone"):
+        latest_run(tmp_path, "h")
+
+
+def test_a_changed_result_is_not_reported(tmp_path):
+    store = publish(tmp_path, FIRST)
+    save_run(tmp_path, RUN)
+    (store.path(FIRST) / "result.json").write_text("[]")
+    with pytest.raises(HypError, match=r"result\.json was changed"):
+        latest_run(tmp_path, "h")
+
+
+@pytest.mark.parametrize("name", ["../../up", "a/b", "..", ".hidden", "a" * 101, "a\nb", ""])
+def test_no_run_record_leaves_the_store(tmp_path, name):
+    for names in ((name, "laptop"), ("h", name)):
+        with pytest.raises(HypError, match="cannot be a"):
+            run_path(tmp_path, *names, "key")
+    path = run_path(tmp_path, "h", "laptop", "key")
+    save_run(tmp_path, RUN)
+    text = RUN.model_copy(update={"hypothesis": name}).model_dump_json()
+    path.write_text(text)
+    with pytest.raises(HypError, match="is damaged"):
+        all_runs(tmp_path)
 
 
 def test_damaged_run_record_is_named(tmp_path):

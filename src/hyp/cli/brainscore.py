@@ -70,12 +70,13 @@ def import_scores(
     out: Annotated[Path, typer.Option(help="Tidy CSV to write, as 'hyp test' reads it.")],
 ) -> None:
     """Turn scores that somebody has already into one tidy table."""
+    from hyp.cli.terminal import say
     from hyp.metrics.brainscore.tables import read_score_table
     from hyp.store.artifacts import write_atomically
 
     tidy = read_score_table(table)
     write_atomically(out, tidy.to_csv(index=False).encode())
-    typer.echo(f"{out}: {len(tidy)} scores of {tidy['model'].nunique()} models.")
+    say(f"{out}: {len(tidy)} scores of {tidy['model'].nunique()} models.")
 
 
 def score_models(

@@ -70,6 +70,7 @@ def make(
     """Make a dataset; interrupted, the same command goes on where it stopped."""
     from hyp.cli.terminal import console, count_bar, resumable
     from hyp.datasets.making import is_finished, make_dataset
+    from hyp.datasets.sources import remarks_of
 
     fields = {
         "design": design,
@@ -81,6 +82,8 @@ def make(
     }
     spec = _spec(source, {"image_size": image_size, **read_settings(settings)}, fields)
     screen = console()
+    if remarks := remarks_of(spec.source):
+        screen.print(remarks, soft_wrap=True, markup=False)
     if dry_run:
         screen.print(_planned(spec, frame_rate))
         return
@@ -121,7 +124,7 @@ def diff(
 ) -> None:
     """Show what differs between two datasets: declaration, latents, and image by image."""
     from hyp.cli.difference_page import difference_json, difference_page
-    from hyp.cli.terminal import console
+    from hyp.cli.terminal import console, say
     from hyp.datasets.differences import compare_datasets
     from hyp.datasets.preview import pair_sheet, write_sheet
     from hyp.datasets.remote import open_dataset
@@ -134,7 +137,7 @@ def diff(
         console().print(difference_page(first, second, found))
     if out is not None:
         write_sheet(pair_sheet(first, second, n=n, seed=seed), out)
-        typer.echo(f"pairs: {out}", err=as_json)
+        say(f"pairs: {out}", err=as_json)
 
 
 @data_app.command()
@@ -147,15 +150,16 @@ def check(
     device: Device = "cpu",
 ) -> None:
     """Verify every file of a dataset; lists all problems, exit status 1 if there are any."""
+    from hyp.cli.terminal import say
     from hyp.datasets.checking import check_dataset
 
     problems = check_dataset(folder, render=render, seed=seed, device=device)
     for problem in problems:
-        typer.echo(problem)
+        say(problem)
     if problems:
-        typer.echo(f"{folder}: {len(problems)} problem{'s' if len(problems) > 1 else ''} found.")
+        say(f"{folder}: {len(problems)} problem{'s' if len(problems) > 1 else ''} found.")
         raise typer.Exit(1)
-    typer.echo(f"{folder} is sound.")
+    say(f"{folder} is sound.")
 
 
 @data_app.command()
@@ -166,11 +170,12 @@ def preview(
     seed: Annotated[int, typer.Option(min=0, help="Draws the images.")] = 0,
 ) -> None:
     """Write a contact sheet of random images with their latents and poses."""
+    from hyp.cli.terminal import say
     from hyp.datasets.preview import contact_sheet, write_sheet
     from hyp.datasets.remote import open_dataset
 
     write_sheet(contact_sheet(open_dataset(place), n=n, seed=seed), out)
-    typer.echo(f"preview: {out}")
+    say(f"preview: {out}")
 
 
 @data_app.command()

@@ -39,9 +39,7 @@ def design_page(plan: Plan, designs: Designs, reports: Reports, tables: Tables) 
             blocks.append(Text(f"{names}: {obstacle}"))
     blocks += [Text(), Text(_verdict_words(plan, planned))]
     if regions_unknown(plan.hypothesis, plan.profile):
-        blocks.append(
-            Text("A recording's regions are counted as one; name them with 'measured'.")
-        )
+        blocks.append(Text("A recording's regions are counted as one; name them with 'measured'."))
     blocks += _powers(designs, reports, tables)
     return Group(*blocks)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hyp.cli.options import Name, ProfileName, Settings, named_plan
+from hyp.cli.options import Name, ProfileName, Settings, checked_plan
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -30,7 +30,7 @@ def freeze_declaration(
     from hyp.cli.terminal import console
     from hyp.hypotheses.frozen_file import default_file, freeze, write_frozen
 
-    frozen = freeze(named_plan(name, profile, settings), datetime.now(UTC))
+    frozen = freeze(checked_plan(name, profile, settings), datetime.now(UTC))
     path = out or Path(default_file(frozen.hypothesis, frozen.profile))
     kept = write_frozen(frozen, path)
     screen = console()

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hyp.cli.boundary import (
+    FAULT,
+    explained,
+    flush_output,
+    give_up_output,
+    prepare_output,
+)
 from hyp.cli.brainscore import brainscore_app, doctor, score_models
 from hyp.cli.data import data_app
 from hyp.cli.design import show_design
@@ -23,15 +31,22 @@ from hyp.cli.options import (
     ProfileName,
     Settings,
     StorePath,
+    checked_plan,
     named_plan,
 )
 from hyp.cli.published import show_published
 from hyp.cli.released import released_app
 from hyp.cli.scores import judge_scores
+from hyp.cli.store import store_app
 from hyp.errors import HypError
+from hyp.models.trust import trusting
+from hyp.text import printable
 
 if TYPE_CHECKING:
     from hyp.store import Store
+
+_ANYWHERE = ("--debug", "--trust")
+_USAGE = typer.BadParameter.__mro__[1:-3]  # click's own; some versions of typer have a copy of it
 
 app = typer.Typer(
     name="hyp",
@@ -46,28 +61,59 @@ app.add_typer(released_app, name="released")
 app.add_typer(models_app, name="models")
 app.add_typer(neural_app, name="neural")
 app.add_typer(brainscore_app, name="brainscore")
+app.add_typer(store_app, name="store")
 
 
 def main() -> None:
-    """Run ``hyp``; a `HypError` ends it with one sentence and status 1."""
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    debug = len(arguments) < len(sys.argv) - 1
+    """Run ``hyp``; what the user can mend ends it with one sentence and status 1."""
+    arguments = [argument for argument in sys.argv[1:] if argument not in _ANYWHERE]
+    debug = "--debug" in sys.argv[1:]
+    prepare_output()
     try:
-        app(arguments, prog_name="hyp")
-    except HypError as error:
-        if debug:
-            raise
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(1)
+        with trusting() if "--trust" in sys.argv[1:] else nullcontext():
+            status = _run(arguments)
+    except BrokenPipeError:  # whoever read the output has had enough
+        give_up_output()
+        status = 1
     except Exception as error:
         if debug:
             raise
-        typer.echo(
-            f"error: unexpected {type(error).__name__}: {error}\n"
-            "This is a fault in hyp; add --debug to see where it happened.",
-            err=True,
-        )
-        sys.exit(70)
+        status = _say(error)
+    sys.exit(status)
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        status = app(arguments, prog_name="hyp", standalone_mode=False)
+    except typer.Abort as error:
+        if isinstance(error.__cause__, Exception):  # click takes the end of a file for Ctrl-D
+            raise error.__cause__ from error
+        status = INTERRUPTED
+    except Exception as error:
+        if not isinstance(error, _USAGE):
+            raise
+        error.show()
+        status = error.exit_code
+    flush_output()
+    return status if isinstance(status, int) else 0
+
+
+def _say(error: Exception) -> int:
+    sentence = explained(error)
+    if isinstance(error, OSError):
+        try:
+            flush_output()
+        except OSError:
+            give_up_output()
+    if sentence is not None:
+        typer.echo(f"error: {sentence}", err=True)
+        return 1
+    typer.echo(
+        f"error: unexpected {type(error).__name__}: {printable(str(error))}\n"
+        "This is a fault in hyp; add --debug to see where it happened.",
+        err=True,
+    )
+    return FAULT
 
 
 @app.callback(invoke_without_command=True)
@@ -76,12 +122,19 @@ def options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show tracebacks (may stand anywhere).")
     ] = False,
+    trust: Annotated[
+        bool,
+        typer.Option(
+            "--trust",
+            help="Run code that model folders name (may stand anywhere).",
+        ),
+    ] = False,
 ) -> None:
     """Declare a hypothesis about vision models, run it, read the verdict."""
     if version:
-        from importlib.metadata import version as installed_version
+        from hyp import __version__
 
-        typer.echo(f"hyp {installed_version('hyp')}")
+        typer.echo(f"hyp {__version__}")
         raise typer.Exit
 
 
@@ -116,7 +169,7 @@ def plan(
     from hyp.cli.terminal import console
 
     opened = _store_if_any(store)
-    console().print(plan_page(named_plan(name, profile, settings), opened))
+    console().print(plan_page(checked_plan(name, profile, settings, store=opened), opened))
 
 
 @app.command()
@@ -133,32 +186,53 @@ def run(
         str | None, typer.Option(help="A running Dask scheduler, tcp://HOST:PORT.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Run every hypothesis there is.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing but errors; for scripts.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be computed, what is shared.")
     ] = False,
 ) -> None:
     """Run a hypothesis to its verdict; what is stored already is not computed again."""
-    from hyp.cli.run_all import plan_all, sharing_table
+    from functools import cache, partial
+
     from hyp.cli.progress import run_with_progress
+    from hyp.cli.run_all import plan_all, sharing_table
     from hyp.cli.terminal import console
+    from hyp.hypotheses.builders import check_steps
+    from hyp.hypotheses.workers import other_numerics, workers_numerics
+    from hyp.models.hardware import best_precision
     from hyp.store import Store
 
     if every == (name is not None):
         raise HypError("name one hypothesis, or say --all; 'hyp list' shows what there is.")
     screen = console()
+    ask = cache(partial(workers_numerics, scheduler) if scheduler else best_precision)
+    found = _store_if_any(store)
     if name is None:
-        plans, left_out = plan_all(profile, settings)
+        plans, left_out = plan_all(profile, settings, store=found, ask=ask)
     else:
-        plans, left_out = [named_plan(name, profile, settings)], []
+        plans, left_out = [named_plan(name, profile, settings, store=found, ask=ask)], []
     for problem in left_out:
-        screen.print(f"left out: {problem}", style="yellow", soft_wrap=True, markup=False)
+        screen.print(f"left out: {problem}", style="yellow", soft_wrap=True)
     if dry_run:
-        screen.print(sharing_table(plans, _store_if_any(store)))
+        for planned in plans:
+            check_steps(planned.steps)
+        screen.print(sharing_table(plans, found))
         return
+    for sentence in filter(None, {other_numerics(planned, found, ask) for planned in plans}):
+        typer.echo(sentence, err=True)
     opened = Store.create(store)
     try:
         for planned in plans:
-            run_with_progress(planned, opened, workers=workers, scheduler=scheduler, console=screen)
+            run_with_progress(
+                planned,
+                opened,
+                workers=workers,
+                scheduler=scheduler,
+                console=screen,
+                quiet=quiet,
+            )
     except KeyboardInterrupt:
         typer.echo(
             "\ninterrupted; nothing is lost. The same command goes on where it stopped.", err=True
@@ -203,8 +277,8 @@ def report(
     if every:
         if name is not None or frozen is not None:
             raise HypError("--all reports every hypothesis; leave the name and --frozen away.")
-        from hyp.reports.report import make_all_reports
         from hyp.reports.overview import overview_table
+        from hyp.reports.report import make_all_reports
 
         page = make_all_reports(opened, profile, out)
         console().print(overview_table(opened.root))

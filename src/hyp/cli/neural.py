@@ -196,14 +196,16 @@ def _record(
 
 
 def _compute(goals: list[Step], store: Store, workers: int | None, scheduler: str | None) -> None:
-    from hyp.cli.progress import default_workers, stage_bars
     from hyp.cli.terminal import console, resumable
-    from hyp.hypotheses.run import run_steps
+    from hyp.hypotheses.progress import RunProgress, watched
+    from hyp.hypotheses.run import default_workers, run_steps
+    from hyp.reports.live import shown_progress
 
     missing = store.pending(goals)
     count = default_workers(missing) if workers is None else workers
-    with resumable(), stage_bars(missing, console()) as listener:
-        run_steps(missing, store, workers=count, scheduler=scheduler, listener=listener)
+    progress = RunProgress(missing)
+    with resumable(), shown_progress(console()) as watch, watched(progress, watch) as hear:
+        run_steps(missing, store, workers=count, scheduler=scheduler, listener=hear)
 
 
 def _images(source: str, image_size: int, n: int | None = None) -> DatasetSpec:

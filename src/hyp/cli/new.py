@@ -19,8 +19,9 @@ def new_hypothesis(
     ] = "distance",
 ) -> None:
     """Write a commented hypothesis of your own, NAME.toml, that runs as it is."""
+    from hyp.cli.terminal import say
     from hyp.hypotheses.templates import write_start
 
     path = write_start(name, about, target, Path())
-    typer.echo(f"wrote {path}; edit it, then look at it with: hyp show {path}")
-    typer.echo(f"hyp plan {path} says what it takes, hyp run {path} runs it to a verdict.")
+    say(f"wrote {path}; edit it, then look at it with: hyp show {path}")
+    say(f"hyp plan {path} says what it takes, hyp run {path} runs it to a verdict.")

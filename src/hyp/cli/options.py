@@ -11,6 +11,8 @@ from hyp.errors import HypError
 
 if TYPE_CHECKING:
     from hyp.hypotheses.plan import Plan
+    from hyp.models.hardware import Ask
+    from hyp.store import Store
 
 Name = Annotated[str, typer.Argument(help="A hypothesis (see 'hyp list') or a .toml file.")]
 OptionalName = Annotated[
@@ -29,8 +31,18 @@ INTERRUPTED = 130
 """Exit status after Ctrl-C."""
 
 
-def named_plan(name: str, profile: str, settings: list[str] | None) -> Plan:
+def named_plan(
+    name: str,
+    profile: str,
+    settings: list[str] | None,
+    *,
+    store: Store | None = None,
+    ask: Ask | None = None,
+) -> Plan:
     """Return the plan that a command line names.
+
+    Device and precision are those of the run of the same settings in `store`, if there is
+    one; else `ask` chooses them, by default what suits this machine.
 
     Raises
     ------
@@ -38,8 +50,28 @@ def named_plan(name: str, profile: str, settings: list[str] | None) -> Plan:
         If it names none.
     """
     from hyp.hypotheses.plan import plan_named
+    from hyp.models.hardware import best_precision
 
-    return plan_named(name, profile, read_settings(settings))
+    return plan_named(
+        name, profile, read_settings(settings), store=store, ask=ask or best_precision
+    )
+
+
+def checked_plan(
+    name: str, profile: str, settings: list[str] | None, *, store: Store | None = None
+) -> Plan:
+    """Return the plan that a command line names, once it is known that it can be run.
+
+    Raises
+    ------
+    HypError
+        If it names none, or ``hyp run`` would refuse it.
+    """
+    from hyp.hypotheses.builders import check_steps
+
+    plan = named_plan(name, profile, settings, store=store)
+    check_steps(plan.steps)
+    return plan
 
 
 def read_settings(settings: list[str] | None) -> dict[str, str]:

@@ -31,11 +31,11 @@ def scan(
     with count_bar("images", screen) as progress:
         report = scan_released(path, workers=workers, progress=progress)
     for problem in report.problems:
-        screen.print(str(problem), soft_wrap=True, markup=False)
+        screen.print(str(problem), soft_wrap=True)
     for kind, count in report.counts.items():
         listed = sum(problem.kind == kind for problem in report.problems)
         if count > listed:
-            screen.print(f"{kind}: {count - listed:,} more", markup=False)
+            screen.print(f"{kind}: {count - listed:,} more")
     screen.print(
         f"{path}: {report.n_sound:,} of {report.n_expected:,} images are sound.", soft_wrap=True
     )

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from hyp.cli.options import read_settings
-from hyp.cli.show import duration
 from hyp.errors import HypError
 from hyp.hypotheses.plan import Plan, make_plan
 from hyp.hypotheses.registry import all_hypotheses
 from hyp.hypotheses.steps import STAGES
 from hyp.hypotheses.timing import expected_seconds
+from hyp.models.hardware import Ask
+from hyp.reports.live import duration
 from hyp.store import Step, Store
 
 
-def plan_all(profile: str, settings: list[str] | None) -> tuple[list[Plan], list[str]]:
+def plan_all(
+    profile: str, settings: list[str] | None, *, store: Store | None, ask: Ask
+) -> tuple[list[Plan], list[str]]:
     """Plan every hypothesis that has a profile, and say why others are left out."""
     hypotheses, problems = all_hypotheses()
     plans, left_out = [], list(problems)
     for hypothesis in hypotheses:
         try:
-            plans.append(make_plan(hypothesis, profile, read_settings(settings)))
+            plans.append(
+                make_plan(hypothesis, profile, read_settings(settings), store=store, ask=ask)
+            )
         except HypError as error:
             left_out.append(f"{hypothesis.name}: {error}")
     if not plans:

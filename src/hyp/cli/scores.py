@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from hyp.errors import HypError
 
 
 class Direction(StrEnum):
@@ -17,54 +20,153 @@ class Direction(StrEnum):
     LESS = "less"
 
 
+class Missing(StrEnum):
+    """What happens where a unit lacks a score that others have."""
+
+    ERROR = "error"
+    DROP_FOLD = "drop-fold"
+    DROP_UNIT = "drop-unit"
+    OWN_FOLDS = "own-folds"
+
+
+class DecimalMark(StrEnum):
+    """The decimal mark of scores that are text."""
+
+    POINT = "."
+    COMMA = ","
+
+
 def judge_scores(
-    scores: Annotated[Path, typer.Argument(help="CSV, TSV, Parquet, NetCDF or Zarr.")],
-    group: Annotated[str, typer.Option(help="Column with the two groups.")],
-    unit: Annotated[str, typer.Option(help="Column with the independent unit: the seed.")],
+    scores: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV, TSV, JSON lines (also compressed), Excel, Parquet, NetCDF or Zarr."
+        ),
+    ],
+    group: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column with the groups to compare.")
+    ] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Column with the independent unit: the seed. 'row' if each row of a wide table "
+            "is one.",
+        ),
+    ] = None,
+    paired: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Instead of --unit: column whose labels join the groups (the same task, subject "
+            "or stimulus in each).",
+        ),
+    ] = None,
+    unpaired: Annotated[
+        bool,
+        typer.Option(
+            "--unpaired", help="The same unit label in two groups means two different units."
+        ),
+    ] = False,
     fold: Annotated[
-        str | None, typer.Option(help="Column with what is nested in a unit; averaged.")
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column with what is nested in a unit; averaged."),
     ] = None,
     family: Annotated[
         list[str] | None,
-        typer.Option(help="Column that tells comparisons apart, corrected together. Repeatable."),
+        typer.Option(
+            metavar="COLUMN",
+            help="Column that tells comparisons apart (the layer), corrected together. Repeatable.",
+        ),
     ] = None,
     separate: Annotated[
         list[str] | None,
-        typer.Option(help="Column whose values are families of their own. Repeatable."),
+        typer.Option(
+            metavar="COLUMN", help="Column whose values are families of their own. Repeatable."
+        ),
     ] = None,
-    value: Annotated[str, typer.Option(help="Column with the scores.")] = "score",
+    value: Annotated[str, typer.Option(metavar="COLUMN", help="Column with the scores.")] = "score",
+    lower_is_better: Annotated[
+        bool, typer.Option("--lower-is-better", help="The scores are losses or errors.")
+    ] = False,
+    wide: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="A,B or NAME=A,B",
+            help="Columns that hold one score each, as in a spreadsheet: the groups, or what NAME "
+            "says (layer=conv1,conv2). Repeatable; patterns (layer*) will do.",
+        ),
+    ] = None,
     between: Annotated[
-        str | None, typer.Option(metavar="A,B", help="The groups, if there are more than two.")
+        list[str] | None,
+        typer.Option(
+            metavar="A,B",
+            help="The groups to compare, in this order, or --between A --between B; default: all.",
+        ),
     ] = None,
     direction: Annotated[
-        Direction, typer.Option(help="Of A against B, declared before the data were seen.")
+        Direction,
+        typer.Option(help="Of A's scores against B's, declared before the data were seen."),
     ] = Direction.TWO_SIDED,
     margin: Annotated[
-        float | None, typer.Option(help="Smallest difference in scores that would matter.")
+        float | None,
+        typer.Option(help="Smallest difference in scores that would matter; tests equivalence."),
     ] = None,
+    non_inferior: Annotated[
+        bool,
+        typer.Option("--non-inferior", help="Ask only if A is not worse than B by the margin."),
+    ] = False,
     alpha: Annotated[float, typer.Option(help="Family-wise error rate.")] = 0.05,
+    missing: Annotated[
+        Missing,
+        typer.Option(
+            help="Where a unit lacks a score: stop, leave the fold or the unit out, or take it "
+            "that each unit has folds of its own."
+        ),
+    ] = Missing.ERROR,
+    decimal: Annotated[
+        DecimalMark | None, typer.Option(help="Decimal mark, where 1,234 could be either.")
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook.")] = None,
+    bayes: Annotated[
+        bool, typer.Option("--bayes", help="Add Bayes factors to the sensitivity checks.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Also write a report there: one HTML file.")
     ] = None,
 ) -> None:
-    """Compare two groups in a table of scores: what can be concluded, and what cannot."""
+    """Compare groups in a table of scores: what can be concluded, and what cannot.
+
+    One row a score:     hyp test scores.csv --group objective --unit seed --fold fold
+    Losses:              hyp test losses.csv --group model --unit seed --value loss --lower-is-better
+    The same tasks:      hyp test tasks.csv --group model --paired task
+    A column a group:    hyp test sheet.csv --wide resnet,vit --paired subject
+    """
     from hyp.cli.scores_page import scores_page
     from hyp.cli.terminal import console
-    from hyp.stats.score_files import read_score_file
     from hyp.stats.table import judge_table
 
     judged = judge_table(
-        read_score_file(scores),
+        scores,
         group=group,
         unit=unit,
         fold=fold,
         family=family or (),
         separate=separate or (),
         value=value,
-        between=None if between is None else _pair(between),
+        between=between,
+        wide=_wide_columns(wide or ()),
+        paired=paired,
+        unpaired=unpaired,
+        missing=missing.value,
+        decimal=None if decimal is None else decimal.value,
+        sheet=sheet,
         alternative=direction.value,
+        lower_is_better=lower_is_better,
         margin=margin,
+        non_inferior=non_inferior,
+        bayes=bayes,
         alpha=alpha,
     )
     if out is not None:
@@ -79,10 +181,14 @@ def judge_scores(
         console().print(f"report: {out}", soft_wrap=True)
 
 
-def _pair(text: str) -> tuple[str, str]:
-    from hyp.errors import HypError
-
-    names = [name.strip() for name in text.split(",")]
-    if len(names) != 2 or not all(names):
-        raise HypError(f"--between {text!r} is not two groups, A,B.")
-    return names[0], names[1]
+def _wide_columns(texts: Sequence[str]) -> dict[str, list[str]] | list[str]:
+    """Read ``A,B`` and ``NAME=A,B``; columns given twice with one name are joined."""
+    named: dict[str, list[str]] = {}
+    for text in texts:
+        name, equals, columns = text.rpartition("=")
+        named.setdefault(name if equals else "", []).extend(
+            one.strip() for one in columns.split(",") if one.strip()
+        )
+    if "" in named and len(named) > 1:
+        raise HypError("--wide names its columns with NAME=... or does not; it cannot do both.")
+    return named.get("", named)

@@ -20,26 +20,33 @@ _ROWS = 40
 
 def scores_page(judged: TableVerdict) -> RenderableType:
     """Show a judged table, 80 columns wide: the verdict, then why, then the numbers."""
+    sections = dict(judged.sections)
+    how = sections.pop("How it was done", ())
     return Group(
         Panel(
             Group(*_verdict(judged)),
-            title=outcome_text(judged.verdict),
+            title=Text(
+                outcome_text(judged.verdict).plain[:2] + judged.headline, style=_style(judged)
+            ),
             title_align="left",
             border_style=OUTCOME_COLOURS[judged.verdict.outcome],
             box=box.ROUNDED,
         ),
-        *_list("What the scores show", judged.concluded or ("Nothing that passed the rule.",)),
-        *_list("What they do not show", judged.not_concluded),
-        *_list("What would settle it", judged.would_settle),
+        *(block for heading, told in sections.items() for block in _list(heading, told)),
         Text(),
+        *([_groups(judged)] if judged.omnibus else []),
         _table(judged),
-        *_list("How it was done", judged.notes),
+        *_list("How it was done", how),
     )
+
+
+def _style(judged: TableVerdict) -> str:
+    return f"bold {OUTCOME_COLOURS[judged.verdict.outcome]}"
 
 
 def _verdict(judged: TableVerdict) -> Iterator[Text]:
     yield Text(judged.verdict.sentence, style="bold")
-    yield Text(wording.outcome_meaning(judged.verdict.outcome))
+    yield Text(judged.meaning)
     for part in judged.verdict.parts:
         yield Text(f"{part.name}: ").append(outcome_text(part)).append(f". {part.sentence}")
     if judged.pooled_verdict is not None:
@@ -56,18 +63,38 @@ def _list(heading: str, sentences: Sequence[str]) -> Iterator[RenderableType]:
             yield Padding(grid, (0, 0, 0, 1))
 
 
+def _groups(judged: TableVerdict) -> Table:
+    """Show the omnibus tests: medians, and letters that two groups share unless they differ."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table.add_column("")
+    for group in judged.groups:
+        table.add_column(group, justify="right")
+    table.add_column("omnibus p", justify="right", no_wrap=True)
+    for test in judged.omnibus[:_ROWS]:
+        cells = [f"{wording.score(test.medians[g])} {test.letters[g]}" for g in judged.groups]
+        table.add_row(test.name, *cells, _starred(test.p_holm, test.significant))
+    table.caption = "medians; groups that share a letter were not found to differ"
+    table.caption_justify = "left"
+    return table
+
+
 def _table(judged: TableVerdict) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    table.add_column("", no_wrap=True)
-    headings = ["units", "difference", "95 % interval", "p", "Holm p"]
-    headings.append("P(a>b)" if judged.margin is None else "equiv. p")
+    table.add_column("", overflow="fold", min_width=4)
+    headings = ["units", "difference", "95 % interval", "p", "corr. p"]
+    if judged.non_inferior:
+        headings.append("not worse")
+    elif judged.margin is not None:
+        headings.append("equiv. p")
+    else:
+        headings.append("P(a>b)")
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in judged.comparisons[:_ROWS]:
         table.add_row(*_cells(row, judged), style="bold" if row.significant else "")
     left = len(judged.comparisons) - _ROWS
-    a, b = judged.groups
-    table.caption = f"difference: {a} - {b}; * at most {judged.alpha:g} after Holm's correction" + (
+    which = f"{judged.groups[0]} - {judged.groups[1]}" if len(judged.groups) == 2 else "a - b"
+    table.caption = f"difference: {which}; * at most {judged.alpha:g} after correction" + (
         f"; {left} more comparisons are in --json" if left > 0 else ""
     )
     table.caption_justify = "left"
@@ -77,13 +104,19 @@ def _table(judged: TableVerdict) -> Table:
 def _cells(row: TableComparison, judged: TableVerdict) -> list[str]:
     cells = [
         row.name if len(judged.comparisons) > 1 else "",
-        f"{len(row.a)} v {len(row.b)}",
+        f"{len(row.a)} pairs" if judged.paired else f"{len(row.a)} v {len(row.b)}",
         wording.signed(row.difference),
         wording.interval(row.ci_low, row.ci_high, sign=True),
         wording.p_value(row.p),
-        f"{wording.p_value(row.p_holm)} {'*' if row.significant else ' '}",
+        _starred(row.p_holm, row.significant),
     ]
+    if judged.non_inferior:
+        passed = row.p_not_worse is not None and row.p_not_worse <= judged.alpha
+        return [*cells, _starred(row.p_not_worse, passed)]
     if judged.margin is None:
         return [*cells, f"{row.ps:.2f}"]
-    p = wording.p_value(row.p_equivalence_holm)
-    return [*cells, f"{p} {'*' if row.equivalent else ' '}"]
+    return [*cells, _starred(row.p_equivalence_holm, row.equivalent)]
+
+
+def _starred(p: float | None, passed: bool) -> str:
+    return f"{wording.p_value(p)} {'*' if passed else ' '}"

@@ -14,9 +14,10 @@ from hyp.hypotheses.plan import Plan
 from hyp.hypotheses.steps import STAGES
 from hyp.hypotheses.testability import planned_questions
 from hyp.hypotheses.timing import expected_seconds
+from hyp.reports.live import duration
 from hyp.stats.rules import describe
 from hyp.store import Store
-from hyp.store.runs import all_runs
+from hyp.store.runs import all_runs, shown_state, stored_steps
 
 _MOST = 12
 """Cohorts that are listed by name."""
@@ -133,30 +134,26 @@ def status_table(store: Store) -> RenderableType:
     runs = all_runs(store.root)
     if not runs:
         return Text(f"{store.root} holds no runs yet; start one with 'hyp run NAME'.")
-    table = Table("hypothesis", "profile", "state", "steps", "time", "updated", box=None)
+    table = Table("hypothesis", "profile", "state", "steps", "time", "left", "updated", box=None)
+    stages = []
     for run in runs:
-        stored = sum(
-            (store.root / kind / key / "artifact.json").exists() for kind, key in run.steps
-        )
+        stored = stored_steps(store, run)
         profile = " ".join([run.profile, *(f"{k}={v}" for k, v in run.overrides.items())])
+        running = run.seen_state == "running"
         table.add_row(
-            run.hypothesis,
-            profile,
-            run.seen_state,
+            Text(run.hypothesis),
+            Text(profile),
+            shown_state(run, stored),
             f"{stored}/{len(run.steps)}",
             duration(run.wall_seconds),
-            run.updated.replace("T", " ").removesuffix("+00:00"),
+            duration(run.left_seconds) if running else "",
+            _when(run.updated),
         )
-    return table
+        if running:
+            counted = ", ".join(f"{one.kind} {one.done:g}/{one.total}" for one in run.stages)
+            stages.append(Text(f"{run.hypothesis}, since {_when(run.started)}: {counted}"))
+    return Group(table, *stages)
 
 
-def duration(seconds: float | None) -> str:
-    """Return a length of time for people: ``45 s``, ``12 min``, ``3.5 h``, ``9 d``."""
-    if seconds is None:
-        return "?"
-    for limit, size, unit in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
-        if seconds < limit:
-            return (
-                f"{seconds / size:.3g} {unit}" if size == 3600 else f"{seconds / size:.0f} {unit}"
-            )
-    return f"{seconds / 86_400:.0f} d"
+def _when(time: str) -> str:
+    return time.replace("T", " ").removesuffix("+00:00")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -24,8 +23,8 @@ def sources_table() -> Group:
     table.add_column("")
     classes, problems = all_sources()
     for kind, cls in classes.items():
-        form = escape(_form(kind, cls))
-        table.add_row(form, escape((cls.__doc__ or "").strip().partition("\n")[0]))
+        form = _form(kind, cls)
+        table.add_row(form, (cls.__doc__ or "").strip().partition("\n")[0])
     return Group(table, *(Text(f"left out: {problem}") for problem in problems))
 
 

@@ -6,15 +6,37 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from hyp.cli.options import INTERRUPTED
+from hyp.text import printable
+
+
+class _PlainConsole(Console):
+    """Prints text as text: brackets are no markup, control characters are written out."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                yield Segment(printable(segment.text), segment.style)
 
 
 def console() -> Console:
     """Return a console; where the output is no terminal, it is 80 columns wide."""
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=80)
+    found = _PlainConsole(highlight=False, markup=False, emoji=False)
+    if not found.is_terminal:
+        found = _PlainConsole(highlight=False, markup=False, emoji=False, width=80)
+    return found
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a text on lines of its own, of whatever length."""
+    typer.echo(printable(text), err=err)
 
 
 @contextmanager

@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from hyp.alone import alone
 from hyp.clusters import remote_client, require_shared
 from hyp.datasets.dataset import Dataset
 from hyp.datasets.manifest import (
@@ -104,6 +105,7 @@ def make_dataset(
         _tidy(folder)
         progress(spec.n_stored, spec.n_stored)
         return
+    _check_space(spec, folder)
     with readable_disk_errors(folder), _only_maker(folder):
         if not is_finished(spec, folder):
             _make(spec, folder, device, workers, scheduler, progress)
@@ -172,7 +174,6 @@ def _make(
     key = _key(spec, device)
     finished = [shard for shard in shards if _is_made(spec, folder, shard, key)]
     missing = [shard for shard in shards if shard not in set(finished)]
-    _check_space(spec, folder, missing)
     done = sum(len(spec.shard_rows(shard)) for shard in finished)
     progress(done, spec.n_stored)
 
@@ -213,12 +214,14 @@ def _claim(spec: DatasetSpec, folder: Path) -> None:
     _remove_temporary(folder)
 
 
-def _check_space(spec: DatasetSpec, folder: Path, missing: Sequence[int]) -> None:
-    n_images = sum(len(spec.shard_rows(shard)) for shard in missing)
-    needed = n_images * int(np.prod(spec.image_shape))
+def _check_space(spec: DatasetSpec, folder: Path) -> None:
+    """Refuse a dataset that does not fit on the disk, before anything is written."""
+    needed = spec.n_stored * int(np.prod(spec.image_shape))
     if spec.source.encoding == "jpeg":
         needed //= _JPEG_RATIO
-    free = shutil.disk_usage(folder).free
+    with readable_disk_errors(folder):
+        needed -= sum(path.stat().st_size for path in (folder / "images").glob("*"))
+        free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.is_dir())).free
     if needed > free:
         raise HypError(
             f"{folder} needs {needed / 1e6:,.0f} MB more but its disk has {free / 1e6:,.0f} MB "
@@ -281,7 +284,7 @@ def _make_shard(
             tables.append(_table(spec, columns))
             made(len(indices))
 
-    with _replacing(path) as stream:
+    with alone(), _replacing(path) as stream:
         write_shard(stream, spec.source.encoding, shape, chunks())
     record = FileRecord.of(path)
     part = {"key": _key(spec, device), "size": str(record.size), "sha256": record.sha256}

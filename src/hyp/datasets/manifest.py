@@ -15,7 +15,7 @@ from hyp.datasets.latents import Latent
 from hyp.datasets.shards import SUFFIX
 from hyp.datasets.specs import DatasetSpec
 from hyp.datasets.splits import split_rule
-from hyp.errors import HypError
+from hyp.errors import UNREADABLE, HypError, disk_sentence, reason_of
 from hyp.store.artifacts import installed_versions
 
 FORMAT = 1
@@ -112,14 +112,16 @@ def read_manifest(folder: Path) -> Manifest:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise HypError(_absence(folder)) from None
-    except (OSError, ValueError) as error:
-        raise HypError(f"{path} cannot be read ({error}); {remake(folder)}.") from error
+    except PermissionError as error:
+        raise HypError(f"{disk_sentence(error, path)}.") from error
+    except UNREADABLE as error:
+        raise HypError(f"{path} cannot be read ({reason_of(error)}); {remake(folder)}.") from error
     found = content.get("format") if isinstance(content, dict) else None
     if isinstance(found, int) and found > FORMAT:
         raise HypError(f"{folder} has dataset format {found}, newer than this hyp; update hyp.")
     try:
         return _parse(content)
-    except (KeyError, TypeError, AttributeError, ValidationError, HypError) as error:
+    except (*UNREADABLE, KeyError, TypeError, AttributeError, ValidationError, HypError) as error:
         raise HypError(
             f"{path} is damaged or was made by another version of hyp; {remake(folder)}."
         ) from error

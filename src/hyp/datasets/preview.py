@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,8 @@ from scipy.spatial.transform import Rotation
 
 from hyp.datasets.dataset import Dataset
 from hyp.datasets.latents import Latent
-from hyp.errors import HypError
+from hyp.errors import HypError, disk_sentence
+from hyp.store.artifacts import write_atomically
 
 TILE = 256
 GAP = 8
@@ -135,11 +137,14 @@ def write_sheet(sheet: Image.Image, path: Path) -> None:
     HypError
         If the file cannot be written or its suffix names no image format.
     """
+    content = io.BytesIO()
     try:
-        sheet.save(path)
-    except (OSError, ValueError) as error:
+        sheet.save(content, Image.registered_extensions()[path.suffix.lower()])
+        write_atomically(path, content.getvalue())
+    except (OSError, ValueError, KeyError) as error:
+        known = disk_sentence(error) if isinstance(error, OSError) else ""
         raise HypError(
-            f"cannot write {path}: {error}; name a .png file in a folder you may write to."
+            f"{known or f'cannot write {path}'}; name a .png file in a folder you may write to."
         ) from error
 
 

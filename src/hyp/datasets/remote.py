@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -10,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from hyp.datasets.dataset import Dataset
-from hyp.datasets.manifest import MANIFEST, FileRecord, Manifest, file_names, read_manifest
+from hyp.datasets.manifest import MANIFEST, PLACES, FileRecord, Manifest, file_names, read_manifest
 from hyp.errors import HypError
 from hyp.store.artifacts import readable_disk_errors
 from hyp.store.caches import cache_folder
 from hyp.store.steps import content_hash
 
 Progress = Callable[[int, int], None]
+
+_UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.tmp$")
+"""What an interrupted copy leaves of the file that it was at."""
 
 
 def is_address(text: str) -> bool:
@@ -70,8 +75,9 @@ def copy_dataset(
 ) -> None:
     """Copy a finished dataset between folders and addresses.
 
-    Files that are there already, whole by their size, are not copied again; the manifest
-    comes last, so that an interrupted copy is no dataset and the same call goes on.
+    Files that are there already, the same by their checksum, are not copied again; the
+    manifest comes last, so that an interrupted copy is no dataset and the same call goes on.
+    Nothing that lies there is ever overwritten.
 
     Parameters
     ----------
@@ -83,8 +89,8 @@ def copy_dataset(
     Raises
     ------
     HypError
-        If the source is no dataset, a file of it is damaged, the target holds another
-        dataset, or one of them cannot be reached.
+        If the source is no dataset, a file of it is damaged, the target holds anything
+        else, or one of them cannot be reached.
     """
     dataset = open_dataset(source)
     names = file_names(dataset.spec)
@@ -92,13 +98,17 @@ def copy_dataset(
     with _readable(target), readable_disk_errors(Path(target)):
         filesystem, root = _filesystem(target)
         manifest = f"{root}/{MANIFEST}"
-        if filesystem.exists(manifest) and filesystem.cat_file(manifest) != text:
+        there = _files_at(filesystem, root)
+        if MANIFEST in there and filesystem.cat_file(manifest) != text:
             raise HypError(f"{target} already holds another dataset; choose another place.")
+        _refuse_strangers(there, names, target)
         for done, name in enumerate(names):
             progress(done, len(names) + 1)
             record = dataset.manifest.files[name]
             where = f"{root}/{name}"
-            if filesystem.exists(where) and filesystem.size(where) == record.size:
+            if name in there:
+                if not _is_there(filesystem, where, record):
+                    raise HypError(f"{target} already holds another {name}; choose an empty place.")
                 continue
             path = dataset.file(name)
             if FileRecord.of(path) != record:
@@ -106,6 +116,32 @@ def copy_dataset(
             _send(filesystem, path, where)
         _send(filesystem, dataset.folder / MANIFEST, manifest)
     progress(len(names) + 1, len(names) + 1)
+
+
+def _files_at(filesystem: Any, root: str) -> set[str]:
+    """Return the files below a place, by their path in it; none where there is no such place."""
+    filesystem.invalidate_cache()
+    found = filesystem.find(root)
+    inside = [str(path).partition(f"{root.lstrip('/')}/")[2] for path in found]
+    return {path for path in inside if not _UNFINISHED.search(path)}
+
+
+def _refuse_strangers(there: set[str], names: list[str], target: str) -> None:
+    strangers = sorted(there.difference(names, (MANIFEST, PLACES)))
+    if strangers:
+        more = f" and {len(strangers) - 1:,} more files" if len(strangers) > 1 else ""
+        raise HypError(
+            f"{target} holds {strangers[0]}{more}, which this dataset does not have; choose an "
+            "empty place."
+        )
+
+
+def _is_there(filesystem: Any, where: str, record: FileRecord) -> bool:
+    """Return whether a file is the recorded one, byte by byte."""
+    if filesystem.size(where) != record.size:
+        return False
+    with filesystem.open(where, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest() == record.sha256
 
 
 def _send(filesystem: Any, path: Path, where: str) -> None:

@@ -205,8 +205,13 @@ def places(source: Source) -> dict[str, Any]:
     return {
         name: str(value) if isinstance(value, Path) else value
         for name, field in fields.items()
-        if field.exclude and (value := getattr(source, name)) is not None
+        if field.exclude and name != "remarks" and (value := getattr(source, name)) is not None
     }
+
+
+def remarks_of(source: Source) -> str:
+    """Return what was left out or passed over when the source's files were read, if anything."""
+    return getattr(source, "remarks", None) or ""
 
 
 def part_of(source: Source, part: str) -> Source:

@@ -20,6 +20,8 @@ from hyp.datasets.sources import Source, read_source
 from hyp.errors import HypError
 
 MAX_SEED = 2**63 - 1
+MAX_IMAGES = 10**10
+MAX_FILES = 10**6
 
 
 def _read_design(value: Any) -> Any:
@@ -79,8 +81,10 @@ class DatasetSpec(BaseModel):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if self.n_images < 1:
-            raise HypError(f"a dataset needs at least 1 image, not {self.n_images}.")
+        if not 1 <= self.n_images <= MAX_IMAGES:
+            raise HypError(
+                f"a dataset has between 1 and {MAX_IMAGES:,} images, not {self.n_images}."
+            )
         if not 0 <= self.n_val < self.n_images:
             raise HypError(
                 f"the number of held-out images must lie between 0 and {self.n_images - 1} "
@@ -90,6 +94,11 @@ class DatasetSpec(BaseModel):
             raise HypError(f"the seed must lie between 0 and 2^63 - 1, not at {self.seed}.")
         if self.shard_size < 1:
             raise HypError(f"a shard needs at least 1 image, not {self.shard_size}.")
+        if self.n_shards > MAX_FILES:
+            raise HypError(
+                f"{self.n_stored:,} images in files of {self.shard_size:,} are {self.n_shards:,} "
+                f"files, more than {MAX_FILES:,}; choose a larger shard_size."
+            )
         self.design.check(self.source.latents)
         if hasattr(self.source, "sized") and not self.online:
             object.__setattr__(self, "source", self.source.sized(self.n_images))

@@ -18,11 +18,10 @@ from hyp.metrics.neural.specs import NeuralMetric, Pls
 from hyp.models.hardware import Numerics, best_precision
 from hyp.models.specs import ExtractSpec
 from hyp.store import Step, Store
+from hyp.store.runs import KeptNumerics
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SIMULATED = "simulated"
 
 SCORES = "scores.parquet"
 _MODEL_COLUMNS = ("objective", "design", "seed", "backbone", "batches")
@@ -130,7 +129,8 @@ def alignment_step(
     snapshot : int, optional
         Batch count of the weights; the last by default.
     numerics : Numerics, optional
-        Of the forward pass; by default what suits this machine.
+        Of the forward pass; by default those that the network was trained with, if this
+        machine has the device, so that scores do not depend on where they are asked for.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def alignment_step(
         If no layers are given for a backbone that the paper did not use.
     """
     candidates = tuple(layers) or _candidates(str(model.spec["backbone"]))
-    numerics = numerics or best_precision()
+    numerics = numerics or _numerics_of(model)
     extraction = ExtractSpec(
         layers=candidates, snapshot=snapshot, threads=spec.threads, **numerics._asdict()
     )
@@ -257,6 +257,13 @@ def read_alignments(store: Store, goals: Sequence[Step]) -> pd.DataFrame:
         tables.append(table.assign(**labels, model=goal.inputs["model"].key))
     joined = pd.concat(tables, ignore_index=True)
     return joined[[*_MODEL_COLUMNS, "model", *tables[0].columns[: -len(_MODEL_COLUMNS) - 1]]]
+
+
+def _numerics_of(model: Step) -> Numerics:
+    here = best_precision()
+    if "kind" in model.spec or model.spec["device"] not in ("cpu", here.device):
+        return here
+    return Numerics(**KeptNumerics.of(model.spec).model_dump())
 
 
 def _candidates(backbone: str) -> tuple[str, ...]:

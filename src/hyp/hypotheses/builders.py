@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hyp.errors import HypError
 from hyp.hypotheses.profile import PIXELS
 from hyp.store import Step
 
@@ -19,14 +20,30 @@ def build(step: Step, folder: Path, inputs: Inputs, progress: Progress) -> None:
     _BUILDERS[step.kind](step, folder, inputs, progress)
 
 
-def check_networks(steps: Iterable[Step]) -> None:
-    """Check that the networks of a plan exist and have the layers it asks for.
+def check_steps(steps: Sequence[Step]) -> None:
+    """Check what would make steps fail after hours of work: folds, networks, their layers.
 
     Raises
     ------
     HypError
-        Naming the backbone or the layer, before hours are spent on training.
+        Naming the number of folds, the backbone or the layer.
     """
+    _check_folds(steps)
+    _check_networks(steps)
+
+
+def _check_folds(steps: Iterable[Step]) -> None:
+    for step in steps:
+        if step.kind == "scores":
+            folds, n = step.spec["n_folds"], step.inputs["stimuli"].spec["n_images"]
+            if folds > n:
+                raise HypError(
+                    f"n_folds={folds:,} is more than the {n:,} stimuli there are; choose fewer "
+                    "folds or more stimuli."
+                )
+
+
+def _check_networks(steps: Iterable[Step]) -> None:
     asked = {
         (step.inputs["model"].spec["backbone"], tuple(step.spec["layers"]))
         for step in steps
@@ -87,7 +104,15 @@ def _build_activations(step: Step, folder: Path, inputs: Inputs, progress: Progr
     if "model" in inputs:
         trained_on = step.inputs["model"].inputs.get("dataset")
         attrs = {"design": trained_on.spec["design"]} if trained_on else {}
-        extract(extraction, inputs["model"], stimuli, folder, attrs=attrs, progress=progress)
+        extract(
+            extraction,
+            inputs["model"],
+            stimuli,
+            folder,
+            attrs=attrs,
+            backbone=step.inputs["model"].spec["backbone"],
+            progress=progress,
+        )
     else:
         extract_pixels(extraction, stimuli, folder, progress=progress)
 

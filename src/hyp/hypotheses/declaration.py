@@ -13,6 +13,7 @@ from hyp.errors import HypError, choose_from
 from hyp.hypotheses.profile import PIXELS, UNTRAINED, Declared, Profile
 from hyp.hypotheses.questions import Alternative, AnyQuestion, Contrast, Question
 from hyp.models.specs import objective_tasks
+from hyp.names import Name
 from hyp.stats.rules import DecisionRule, NotLower, Part, Predicate
 
 KEYS = ("question", "objective", "measured", "layer")
@@ -56,7 +57,7 @@ class Cohort(Declared):
         networks with one seed start alike and see the images in one order.
     """
 
-    name: str
+    name: Name
     title: str = ""
     objective: str = ""
     objectives: tuple[str, ...] = Field((), exclude_if=lambda objectives: not objectives)
@@ -187,7 +188,7 @@ class Hypothesis(Declared):
         Sizes, from a laptop's to the paper's own.
     """
 
-    name: str
+    name: Name
     title: str
     question: str
     source: str
@@ -198,7 +199,7 @@ class Hypothesis(Declared):
     published: str = ""
     agrees: str = ""
     control: str = ""
-    profiles: dict[str, Profile]
+    profiles: dict[Name, Profile]
 
     @field_validator("rule", mode="before")
     @classmethod
@@ -341,11 +342,11 @@ class Hypothesis(Declared):
     def rule_for(self, profile: Profile) -> DecisionRule:
         """Return the rule with the profile's level, and a part for each question it judges.
 
-        There are parts only where the rule reads all questions alike: where it names
-        questions, one alone says nothing.
+        Parts are those declared. Where none are, and the rule reads all questions alike, each
+        question is one; where it names questions, one alone says nothing.
         """
-        parts: tuple[Part, ...] = ()
-        if not any("question" in need.where for need in _needs(self.rule)):
+        parts = self.rule.parts
+        if not parts and not any("question" in need.where for need in _needs(self.rule)):
             judged = [q for q in self.asked(profile).questions if self.confirmatory(q.name)]
             parts = tuple(
                 Part(
@@ -388,9 +389,7 @@ def _common(question: Question, kept: Mapping[str, tuple[str, ...]]) -> tuple[st
     )
 
 
-def _single(
-    cohort: Cohort, objectives: tuple[str, ...] | None, several: bool
-) -> Iterator[Cohort]:
+def _single(cohort: Cohort, objectives: tuple[str, ...] | None, several: bool) -> Iterator[Cohort]:
     """Yield a cohort once per objective."""
     if objectives is None:
         yield cohort

@@ -19,7 +19,6 @@ LEFT_OUT = {
     "the profile's name and summary": "they are for people",
     "published, agrees and figure": "what others found decides nothing that is computed",
     "rule.alpha": "the profile's alpha takes its place",
-    "rule.parts": "they are made from the questions, one part each",
     "workers, scheduler and store": "results do not depend on them",
     "files that are named": "images, recordings and weights are not looked into",
     "the machine": "device and precision are frozen as declared; 'auto' is settled where it runs",
@@ -116,7 +115,7 @@ def _complete(declaration: Declaration) -> Declaration:
 def _decisive(hypothesis: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out the fields that decide nothing, see `LEFT_OUT`."""
     found = {k: v for k, v in hypothesis.items() if k not in ("published", "agrees")}
-    found["rule"] = {k: v for k, v in hypothesis["rule"].items() if k not in ("alpha", "parts")}
+    found["rule"] = {k: v for k, v in hypothesis["rule"].items() if k != "alpha"}
     if "questions" in found:
         found["questions"] = [
             {k: v for k, v in question.items() if k != "figure"} for question in found["questions"]

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hyp.datasets.dataset import Dataset
-from hyp.hypotheses.aligning import SCORES, SIMULATED
+from hyp.hypotheses.aligning import SCORES
 from hyp.hypotheses.checks import (
     Manipulation,
     control_checks,
@@ -23,7 +23,7 @@ from hyp.hypotheses.checks import (
     unequal_learning,
 )
 from hyp.hypotheses.declaration import EQUIVALENT, Asked, Hypothesis
-from hyp.hypotheses.profile import PIXELS, UNTRAINED, Profile
+from hyp.hypotheses.profile import PIXELS, SIMULATED, UNTRAINED, Profile
 from hyp.hypotheses.questions import Evidence, PairQuestion, Similarities, Values
 from hyp.hypotheses.result_files import (
     SIMILARITY_FILE,
@@ -113,6 +113,7 @@ def conclude(
     warnings: tuple[str, ...] = (),
 ) -> Result:
     """Judge scores that are there, wherever they came from."""
+    scores = order_layers(scores, profile.layers)
     rows = answer(hypothesis, profile, scores, similarities)
     checks = (
         *checks,
@@ -148,7 +149,7 @@ def answer(
     hypothesis, profile
         What is asked.
     scores : DataFrame
-        With the columns `hyp.hypotheses.questions.SCORE_COLUMNS`.
+        With the columns `hyp.hypotheses.questions.SCORE_COLUMNS`, see `order_layers`.
     similarities : Similarities
         Of the cohorts that questions about pairs of networks name.
 
@@ -164,7 +165,7 @@ def answer(
     """
     asked, rule = hypothesis.asked(profile), hypothesis.rule
     evidence = Evidence(
-        order_layers(scores, profile.layers),
+        scores,
         similarities,
         asked.titles,
         rule.margin,
@@ -222,9 +223,7 @@ def _published(
     return judge(hypothesis.rule_for(profile), pooled, checks)
 
 
-def _untestable(
-    hypothesis: Hypothesis, profile: Profile, profile_name: str, reason: str
-) -> Result:
+def _untestable(hypothesis: Hypothesis, profile: Profile, profile_name: str, reason: str) -> Result:
     verdict = Verdict(
         outcome="untestable",
         sentence=f"The design cannot reach a verdict: {reason}",

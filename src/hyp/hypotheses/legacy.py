@@ -119,19 +119,23 @@ def _question(question: Any) -> Any:
 
 
 def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:
-    found = {key: value for key, value in rule.items() if key not in ("keys", "parts")}
+    found = {key: value for key, value in rule.items() if key != "keys"}
+    if isinstance(rule.get("parts"), list | tuple):
+        found["parts"] = _needs(rule["parts"])
     if "mixed" in rule:
         found["mixed"] = _needs(rule["mixed"])
     if isinstance(rule.get("predictions"), list | tuple):
         found["predictions"] = [
-            {**one, "needs": _needs(one["needs"])} if isinstance(one, dict) and "needs" in one else one
+            {**one, "needs": _needs(one["needs"])}
+            if isinstance(one, dict) and "needs" in one
+            else one
             for one in rule["predictions"]
         ]
     return found
 
 
 def _needs(needs: Any) -> Any:
-    """Rename what a need looks at; needs in words have no such names."""
+    """Rename what needs, or parts, look at; needs in words have no such names."""
     if not isinstance(needs, list | tuple):
         return needs
     return [

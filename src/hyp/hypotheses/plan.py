@@ -11,37 +11,24 @@ from typing import Any
 from hyp.datasets.designs import Design
 from hyp.datasets.sources import open_source, part_of
 from hyp.datasets.specs import DatasetSpec
-from hyp.errors import HypError
-from hyp.hypotheses.aligning import (
-    SIMULATED,
-    AlignmentSpec,
-    RecordedFile,
-    RecordingSpec,
-    SimulatedStream,
-    alignment_step,
-    recording_step,
-)
+from hyp.errors import HypError, one_sentence
 from hyp.hypotheses.declaration import Asked, Cohort, Hypothesis, LeftOut
-from hyp.hypotheses.profile import PIXELS, UNTRAINED, Profile, setting_words
+from hyp.hypotheses.profile import PIXELS, SIMULATED, UNTRAINED, Profile, setting_words
 from hyp.hypotheses.questions import PairQuestion, Question
 from hyp.hypotheses.registry import find_hypothesis
 from hyp.hypotheses.scores import ALIGNED, Decoding
 from hyp.hypotheses.steps import END, VERSIONS, SharedSteps, dataset_step, step
 from hyp.hypotheses.testability import untestable
 from hyp.metrics.measures import added_measure
-from hyp.metrics.neural.simulation import VENTRAL_STREAM
 from hyp.metrics.neural.specs import neural_metric
+from hyp.models.hardware import Ask, Numerics, best_precision, keeping
 from hyp.models.pretrained import resolve_pretrained
 from hyp.store import Step, Store, in_order
+from hyp.store.runs import KeptNumerics, kept_numerics
 
 HIDDEN = "resnet18"
 LATENT_SHARES = {"V1": 0.0, "V2": 0.1, "V4": 0.3, "IT": 0.5}
 """Of the variance of simulated neuroids, what they read from the latents themselves."""
-
-REGIONS = tuple(
-    region.model_copy(update={"latent_share": LATENT_SHARES[region.region]})
-    for region in VENTRAL_STREAM
-)
 
 
 @dataclass(frozen=True)
@@ -89,6 +76,12 @@ class Plan:
         """All steps, inputs before what needs them."""
         return in_order([self.goal])
 
+    @property
+    def numerics(self) -> KeptNumerics | None:
+        """What networks are trained and activations extracted with; None without any."""
+        specs = (step.spec for step in self.steps if step.kind in ("models", "activations"))
+        return next((KeptNumerics.of(spec) for spec in specs if "kind" not in spec), None)
+
     def pending(self, store: Store | None) -> list[Step]:
         """Return those of `steps` that must run to reach the goal, given what is stored."""
         if store is None:
@@ -98,7 +91,12 @@ class Plan:
 
 
 def make_plan(
-    hypothesis: Hypothesis, profile_name: str, settings: Mapping[str, Any] | None = None
+    hypothesis: Hypothesis,
+    profile_name: str,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    store: Store | None = None,
+    ask: Ask = best_precision,
 ) -> Plan:
     """Expand a hypothesis under a profile into its graph of steps.
 
@@ -111,6 +109,11 @@ def make_plan(
     profile_name : str
     settings : mapping
         Fields of the profile that are changed: Python values, or their text as in ``--set``.
+    store : Store, optional
+        Device and precision, where the profile leaves them open, are those of the run of the
+        same settings in this store, if there is one.
+    ask : callable
+        Chooses them otherwise, by default what suits this machine.
 
     Raises
     ------
@@ -120,8 +123,14 @@ def make_plan(
     """
     settings = settings or {}
     profile = hypothesis.profile(profile_name, settings)
+    if store is not None:
+        words = setting_words(settings)
+        kept = kept_numerics(store.root, hypothesis.name, profile_name, words)
+        if kept is not None:
+            ask = keeping(Numerics(**kept.model_dump()), ask)
     reason = untestable(hypothesis, profile)
-    inputs = {} if reason else _Graph(profile, hypothesis).result_inputs()
+    with one_sentence():
+        inputs = {} if reason else _Graph(profile, hypothesis, ask=ask).result_inputs()
     spec = {
         "hypothesis": hypothesis.model_dump(mode="json", exclude={"profiles"}),
         "profile": {"name": profile_name, **profile.model_dump(mode="json")},
@@ -131,9 +140,16 @@ def make_plan(
     return Plan(hypothesis, profile_name, profile, goal, reason, setting_words(settings))
 
 
-def plan_named(name: str, profile_name: str, settings: Mapping[str, Any] | None = None) -> Plan:
+def plan_named(
+    name: str,
+    profile_name: str,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    store: Store | None = None,
+    ask: Ask = best_precision,
+) -> Plan:
     """Return the plan of a hypothesis by name, or of the one that a TOML file declares."""
-    return make_plan(find_hypothesis(name), profile_name, settings)
+    return make_plan(find_hypothesis(name), profile_name, settings, store=store, ask=ask)
 
 
 @dataclass
@@ -263,9 +279,7 @@ class _Graph(SharedSteps):
         first question about decoding names first.
         """
         decoded = [
-            one
-            for one in self.questions
-            if isinstance(one.scored, Decoding) and one.pools_folds
+            one for one in self.questions if isinstance(one.scored, Decoding) and one.pools_folds
         ]
         if not decoded:
             return
@@ -284,9 +298,16 @@ class _Graph(SharedSteps):
     def recording(self) -> Step:
         if self.profile.recording != SIMULATED:
             return self._recorded(Path(self.profile.recording).expanduser().absolute())
+        from hyp.hypotheses.aligning import RecordingSpec, SimulatedStream, recording_step
+        from hyp.metrics.neural.simulation import VENTRAL_STREAM
+
+        regions = tuple(
+            region.model_copy(update={"latent_share": LATENT_SHARES[region.region]})
+            for region in VENTRAL_STREAM
+        )
         spec = RecordingSpec(
             name=SIMULATED,
-            origin=SimulatedStream(regions=REGIONS, hidden=HIDDEN, seed=0),
+            origin=SimulatedStream(regions=regions, hidden=HIDDEN, seed=0),
             stratify="category",
         )
         images = DatasetSpec.model_validate(self.stimuli.spec)
@@ -294,6 +315,7 @@ class _Graph(SharedSteps):
         return recording_step(spec, shown)
 
     def _recorded(self, folder: Path) -> Step:
+        from hyp.hypotheses.aligning import RecordedFile, RecordingSpec, recording_step
         from hyp.hypotheses.recordings import digest_of
         from hyp.metrics.brainscore.exporting import IMAGES, RESPONSES
         from hyp.metrics.neural.benchmark import PUBLIC_BENCHMARKS
@@ -313,6 +335,8 @@ class _Graph(SharedSteps):
         return recording_step(spec, images, folder / RESPONSES)
 
     def _alignment(self, model: Step, snapshot: int | None) -> Step:
+        from hyp.hypotheses.aligning import AlignmentSpec, alignment_step
+
         spec = AlignmentSpec(
             metric=neural_metric(self.profile.neural_metric),
             protocol=self.profile.neural_protocol,

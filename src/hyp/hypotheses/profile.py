@@ -14,6 +14,9 @@ from hyp.models.specs import Schedule, objective_tasks
 PIXELS, UNTRAINED = "pixels", "untrained"
 """The references: the stimuli's raw pixels, and networks with their initial weights."""
 
+SIMULATED = "simulated"
+"""The recording that nobody made: a hidden network's responses."""
+
 RESNET_LAYERS = (
     "layer1.0.relu",
     "layer2.0.relu",
@@ -127,7 +130,7 @@ class Profile(Declared):
     references: tuple[Literal["untrained", "pixels"], ...] = (UNTRAINED, PIXELS)
     family: Literal["all", "question"] = "all"
     published_features: Literal["exact", "projected"] = "exact"
-    recording: str = "simulated"
+    recording: str = SIMULATED
     n_recorded: int = Field(240, ge=60)
     neural_metric: str = "pls"
     neural_protocol: Literal["recommended", "published"] = "recommended"

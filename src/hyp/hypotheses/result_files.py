@@ -320,9 +320,10 @@ def _cube(kind: str, scores: pd.DataFrame) -> xr.Dataset:
         if name in optional or name in ("cohort", DIMENSIONS[kind], "network")
     ]
     cube = table.set_index(dims)[["score"]].to_xarray()
-    orders = {name: list(dict.fromkeys(table[name])) for name in dims if table[name].dtype == "O"}
+    named = [name for name in dims if not pd.api.types.is_numeric_dtype(table[name])]
+    orders = {name: list(dict.fromkeys(table[name])) for name in named}
     cube = cube.reindex(orders)
-    names = {dim: cube[dim].astype(object) for dim in dims if cube[dim].dtype.kind in "UTO"}
+    names = {name: cube[name].astype(object) for name in named}
     seed = seeds.set_index(["cohort", "network"])["seed"].to_xarray()
     cube = cube.assign_coords(names)
     return cube.assign_coords(seed=seed.reindex_like(cube[["cohort", "network"]]))

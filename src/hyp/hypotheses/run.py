@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from hyp.alone import alone
 from hyp.clusters import local_client, remote_client, require_shared
 from hyp.errors import HypError
-from hyp.hypotheses.builders import build, check_networks
+from hyp.hypotheses.builders import build, check_steps
+from hyp.hypotheses.progress import Listener, RunProgress, StepEvent, watched
+from hyp.hypotheses.run_record import recorded
+from hyp.hypotheses.workers import (
+    check_this_process,
+    check_workers,
+    refuse_late_worker,
+    versions_here,
+)
 from hyp.store import Step, Store
 
 if TYPE_CHECKING:
@@ -19,32 +30,16 @@ if TYPE_CHECKING:
 
 TOPIC = "hyp-progress"
 
-StepState = Literal["running", "waiting", "done"]
-
-
-@dataclass(frozen=True)
-class StepEvent:
-    """Where one step stands: `done` of `total` units of its own work."""
-
-    kind: str
-    key: str
-    state: StepState
-    done: int = 0
-    total: int = 0
-
-
-Listener = Callable[[StepEvent], None]
-
 
 def run_plan(
     plan: Plan,
     store: Store,
     *,
-    workers: int = 0,
+    workers: int | None = 0,
     scheduler: str | None = None,
-    listener: Listener = lambda event: None,
+    watch: Callable[[RunProgress], None] = lambda progress: None,
 ) -> Path:
-    """Compute what is missing and return the folder of the result.
+    """Compute what is missing, keep the run's record, and return the folder of the result.
 
     The bytes of the result do not depend on where the steps run, on one machine:
     every step limits its own threads to the number its declaration names.
@@ -55,13 +50,13 @@ def run_plan(
         From `make_plan`.
     store : Store
         Where artifacts are read and written.
-    workers : int
-        Local worker processes; 0 runs everything in this process.
+    workers : int or None
+        Local worker processes; 0 runs everything in this process, None takes one per core.
     scheduler : str, optional
         Address of a running Dask scheduler, such as ``tcp://host:8786``; its workers
         must see the store under the same path.
-    listener : callable
-        Told of the progress of every step.
+    watch : callable
+        Shown how far the run has come, at every step's progress and every few seconds.
 
     Raises
     ------
@@ -69,8 +64,26 @@ def run_plan(
         If a step fails for a reason the user can mend, the scheduler cannot be
         reached, or a worker dies.
     """
-    run_steps(plan.pending(store), store, workers=workers, scheduler=scheduler, listener=listener)
+    pending = plan.pending(store)
+    count = default_workers(pending) if workers is None else workers
+    with recorded(plan, store) as progress, watched(progress, watch) as hear:
+        run_steps(pending, store, workers=count, scheduler=scheduler, listener=hear)
     return store.check(plan.goal)
+
+
+def default_workers(pending: list[Step]) -> int:
+    """Return one process per core, but no more than there are networks to make.
+
+    Steps of a single thread leave the other cores idle; on one core, or with
+    nothing to train, everything runs in this process.
+    """
+    devices = {step.spec.get("device") for step in pending}
+    if "cuda" in devices:
+        return 0
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    by_kind = Counter(step.kind for step in pending)
+    useful = min(available or 1, max(by_kind.values(), default=0))
+    return useful if useful > 1 else 0
 
 
 def run_steps(
@@ -84,19 +97,21 @@ def run_steps(
     """Compute missing steps, inputs before what needs them; the rest is as in `run_plan`."""
     if not pending:
         return
-    check_networks(pending)
+    check_steps(pending)
+    check_this_process([] if scheduler else pending)
     if scheduler is None and workers <= 0:
         _compute_here(pending, store, listener)
     else:
         with _client(workers, scheduler, store) as client:
+            check_workers(client, pending)
             _compute_on(client, pending, store, listener)
 
 
 def _graph(pending: list[Step], root: Path, execute: Callable[..., str]) -> Any:
-    """Return a dask.delayed that needs every pending step."""
+    """Return a dask.delayed that needs every pending step, computed as this process would."""
     import dask
 
-    delayed = dask.delayed(execute, pure=True)
+    delayed = dask.delayed(partial(execute, versions=versions_here()), pure=True)
     nodes: dict[Step, Any] = {}
     for step in pending:
         needs = [nodes[parent] for parent in step.inputs.values() if parent in nodes]
@@ -140,12 +155,18 @@ def _compute_on(client: Any, pending: list[Step], store: Store, listener: Listen
 
 
 def _execute(
-    opaque: _Opaque, root: str, needs: list[str], *, listener: Listener | None = None
+    opaque: _Opaque,
+    root: str,
+    needs: list[str],
+    *,
+    versions: Mapping[str, str],
+    listener: Listener | None = None,
 ) -> str:
     """Make one artifact; runs in whatever process Dask chose."""
     import dask
     from threadpoolctl import threadpool_limits
 
+    refuse_late_worker(versions)
     step = opaque.step
     tell = listener or _log_to_scheduler
     event = partial(StepEvent, step.kind, step.key)
@@ -155,13 +176,17 @@ def _execute(
         tell(event("running", done, total))
 
     store = Store.open(root)
-    # Lazy arrays are computed in this step, not as further tasks of the cluster.
-    with dask.config.set(scheduler="synchronous"), threadpool_limits(step.spec.get("threads", 1)):
-        store.make(
-            step,
-            lambda folder, inputs: build(step, folder, inputs, progress),
-            waiting=lambda: tell(event("waiting")),
-        )
+
+    def make(folder: Path, inputs: Mapping[str, Path]) -> None:
+        with (
+            alone(),
+            # Lazy arrays are computed in this step, not as further tasks of the cluster.
+            dask.config.set(scheduler="synchronous"),
+            threadpool_limits(step.spec.get("threads", 1)),
+        ):
+            build(step, folder, inputs, progress)
+
+    store.make(step, make, waiting=lambda: tell(event("waiting")))
     tell(event("done", 1, 1))
     return step.key
 

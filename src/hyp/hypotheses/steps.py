@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,7 @@ from hyp.datasets.designs import Design
 from hyp.datasets.sources import ENGINE, Source, open_source, part_of, places
 from hyp.datasets.specs import DatasetSpec
 from hyp.hypotheses.profile import PIXELS, Profile
-from hyp.models.hardware import Numerics, best_precision
+from hyp.models.hardware import Ask, Numerics, best_precision
 from hyp.models.specs import ExtractSpec, TrainSpec
 from hyp.store import Step
 
@@ -37,15 +37,17 @@ STAGES = (
 )
 """Kinds of steps in the order data flows."""
 
+
 @dataclass
 class SharedSteps:
     """Makes the steps that do not depend on what is asked of the networks.
 
     Two hypotheses that need the same dataset, network or activations get equal steps, and
-    so share what is stored.
+    so share what is stored. `ask` says what suits the machine that will compute.
     """
 
     profile: Profile
+    ask: Ask = field(default=best_precision, kw_only=True)
 
     @cached_property
     def source(self) -> Source:
@@ -62,7 +64,8 @@ class SharedSteps:
     @cached_property
     def numerics(self) -> Numerics:
         """Precision, memory layout and device of training and extraction."""
-        best = best_precision(self.profile.device)
+        declared = "auto" not in (self.profile.device, self.profile.precision)
+        best = (best_precision if declared else self.ask)(self.profile.device)
         if self.profile.precision == "auto":
             return best
         return best._replace(precision=self.profile.precision)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hyp.errors import HypError
 from hyp.hypotheses.declaration import Asked, Hypothesis
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Contrast, Question
 from hyp.hypotheses.questions.base import EACH_REGION
-from hyp.stats.designs import ComparisonDesign
 from hyp.stats.rules import judge_design
+
+if TYPE_CHECKING:
+    from hyp.stats.designs import ComparisonDesign
 
 _MOST_SEEDS = 1000
 
@@ -159,6 +161,8 @@ def contrast_designs(
     """
     if smallest_effect is not None and not smallest_effect > 0:
         raise HypError(f"the smallest effect must be positive, not {smallest_effect:g}.")
+    from hyp.stats.designs import ComparisonDesign
+
     asked = hypothesis.asked(profile)
     families = family_sizes(hypothesis, profile)
     designs = {}

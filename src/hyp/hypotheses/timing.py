@@ -37,9 +37,7 @@ class Expected(NamedTuple):
     measured: bool
 
 
-def expected_seconds(
-    plan: Plan, kind: str, pending: list[Step], store: Store | None
-) -> Expected:
+def expected_seconds(plan: Plan, kind: str, pending: list[Step], store: Store | None) -> Expected:
     """Return what one core needs for a stage's missing steps.
 
     From the steps of the same kind and image size in the store: the median of seconds

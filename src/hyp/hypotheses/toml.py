@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from hyp.errors import HypError, did_you_mean
+from hyp.errors import UNREADABLE, HypError, did_you_mean, reason_of
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.legacy import modern_hypothesis, original_place
 
@@ -25,6 +25,7 @@ _NEED = re.compile(
     r"(?:(?P<direction>better|worse|higher|lower) (?P<kind>somewhere|nowhere)|not lower)"
     r"(?: in (?P<question>.+))?"
 )
+
 
 class _MisplacedError(HypError):
     """What is wrong with a declaration, and where each of it stands."""
@@ -54,10 +55,12 @@ def read_hypothesis(path: Path | str) -> Hypothesis:
         content = tomllib.loads(text)
     except FileNotFoundError:
         raise HypError(f"there is no hypothesis file {path}; check the path.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise HypError(f"{path} cannot be read: {error}.") from error
     except tomllib.TOMLDecodeError as error:
         raise HypError(f"{path} is not valid TOML: {error}.") from error
+    except UNREADABLE as error:
+        nested = isinstance(error, RecursionError)
+        reason = "it is nested too deeply" if nested else reason_of(error)
+        raise HypError(f"{path} cannot be read: {reason}.") from error
     try:
         return _validated(content)
     except _MisplacedError as error:
@@ -152,10 +155,7 @@ def _validated(content: dict[str, Any]) -> Hypothesis:
         hypothesis = Hypothesis.model_validate(_spelt_out(modern))
     except ValidationError as error:
         raise _MisplacedError(
-            [
-                (reason, original_place(place, content))
-                for reason, place in _problems(error, modern)
-            ]
+            [(reason, original_place(place, content)) for reason, place in _problems(error, modern)]
         ) from error
     problems = []
     for name in hypothesis.profiles:
@@ -170,10 +170,17 @@ def _validated(content: dict[str, Any]) -> Hypothesis:
 
 
 def _problems(error: ValidationError, content: dict[str, Any]) -> Iterator[tuple[str, Place]]:
-    """Yield what is wrong and where; of one table, a misspelt key hides what it leaves missing."""
+    """Yield what is wrong and where, without what only follows from another mistake.
+
+    A misspelt key leaves something missing, and a table that cannot be read leaves a list short.
+    """
     found = error.errors()
-    misspelt = {problem["loc"][:-1] for problem in found if problem["type"] == "extra_forbidden"}
+    misspelt = any(problem["type"] == "extra_forbidden" for problem in found)
     for problem in found:
+        loc, kind = problem["loc"], problem["type"]
+        inside = any(loc == other["loc"][: len(loc)] for other in found if other is not problem)
+        if (kind == "missing" and misspelt) or (kind == "too_short" and inside):
+            continue
         place = _placed(content, problem["loc"])
         if problem["type"] == "misfit":
             yield from problem["ctx"]["problems"]
@@ -181,7 +188,7 @@ def _problems(error: ValidationError, content: dict[str, Any]) -> Iterator[tuple
             known = _keys_at(problem["loc"][:-1])
             told = did_you_mean(str(place[-1]), known) if known else ""
             yield f"unknown key{told}", place
-        elif problem["loc"][:-1] not in misspelt or problem["type"] != "missing":
+        else:
             yield problem["msg"].removeprefix("Value error, "), place
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hyp.models.released import import_cohort, import_weights
     from hyp.models.specs import ExtractSpec, TrainSpec
     from hyp.models.training import evaluate, train
+    from hyp.models.trust import trusting
 
 __all__ = [
     "ExtractSpec",
@@ -34,6 +35,7 @@ __all__ = [
     "load_model",
     "resolve_pretrained",
     "train",
+    "trusting",
 ]
 
 _HOMES = {
@@ -54,6 +56,7 @@ _HOMES = {
     "load_model": "checkpoints",
     "resolve_pretrained": "pretrained",
     "train": "training",
+    "trusting": "trust",
 }
 
 __getattr__ = lazy_names(__name__, _HOMES)

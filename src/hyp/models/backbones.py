@@ -13,11 +13,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from hyp.errors import HypError
+from hyp.errors import HypError, reason_of
 from hyp.models.inputs import IMAGENET_MEAN, IMAGENET_SD
+from hyp.models.trust import TIMM, names_code
 
-TIMM = "timm:"
-"""What a backbone's name begins with that is timm's."""
 WIDTH = "@"
 """What stands between a ResNet's name and the channels of its first stage."""
 _FULL_WIDTH = 64
@@ -47,7 +46,7 @@ def build_backbone(name: str, n_outputs: int) -> nn.Module:
     """
     if name.startswith(TIMM):
         return see_imagenet(create_timm(name.removeprefix(TIMM), num_classes=n_outputs))
-    if ":" in name:
+    if names_code(name):
         return _from_function(name, n_outputs)
     if WIDTH in name:
         return _of_width(name, n_outputs)
@@ -125,12 +124,18 @@ def _from_function(name: str, n_outputs: int) -> nn.Module:
     module_name, _, function_name = name.partition(":")
     try:
         function = getattr(importlib.import_module(module_name), function_name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (Exception, SystemExit) as error:
         raise HypError(
-            f"the backbone {name!r} cannot be imported ({error}); "
+            f"the backbone {name!r} cannot be imported ({reason_of(error)}); "
             "give it as package.module:function and make the package importable."
         ) from error
-    module = function(num_outputs=n_outputs)
+    try:
+        module = function(num_outputs=n_outputs)
+    except Exception as error:
+        raise HypError(
+            f"the backbone {name!r} cannot be made with num_outputs={n_outputs} "
+            f"({reason_of(error)}); give a function that returns a network."
+        ) from error
     if not isinstance(module, nn.Module):
         raise HypError(f"the backbone {name!r} returned {type(module).__name__}, not a Module.")
     return module

@@ -7,8 +7,6 @@ import hashlib
 import io
 import json
 import os
-import pickle
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +14,12 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import nn
 
-from hyp.errors import HypError
+from hyp.errors import UNREADABLE, HypError, disk_sentence, reason_of
 from hyp.models.backbones import build_backbone
 from hyp.models.objectives import Objective
-from hyp.models.runtime import open_device
+from hyp.models.runtime import open_device, undisturbed
 from hyp.models.specs import Device, TrainSpec, Units
+from hyp.models.trust import require_trust
 
 MODEL = "model.json"
 HISTORY = "history.json"
@@ -104,14 +103,28 @@ def read_info(folder: Path | str) -> ModelInfo:
     path = Path(folder) / MODEL
     try:
         return ModelInfo.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise HypError(f"there is no finished model in {folder}; train it first.") from error
+    except OSError as error:
+        raise HypError(f"{disk_sentence(error, path) or reason_of(error)}.") from error
+    except (*UNREADABLE, ValidationError, HypError) as error:
+        raise HypError(
+            f"{path} is damaged or of another hyp ({reason_of(error)}); get or train the model "
+            "again."
+        ) from error
 
 
 def load_model(
-    folder: Path | str, snapshot: int | None = None, device: Device = "cpu"
+    folder: Path | str,
+    snapshot: int | None = None,
+    device: Device = "cpu",
+    *,
+    backbone: str | None = None,
 ) -> tuple[nn.Module, ModelInfo]:
     """Load a network in evaluation mode.
+
+    Weights never run code. A folder that names code of its own (``package.module:function``
+    for a backbone) is loaded only where that is trusted, see `hyp.models.trusting`.
 
     Parameters
     ----------
@@ -121,6 +134,8 @@ def load_model(
         Batch count of the weights; None takes the last.
     device : {"cpu", "cuda"}
         Where to put it.
+    backbone : str, optional
+        The backbone that the caller declared, which needs no trust.
 
     Returns
     -------
@@ -129,22 +144,26 @@ def load_model(
     Raises
     ------
     HypError
-        If the folder holds no finished model, or not that snapshot, or damaged weights.
+        If the folder holds no finished model, or not that snapshot, or damaged weights, or
+        names code that is not trusted.
     """
     info = read_info(folder)
+    if info.spec.backbone != backbone:
+        require_trust(info.spec.backbone, folder)
     batch = info.checkpoints[-1] if snapshot is None else snapshot
     if batch not in info.checkpoints:
         kept = ", ".join(map(str, info.checkpoints))
         raise HypError(f"the model in {folder} has no snapshot at batch {batch}; it has: {kept}.")
     target = open_device(device)
-    with torch.random.fork_rng(devices=[]):
+    with undisturbed():
         model: nn.Module = build_backbone(info.spec.backbone, info.n_outputs)
     path = Path(folder) / weights_name(batch)
     try:
         model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except Exception as error:
         raise HypError(
-            f"the weights {path} cannot be read; delete the folder {folder} and train again."
+            f"the weights {path} cannot be read ({reason_of(error)}); delete the folder {folder} "
+            "and train again."
         ) from error
     model.to(target).eval()
     return model, info

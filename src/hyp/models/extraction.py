@@ -38,6 +38,7 @@ def extract(
     out_folder: Path | str,
     *,
     attrs: Mapping[str, Any] | None = None,
+    backbone: str | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Run all images of a dataset through a network and store the layers asked for.
@@ -57,6 +58,8 @@ def extract(
         The Zarr group to write (see `hyp.store.activations`); replaced if it exists.
     attrs : mapping, optional
         Provenance to add to, or put in place of, what the model folder says.
+    backbone : str, optional
+        The backbone that was declared, as `load_model` takes it.
     progress : callable, optional
         Called after every batch with (done, total).
 
@@ -67,7 +70,7 @@ def extract(
         tensor with finite values; or if the device or the snapshot is missing.
     """
     device = open_device(spec.device)
-    model, info = load_model(model_folder, spec.snapshot, spec.device)
+    model, info = load_model(model_folder, spec.snapshot, spec.device, backbone=backbone)
     if spec.channels_last:
         model.to(memory_format=torch.channels_last)
     preprocess = Preprocessing(info.spec.input_size, spec.channels_last, device)

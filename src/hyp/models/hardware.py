@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -19,6 +20,10 @@ class Numerics(NamedTuple):
     precision: Precision
     channels_last: bool
     device: Device
+
+
+Ask = Callable[[Literal["auto", "cpu", "cuda"]], Numerics]
+"""What is asked for the numerics of a run, given the device that its profile names."""
 
 
 def best_precision(device: Literal["auto", "cpu", "cuda"] = "auto") -> Numerics:
@@ -43,6 +48,11 @@ def best_precision(device: Literal["auto", "cpu", "cuda"] = "auto") -> Numerics:
         fast = capability is not None and capability >= _BF16_CAPABILITY
         return Numerics("bf16" if fast else "fp32", True, "cuda")
     return Numerics("bf16" if "amx_bf16" in _cpu_flags() else "fp32", True, "cpu")
+
+
+def keeping(numerics: Numerics, ask: Ask) -> Ask:
+    """Return what answers with `numerics`, unless a profile names another device."""
+    return lambda device: numerics if device in ("auto", numerics.device) else ask(device)
 
 
 def _cuda_capability() -> float | None:

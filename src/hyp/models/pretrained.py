@@ -249,9 +249,10 @@ def _open_files(place: Path, settings: Mapping[str, Any]) -> _Opened:
 
     if place.is_dir():
         info = checkpoints.read_info(place)
+        known = settings.get("backbone")
         return _Opened(
             info,
-            lambda batch: checkpoints.load_model(place, batch)[0],
+            lambda batch: checkpoints.load_model(place, batch, backbone=known)[0],
             history_text=_history_of(place / checkpoints.HISTORY),
         )
     if settings["objective"] is None and released.read_identifier(place.stem) is None:
@@ -277,9 +278,9 @@ def _history_of(path: Path) -> bytes:
 
 
 def _open_library(library: str, name: str) -> _Opened:
-    import torch
+    from hyp.models.runtime import undisturbed
 
-    with torch.random.fork_rng(devices=[]):
+    with undisturbed():
         if library == "torchvision":
             name, backbone, size, network = _from_torchvision(name)
         else:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from hyp.alone import alone
 from hyp.errors import HypError
 from hyp.models.specs import Device, Precision
 
@@ -38,7 +39,14 @@ def repeatable(device: torch.device, threads: int) -> Iterator[None]:
     """Use `threads` CPU threads and deterministic kernels; put everything back at the end.
 
     Torch's random numbers are put back too, so that a run leaves no trace in its caller's.
+    All of these belong to the process, so a second thread waits until the first is done.
     """
+    with alone(), _settings(device, threads):
+        yield
+
+
+@contextmanager
+def _settings(device: torch.device, threads: int) -> Iterator[None]:
     before = torch.get_num_threads()
     mode = torch.get_deterministic_debug_mode()
     memory: Any = torch.utils.deterministic
@@ -55,6 +63,13 @@ def repeatable(device: torch.device, threads: int) -> Iterator[None]:
         memory.fill_uninitialized_memory = fill
         torch.set_deterministic_debug_mode(mode)
         torch.set_num_threads(before)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Put torch's random numbers of the CPU back at the end; other threads wait."""
+    with alone(), torch.random.fork_rng(devices=[]):
+        yield
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:

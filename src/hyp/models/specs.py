@@ -13,6 +13,8 @@ Precision = Literal["fp32", "bf16"]
 Device = Literal["cpu", "cuda"]
 Schedule = Literal["constant", "one-cycle", "cosine"]
 Positive = Annotated[int, Field(ge=1)]
+MAX_SEED = 2**62
+"""Seeds of networks have an offset added, and torch takes none beyond 64 bits."""
 
 
 def objective_tasks(objective: str) -> tuple[str, ...]:
@@ -101,7 +103,7 @@ class TrainSpec(_Hardware):
 
     objective: str
     backbone: str = "resnet18"
-    seed: Annotated[int, Field(ge=0)]
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
     n_batches: Annotated[int, Field(ge=0)]
     batch_size: Annotated[int, Field(ge=2)] = 64
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-3

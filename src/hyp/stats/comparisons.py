@@ -1,25 +1,31 @@
-"""Two cohorts compared seed by seed: exact tests, effects with intervals, Holm."""
+"""Two cohorts compared unit by unit: exact tests, effects with intervals, families."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import comb
-from typing import Literal
+from typing import NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from hyp.errors import HypError
-from hyp.stats.attainable import attainable_p
+from hyp.stats.arguments import (
+    Alternative,
+    Floats,
+    check_alternative,
+    check_choice,
+    check_level,
+    check_margin,
+)
+from hyp.stats.attainable import multiplicity
+from hyp.stats.comparison_rows import Asked, compared, corrected_together
+from hyp.stats.comparison_rows import welch_interval as welch_interval
+from hyp.stats.families import holm as holm
+from hyp.stats.offered import Correction, EquivalenceTest, Test, chosen_test
+from hyp.stats.permutation import exact_permutation_p as exact_permutation_p
+from hyp.stats.rank_sum import exact_p as exact_p
 from hyp.stats.scores import GROUPS, KEYS, checked_scores, seed_means
-from hyp.stats.superiority import superiority, superiority_interval
-from hyp.stats.tost import equivalence
-
-Floats = NDArray[np.float64]
-Alternative = Literal["two-sided", "greater", "less"]
-"""Of the first group against the second."""
 
 
 def compare(
@@ -30,18 +36,30 @@ def compare(
     alternative: Alternative = "two-sided",
     margin: float | None = None,
     alpha: float = 0.05,
+    test: Test | None = None,
+    correction: Correction = "holm",
+    equivalence: EquivalenceTest = "welch",
+    paired: str | None = None,
 ) -> pd.DataFrame:
     """Compare two cohorts, a and b, with the seed as the unit.
 
     Folds are averaged within a seed. The test is the exact Mann-Whitney test of the seed
     means: it holds its level when the two groups' scores are exchangeable, which equal
     means alone do not make them (normal scores whose spreads differ threefold double the
-    rate at 5 v 5). Comparisons of one family are corrected together by Holm, so the
-    family's error rate is held over all its comparisons, however they depend on each
-    other; two families of one hypothesis spend the error rate twice.
+    rate at 5 v 5). `hyp.stats.check_assumptions` says where that is in doubt, and `test`
+    offers two that bear it better. Means that differ by no more than rounding are ties
+    (`hyp.stats.scores.seed_means`).
 
-    With a margin every comparison is tested for equivalence too (two one-sided Welch
-    tests, `hyp.stats.tost`), corrected by a Holm procedure of its own.
+    The estimate that goes with a rank test is the Hodges-Lehmann shift, whose interval
+    inverts that test; the difference of means stands beside it. Where the two have different
+    signs, ``signs_agree`` is False and no rule counts the comparison as support.
+
+    Comparisons of one family are corrected together, so the family's error rate is held over
+    all its comparisons, however they depend on each other; two families of one hypothesis
+    spend the error rate twice.
+
+    With a margin every comparison is tested for equivalence too (two one-sided tests,
+    `hyp.stats.tost`), corrected by a Holm procedure of its own.
 
     Parameters
     ----------
@@ -58,40 +76,69 @@ def compare(
         Largest difference, in units of the score, that would not matter.
     alpha : float
         Family-wise error rate.
+    test : {"rank", "studentized", "brunner-munzel"}, optional
+        ``rank``: exact Mann-Whitney; with pairs exact Wilcoxon signed-rank.
+        ``studentized``: permutation of the studentized difference of means; with pairs sign
+        flips of their mean difference. ``brunner-munzel``: its permutation form. Without a
+        word, rank under Holm and studentized under max-T.
+    correction : {"holm", "max-t"}
+        How a family is corrected. ``max-t`` permutes whole units with all their scores
+        (`hyp.stats.families`); units are told by ``group`` and ``seed``, so one label must
+        mean one network in all comparisons of a family. Comparisons of a family that are
+        made on different units are corrected set by set, and Bonferroni between the sets.
+    equivalence : {"welch", "rank", "studentized", "brunner-munzel"}
+        Test of equivalence; ``welch`` is Student's with pairs.
+    paired : str, optional
+        Column that tells which unit of a goes with which of b, such as the task that both
+        were given; ``seed`` where the unit's label itself recurs.
 
     Returns
     -------
     DataFrame
         One row a comparison, sorted by keys. Columns: the keys, ``n_a``,
-        ``n_b`` (seeds), ``mean_*`` and ``sd_*`` of the seed means (sd NaN with one
-        seed), ``difference`` (a - b) with its 95 % Welch interval ``ci_low``,
-        ``ci_high`` (NaN with one seed in a group, or where no seed differs from its
-        group), ``ps``, ``ps_low``, ``ps_high`` (probability that a seed of a scores above
-        one of b, with Newcombe's 95 % interval), ``p``, ``p_attainable`` (the
+        ``n_b`` (seeds; pairs in both), ``mean_*`` and ``sd_*`` of the seed means (sd NaN with
+        one seed), ``difference`` (a - b) with its 95 % Welch interval ``ci_low``,
+        ``ci_high`` (Student's for pairs; NaN with one seed in a group, or where no seed
+        differs from its group), ``shift`` (Hodges-Lehmann) with ``shift_low``, ``shift_high``
+        (NaN where the groups are too small for 95 %), ``ps``, ``ps_low``, ``ps_high``
+        (probability that a seed of a scores above one of b, with Newcombe's 95 % interval;
+        for pairs the share in which a is above, with Wilson's), ``p``, ``p_attainable`` (the
         smallest the design allows), ``p_holm``, ``p_bh`` (Benjamini & Hochberg's, for
         maps in which a share of false discoveries is accepted; no verdict uses it),
-        ``family``, ``direction`` (sign of ``ps`` - 0.5), ``significant`` and
-        ``protocol``. With a margin also ``p_equivalence`` (NaN where the interval is),
-        ``p_equivalence_holm`` and ``equivalent``.
+        ``p_corrected`` (by the correction declared, which decides), ``multiplicity`` (by
+        which the correction multiplies ``p_attainable`` at best), ``family``, ``direction``
+        (in which the test points: 1, 0 or -1), ``signs_agree``, ``significant``, ``test``,
+        ``correction`` and ``protocol``. With a margin also ``p_equivalence`` (NaN where the
+        interval is), ``p_equivalence_holm``, ``equivalent``, ``p_not_lower``,
+        ``p_not_higher`` and ``not_lower`` (a is not lower than b by the margin, at alpha).
 
     Raises
     ------
     HypError
-        If the table is not fit to compare, a comparison lies in two families, or the
-        margin is not positive.
+        If the table is not fit to compare, a comparison lies in two families, a unit has no
+        partner, or an argument is unknown or out of range.
     """
     keys = list(keys)
+    asked = _asked(test, correction, alternative, margin, equivalence, paired, alpha, groups)
     scores = checked_scores(table, keys, groups)
+    if paired is not None:
+        scores = _by_pair(scores, keys, groups, paired)
     families = _families(scores, keys)
-    results = [
-        _compared(index, a, b, alternative, margin)
-        for index, a, b in _same_size(seed_means(scores, keys), keys, groups)
-    ]
-    result = families.join(pd.concat(results)).reset_index()
+    found = list(_same_size(seed_means(scores, keys), keys, groups))
+    results = pd.concat([compared(one.index, one.a, one.b, asked) for one in found])
+    result = families.join(results).reset_index()
     by_family = result.groupby("family", observed=True)
     result["p_holm"] = by_family["p"].transform(holm)
     result["p_bh"] = by_family["p"].transform(stats.false_discovery_control)
-    result["significant"] = result["p_holm"] <= alpha
+    result["correction"] = correction
+    if correction == "holm":
+        result["p_corrected"] = result["p_holm"]
+        size = by_family["p"].transform("size").astype(int)
+        result["multiplicity"] = size.map(lambda m: multiplicity(m, correction))
+    else:
+        joint = families.join(_max_t(found, families, asked)).reset_index()
+        result[["p_corrected", "multiplicity"]] = joint[["p_corrected", "multiplicity"]]
+    result["significant"] = result["p_corrected"] <= alpha
     result["protocol"] = "recommended"
     if margin is None:
         return result[[*keys, *_COLUMNS]]
@@ -99,172 +146,111 @@ def compare(
         lambda p: pd.Series(holm(p.fillna(1.0)), p.index).mask(p.isna())
     )
     result["equivalent"] = result["p_equivalence_holm"] <= alpha
-    return result[[*keys, *_COLUMNS, "p_equivalence", "p_equivalence_holm", "equivalent"]]
+    result["not_lower"] = result["p_not_lower"] <= alpha
+    return result[[*keys, *_COLUMNS, *_WITH_A_MARGIN]]
 
 
 _COLUMNS = [
     *("n_a", "n_b", "mean_a", "mean_b", "sd_a", "sd_b"),
     *("difference", "ci_low", "ci_high", "ps", "ps_low", "ps_high"),
     *("p", "p_attainable", "p_holm", "p_bh", "family", "direction", "significant", "protocol"),
+    *("shift", "shift_low", "shift_high", "signs_agree"),
+    *("test", "correction", "p_corrected", "multiplicity"),
+]
+_WITH_A_MARGIN = [
+    *("p_equivalence", "p_equivalence_holm", "equivalent"),
+    *("p_not_lower", "p_not_higher", "not_lower"),
 ]
 
 
-def exact_p(x: Floats, y: Floats, alternative: Alternative = "two-sided") -> Floats:
-    """Exact Mann-Whitney p of each row, ties included.
+class _SameSize(NamedTuple):
+    """Comparisons of groups of the same sizes; rows of `units` name what the columns are."""
 
-    Without ties scipy's exact distribution; with ties all arrangements of the midranks
-    (scipy's ``method="auto"`` would turn to the normal approximation and go below the
-    smallest attainable p).
-
-    Parameters
-    ----------
-    x, y : ndarray, shape (comparisons, n1) and (comparisons, n2)
-    alternative : {"two-sided", "greater", "less"}
-        Direction of `x` against `y`.
-
-    Returns
-    -------
-    ndarray, shape (comparisons,)
-    """
-    both = np.sort(np.concatenate([x, y], axis=1), axis=1)
-    tied = (np.diff(both, axis=1) == 0).any(axis=1)
-    p = np.empty(len(x))
-    if (~tied).any():
-        p[~tied] = stats.mannwhitneyu(
-            x[~tied], y[~tied], alternative=alternative, axis=1, method="exact"
-        ).pvalue
-    if tied.any():
-        arrangements = comb(both.shape[1], x.shape[1])
-        every = stats.PermutationMethod(n_resamples=arrangements, batch=1000)
-        p[tied] = stats.mannwhitneyu(
-            x[tied], y[tied], alternative=alternative, axis=1, method=every
-        ).pvalue
-    return p
+    index: pd.Index
+    a: Floats
+    b: Floats
+    units: np.ndarray
 
 
-def welch_interval(x: Floats, y: Floats, confidence: float = 0.95) -> tuple[Floats, Floats]:
-    """Welch's interval of each row's difference in means, NaN where it is undefined.
-
-    The same as ``ttest_ind(x, y, equal_var=False).confidence_interval()``, which gives an
-    interval of no width, not an undefined one, when neither group varies.
-
-    Parameters
-    ----------
-    x, y : ndarray, shape (comparisons, n1) and (comparisons, n2)
-
-    Returns
-    -------
-    low, high : ndarray, shape (comparisons,)
-    """
-    n1, n2 = x.shape[1], y.shape[1]
-    if min(n1, n2) < 2:
-        undefined = np.full(len(x), np.nan)
-        return undefined, undefined
-    a, b = x.var(axis=1, ddof=1) / n1, y.var(axis=1, ddof=1) / n2
-    with np.errstate(invalid="ignore"):
-        df = (a + b) ** 2 / (a**2 / (n1 - 1) + b**2 / (n2 - 1))
-    half = stats.t.ppf((1 + confidence) / 2, df) * np.sqrt(a + b)
-    difference = x.mean(axis=1) - y.mean(axis=1)
-    return difference - half, difference + half
-
-
-def holm(p: ArrayLike) -> Floats:
-    """Holm's corrected p of one family, in the order given.
-
-    The same as statsmodels' ``multipletests(p, method="holm")``, which collects the whole
-    process' garbage on every call (0.1 s).
-
-    Parameters
-    ----------
-    p : array_like, shape (comparisons,)
-
-    Returns
-    -------
-    ndarray, shape (comparisons,)
-    """
-    p = np.asarray(p, dtype=float)
-    order = np.argsort(p, kind="stable")
-    corrected = np.empty_like(p)
-    corrected[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1)
-    return corrected
-
-
-def exact_permutation_p(
-    x: Floats, y: Floats, alternative: Alternative = "two-sided", *, most: int = 200_000
-) -> Floats:
-    """Permutation p of each row's difference in means, exact up to `most` arrangements.
-
-    The sensitivity check beside `exact_p`: it uses the scores, not their ranks. Beyond
-    `most` arrangements, that many random ones drawn from a fixed seed (the observed one
-    counted among them).
-
-    Parameters
-    ----------
-    x, y : ndarray, shape (comparisons, n1) and (comparisons, n2)
-    alternative : {"two-sided", "greater", "less"}
-        Direction of `x` against `y`.
-    most : int
-        Arrangements that are still enumerated.
-
-    Returns
-    -------
-    ndarray, shape (comparisons,)
-        NaN if a group has a single seed.
-    """
-    if min(x.shape[1], y.shape[1]) < 2:
-        return np.full(len(x), np.nan)
-    every = comb(x.shape[1] + y.shape[1], x.shape[1])
-    tested = stats.permutation_test(
-        (x, y),
-        lambda a, b, axis: np.mean(a, axis=axis) - np.mean(b, axis=axis),
-        axis=1,
-        vectorized=True,
-        n_resamples=every if every <= most else most - 1,
-        alternative=alternative,
-        batch=1000,
-        rng=0,
-    )
-    p: Floats = tested.pvalue
-    return p
-
-
-def _compared(
-    index: pd.Index, x: Floats, y: Floats, alternative: Alternative, margin: float | None
-) -> pd.DataFrame:
-    n1, n2 = x.shape[1], y.shape[1]
-    ci_low, ci_high = welch_interval(x, y)
-    ps = superiority(x, y)
-    ps_low, ps_high = superiority_interval(ps, n1, n2)
-    compared = pd.DataFrame(
-        {
-            "n_a": n1,
-            "n_b": n2,
-            "mean_a": x.mean(axis=1),
-            "mean_b": y.mean(axis=1),
-            "sd_a": _sd(x),
-            "sd_b": _sd(y),
-            "difference": x.mean(axis=1) - y.mean(axis=1),
-            "ci_low": ci_low,
-            "ci_high": ci_high,
-            "ps": ps,
-            "ps_low": ps_low,
-            "ps_high": ps_high,
-            "p": exact_p(x, y, alternative),
-            "p_attainable": attainable_p(n1, n2, two_sided=alternative == "two-sided"),
-            "direction": np.sign(np.round(ps - 0.5, 9)).astype(int),
-        },
-        index=index,
-    )
+def _asked(
+    test: Test | None,
+    correction: Correction,
+    alternative: Alternative,
+    margin: float | None,
+    equivalence: EquivalenceTest,
+    paired: str | None,
+    alpha: float,
+    groups: tuple[str, str],
+) -> Asked:
+    check_alternative(alternative)
+    check_level("alpha", alpha)
+    check_choice("correction", correction, get_args(Correction))
+    check_choice("equivalence", equivalence, get_args(EquivalenceTest))
+    if test is not None:
+        check_choice("test", test, get_args(Test))
     if margin is not None:
-        few = min(n1, n2) < 2
-        compared["p_equivalence"] = [
-            np.nan if few else equivalence(a, b, margin).p for a, b in zip(x, y, strict=True)
-        ]
-    return compared
+        check_margin(margin)
+    if groups[0] == groups[1]:
+        raise HypError(f"the group {groups[0]!r} cannot be compared with itself.")
+    chosen = chosen_test(test, correction)
+    if paired is not None and "brunner-munzel" in (chosen, equivalence):
+        raise HypError("the Brunner-Munzel test is not for pairs; take rank or studentized.")
+    return Asked(chosen, alternative, margin, equivalence, paired is not None)
 
 
-def _sd(x: Floats) -> Floats:
-    return x.std(axis=1, ddof=1) if x.shape[1] > 1 else np.full(len(x), np.nan)
+def _by_pair(
+    scores: pd.DataFrame, keys: list[str], groups: tuple[str, str], paired: str
+) -> pd.DataFrame:
+    """Give units the label of their pair, after checking that every pair is complete."""
+    if paired not in scores.columns:
+        raise HypError(f"the score table lacks the column {paired!r} that tells the pairs.")
+    if scores[paired].isna().any():
+        raise HypError(f"the score table has rows with no {paired!r}.")
+    units = scores[[*dict.fromkeys([*keys, "group", "seed", paired])]].drop_duplicates()
+    several = units[units.duplicated([*keys, "group", "seed"])]
+    if len(several):
+        raise HypError(
+            f"seed {several['seed'].iloc[0]} of {several['group'].iloc[0]} has several values of "
+            f"{paired!r}; a unit belongs to one pair."
+        )
+    twice = units[units.duplicated([*keys, "group", paired])]
+    if len(twice):
+        raise HypError(
+            f"several units of {twice['group'].iloc[0]} have {paired} {twice[paired].iloc[0]}; a "
+            "pair has one unit of each group. Average them first, or compare unpaired."
+        )
+    alone = units.groupby([*keys, paired], observed=True)["group"].agg(["size", "first"])
+    alone = alone[alone["size"] < 2].reset_index()
+    if len(alone):
+        named = [f"{one[paired]} ({one['first']} only)" for _, one in alone.head(6).iterrows()]
+        raise HypError(
+            f"{len(alone)} units have no partner by {paired!r}: {', '.join(named)}"
+            f"{', ...' if len(alone) > len(named) else ''}; leave them out or compare unpaired."
+        )
+    return scores.assign(seed=scores[paired])
+
+
+def _max_t(found: Sequence[_SameSize], families: pd.DataFrame, asked: Asked) -> pd.DataFrame:
+    """Correct comparisons of one family and the same units together, see `compare`."""
+    blocks: dict[tuple[object, ...], tuple[_SameSize, list[int]]] = {}
+    for one in found:
+        of_family = families.loc[one.index, "family"].astype(object)
+        for row, (family, units) in enumerate(zip(of_family, one.units, strict=True)):
+            blocks.setdefault((family, *units.tolist()), (one, []))[1].append(row)
+    sets = pd.Series([key[0] for key in blocks]).value_counts()
+    corrected = [
+        pd.DataFrame(
+            {
+                "p_corrected": sets[key[0]] * corrected_together(one.a[rows], one.b[rows], asked),
+                "multiplicity": sets[key[0]],
+            },
+            index=one.index[rows],
+        )
+        for key, (one, rows) in blocks.items()
+    ]
+    joined = pd.concat(corrected)
+    joined["p_corrected"] = joined["p_corrected"].clip(upper=1.0)
+    return joined
 
 
 def _families(scores: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -279,12 +265,15 @@ def _families(scores: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 def _same_size(
     means: pd.DataFrame, keys: list[str], groups: tuple[str, str]
-) -> Iterator[tuple[pd.Index, Floats, Floats]]:
-    """Gather comparisons with the same numbers of seeds: index, scores of a and of b."""
+) -> Iterator[_SameSize]:
+    """Gather comparisons with the same numbers of seeds; columns are in the seeds' order."""
     means["place"] = means.groupby([*keys, "group"], observed=True).cumcount()
-    wide = means.pivot(index=keys, columns=["group", "place"], values="score")
-    a, b = (wide[group].to_numpy(dtype=float) for group in groups)
+    means["unit"] = means.groupby(["group", "seed"], observed=True).ngroup()
+    wide = means.pivot(index=keys, columns=["group", "place"], values=["score", "unit"])
+    a, b = (wide["score"][group].to_numpy(dtype=float) for group in groups)
+    units = wide["unit"][list(groups)].to_numpy(dtype=float)
     sizes = np.stack([np.isfinite(part).sum(axis=1) for part in (a, b)], axis=1)
     for n1, n2 in np.unique(sizes, axis=0):
         rows = (sizes == (n1, n2)).all(axis=1)
-        yield wide.index[rows], a[rows, :n1], b[rows, :n2]
+        own = np.concatenate([units[rows, :n1], units[rows, a.shape[1] : a.shape[1] + n2]], axis=1)
+        yield _SameSize(wide.index[rows], a[rows, :n1], b[rows, :n2], own.astype(int))

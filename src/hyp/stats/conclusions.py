@@ -4,80 +4,90 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from itertools import combinations
 
 import numpy as np
 
 from hyp.stats.comparisons import holm
 from hyp.stats.settling import what_would_settle
 from hyp.stats.table_verdict import TableComparison, TableVerdict
+from hyp.stats.table_words import finding, headline, interval, listed, p_word, worded
 
 _MANY = 8
 _UNEQUAL = 3.0
 
 
-def described(*, shared_units: int, icc: float | None, **facts: Any) -> TableVerdict:
+def described(judged: TableVerdict, *, icc: float | None, told: Sequence[str]) -> TableVerdict:
     """Return the verdict with the sentences that go with its numbers.
 
     Parameters
     ----------
-    shared_units : int
-        Labels of units that occur in both groups.
+    judged : TableVerdict
+        Without sentences; those of its verdict are replaced.
     icc : float or None
         Share of the scores' variance within a group that lies between units; None
         without folds.
-    **facts
-        The other fields of `TableVerdict`.
+    told : sequence of str
+        What was said while the table was read.
     """
-    silent: TableVerdict = TableVerdict(
-        **facts, concluded=(), not_concluded=(), would_settle=(), notes=()
-    )
-    return silent.model_copy(
+    invalid = judged.verdict.outcome == "invalid"
+    return judged.model_copy(
         update={
-            "concluded": tuple(_concluded(silent)),
-            "not_concluded": tuple(_not_concluded(silent)),
-            "would_settle": what_would_settle(silent),
-            "notes": tuple(_notes(silent, shared_units, icc)),
+            "verdict": worded(judged, judged.verdict),
+            "pooled_verdict": None
+            if judged.pooled_verdict is None
+            else judged.pooled_verdict.model_copy(update={"reasons": ()}),
+            "headline": headline(judged),
+            "concluded": () if invalid else tuple(_concluded(judged)),
+            "not_concluded": tuple(_not_concluded(judged)),
+            "would_settle": () if invalid else what_would_settle(judged),
+            "notes": tuple(_notes(judged, icc, told)),
         }
     )
 
 
 def _concluded(judged: TableVerdict) -> Iterator[str]:
-    a, b = judged.groups
     for row in judged.comparisons:
+        a, b = row.groups
         if row.significant:
-            higher, lower = (a, b) if row.direction > 0 else (b, a)
+            small = f", all of it inside ±{judged.margin:g}" if row.within_margin else ""
             yield (
-                f"{_in(judged, row)}{higher} scores higher than {lower} by "
-                f"{row.difference * row.direction:.3g}{_interval(row, row.direction)}; "
-                f"{_corrected(judged)} = "
+                f"{_in(judged, row)}{finding(judged, row)}{small}; {p_word(judged)} = "
                 f"{row.p_holm:.2g}."
             )
         if row.equivalent and judged.margin is not None:
             yield (
                 f"{_in(judged, row)}{a} and {b} differ by less than {judged.margin:g}, the "
-                f"margin declared: {row.difference:+.3g}{_interval(row)}; {_corrected(judged)} of "
+                f"margin declared: {row.difference:+.3g}{interval(row)}; {p_word(judged)} of "
                 f"equivalence = {row.p_equivalence_holm:.2g}."
             )
+    if judged.non_inferior and judged.verdict.outcome == "supported":
+        yield worded(judged, judged.verdict).sentence
 
 
 def _not_concluded(judged: TableVerdict) -> Iterator[str]:
-    a, b = judged.groups
+    if judged.verdict.outcome == "invalid":
+        yield "Any difference, and any equivalence: the numbers below count some units twice."
+        return
     if judged.verdict.outcome == "untestable":
-        yield f"Whether {a} or {b} scores higher. {judged.verdict.sentence}"
+        them = " or ".join(judged.groups)
+        yield f"Whether {them} scores higher. {judged.verdict.sentence}"
     open_rows = [row for row in judged.comparisons if not (row.significant or row.equivalent)]
     for row in open_rows[:_MANY]:
+        a, b = row.groups
         fits = (
             f"taken alone, differences ({a} - {b}) from {row.ci_low:+.3g} to {row.ci_high:+.3g} "
             "fit the data"
             if row.ci_low is not None
+            else "with one unit in a group there is no interval"
+            if min(len(row.a), len(row.b)) < 2
             else "the scores do not vary enough for an interval"
         )
         beyond = "" if judged.margin is None else f", against a margin of {judged.margin:g}"
         that = f"{_in(judged, row)}that" if len(judged.comparisons) > 1 else "That"
         yield (
             f"{that} {a} and {b} are equal, or that they differ "
-            f"({_corrected(judged)} = {row.p_holm:.2g}): {fits}{beyond}."
+            f"({p_word(judged)} = {row.p_holm:.2g}): {fits}{beyond}."
         )
     if len(open_rows) > _MANY:
         yield f"The same holds for {len(open_rows) - _MANY} more comparisons."
@@ -87,13 +97,22 @@ def _not_concluded(judged: TableVerdict) -> Iterator[str]:
     )
 
 
-def _notes(judged: TableVerdict, shared_units: int, icc: float | None) -> Iterator[str]:
-    sizes = Counter((len(row.a), len(row.b)) for row in judged.comparisons)
-    units = " and ".join(f"{n1} v {n2}" for n1, n2 in sorted(sizes))
-    if judged.folds > 1:
+def _notes(judged: TableVerdict, icc: float | None, told: Sequence[str]) -> Iterator[str]:
+    yield from (sentence[:1].upper() + sentence[1:] for sentence in told)
+    if judged.paired:
+        pairs = {len(row.a) for row in judged.comparisons}
+        counts = " or ".join(map(str, sorted(pairs)))
         yield (
-            f"The unit is {judged.unit!r} ({units}); its {judged.folds} scores are averaged before "
-            "anything is tested, because scores of one unit are not independent."
+            f"Paired by {judged.unit!r} ({counts} pairs): the exact signed-rank test of the "
+            "differences within pairs, which asks whether new pairs would differ in one direction."
+        )
+    if judged.folds > 1:
+        sizes = Counter((len(row.a), len(row.b)) for row in judged.comparisons)
+        units = " and ".join(f"{n1} v {n2}" for n1, n2 in sorted(sizes))
+        yield (
+            f"The unit is {judged.unit!r} ({units}); its scores (up to {judged.folds} in a "
+            "comparison) are averaged before anything is tested, because scores of one unit are "
+            "not independent."
         )
     if icc is not None:
         yield (
@@ -108,25 +127,31 @@ def _notes(judged: TableVerdict, shared_units: int, icc: float | None) -> Iterat
             f"Pooling all folds as independent and correcting nothing would call {hits} of "
             f"{len(pooled)} comparisons significant; counted by unit and corrected, it is {own}."
         )
-    yield _sensitivity(judged)
-    if shared_units:
+    if len(judged.groups) > 2:
         yield (
-            f"{shared_units} labels of {judged.unit!r} occur in both groups and are taken for "
-            "different units. If they are the same networks measured twice, the comparison is "
-            "paired and this test, which ignores the pairing, is not the one to use."
+            f"All {len(judged.comparisons)} pairs are corrected together, and a pair counts only "
+            "where the omnibus test (a permutation "
+            f"{'Friedman' if judged.paired else 'Kruskal-Wallis'} test) finds that the groups are "
+            "not all alike."
         )
+    yield _sensitivity(judged)
+    factors = [row.bayes_factor for row in judged.comparisons if row.bayes_factor is not None]
+    if factors:
+        yield _bayes(factors)
     if len(judged.families) > 1:
         yield (
             f"{len(judged.families)} families are corrected separately: each holds "
             f"{judged.alpha:g}, all together only their sum."
         )
     unequal = [row.name for row in judged.comparisons if _spread_ratio(row) > _UNEQUAL]
-    if unequal:
+    if unequal and not judged.paired:
         yield (
-            f"The groups' spreads differ more than threefold in {_some(unequal)}. The exact test "
+            f"The groups' spreads differ more than threefold{_where(unequal)}. The exact test "
             "asks whether all scores could come from one distribution, so there a small p can "
             "come from the spread alone; look at the interval."
         )
+    if judged.margin is None:
+        yield from _margin_help(judged)
 
 
 def _sensitivity(judged: TableVerdict) -> str:
@@ -140,34 +165,66 @@ def _sensitivity(judged: TableVerdict) -> str:
             found += int((holm([1.0 if one is None else one for one in p]) <= judged.alpha).sum())
         return found
 
-    return (
-        f"Sensitivity: corrected likewise, the exact permutation test of the means calls "
-        f"{passing('p_permutation')} of {len(rows)} significant, the t test of the unit means "
-        "(what a mixed model of all folds comes to when folds are balanced) "
-        f"{passing('p_t')}."
+    permuted = (
+        "sign-flip test of the mean difference"
+        if judged.paired
+        else ("permutation test of the means")
     )
+    t_test = (
+        "paired t test"
+        if judged.paired
+        else (
+            "t test of the unit means (what a mixed model of all folds comes to when folds are "
+            "balanced)"
+        )
+    )
+    return (
+        f"Sensitivity: corrected by Holm, the exact {permuted} calls {passing('p_permutation')} of "
+        f"{len(rows)} significant, the {t_test} {passing('p_t')}."
+    )
+
+
+def _bayes(factors: Sequence[float]) -> str:
+    against, for_ = sum(one < 1 / 3 for one in factors), sum(one > 3 for one in factors)
+    if len(factors) == 1:
+        return (
+            f"Bayes factor for a difference (JZS prior of scale 0.707 on the standardised "
+            f"difference of means): {factors[0]:.3g}. Above 3 is taken as some evidence for a "
+            "difference, below 1/3 for none; no verdict uses it."
+        )
+    return (
+        f"Bayes factors for a difference (JZS prior of scale 0.707) run from {min(factors):.3g} to "
+        f"{max(factors):.3g}: {for_} of {len(factors)} are above 3 (some evidence for a "
+        f"difference), {against} below 1/3 (for none); no verdict uses them."
+    )
+
+
+def _margin_help(judged: TableVerdict) -> Iterator[str]:
+    """Say what two units of one group differ by, for whoever has to choose a margin."""
+    steps = []
+    for row in judged.comparisons:
+        own = [abs(x - y) for scores in (row.a, row.b) for x, y in combinations(scores, 2)]
+        if own:
+            steps.append((float(np.median(own)), float(np.quantile(own, 0.9)), row))
+    if not steps or judged.paired:
+        return
+    typical, large, row = max(steps, key=lambda step: step[0])
+    where = f" in {row.name}, which varies most" if len(judged.comparisons) > 1 else ""
+    yield (
+        f"To choose a margin: two units of one group differ by {typical:.2g} in the median and by "
+        f"up to {large:.2g} in nine of ten pairs{where}. A difference that matters should be worth "
+        "noticing beside that, and be chosen without looking at the groups' difference."
+    )
+
+
+def _where(names: Sequence[str]) -> str:
+    return f" in {listed(names)}" if any(names) else ""
 
 
 def _in(judged: TableVerdict, row: TableComparison) -> str:
     return f"In {row.name}: " if len(judged.comparisons) > 1 else ""
 
 
-def _interval(row: TableComparison, sign: int = 1) -> str:
-    """Write the interval of a - b, or with sign -1 of b - a."""
-    if row.ci_low is None or row.ci_high is None:
-        return ""
-    low, high = sorted((sign * row.ci_low, sign * row.ci_high))
-    return f" (95 % interval {low:+.3g} to {high:+.3g})"
-
-
-def _corrected(judged: TableVerdict) -> str:
-    return "corrected p" if max(judged.families.values()) > 1 else "p"
-
-
 def _spread_ratio(row: TableComparison) -> float:
     low, high = sorted(float(np.std(scores)) for scores in (row.a, row.b))
     return high / low if low > 0 else (np.inf if high > 0 else 1.0)
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_MANY]) + (", ..." if len(names) > _MANY else "")

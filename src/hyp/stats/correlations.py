@@ -22,9 +22,7 @@ from scipy import stats
 from scipy.special import ndtri
 
 from hyp.errors import HypError
-
-Floats = NDArray[np.float64]
-Alternative = Literal["two-sided", "greater", "less"]
+from hyp.stats.arguments import Alternative, Floats, check_alternative, check_level
 
 WHY_POOLED_DIFFERS = (
     "The published protocol pools the checkpoints of all seeds as if they were independent: "
@@ -148,6 +146,7 @@ def pearson(
     >>> f"{result.r:.3f} {result.p:.3f} {result.p_attainable:.3f}"
     '0.983 0.083 0.083'
     """
+    check_alternative(alternative)
     x, y = _points(x, y, "pearson")
     u, v = _unit_vector(x), _unit_vector(y)
     p, method, floor = _shuffled_p(u, v, alternative, _EXACT_PEARSON)
@@ -198,6 +197,7 @@ def spearman(
     >>> f"{result.r:.1f} {result.p:.3f}; {result.method}"
     '0.1 0.950; exact, all 120 orders'
     """
+    check_alternative(alternative)
     x, y = _points(x, y, "spearman")
     ranks = stats.rankdata(x), stats.rankdata(y)
     u, v = (_unit_vector(rank) for rank in ranks)
@@ -443,8 +443,7 @@ def _fisher_interval(r: float, n: int, confidence: float, variance: float) -> tu
         raise HypError(f"a correlation lies between -1 and 1, not at {r:g}.")
     if n < 3:
         raise HypError(f"a correlation needs at least three points, not {n}.")
-    if not 0 < confidence < 1:
-        raise HypError(f"the confidence must lie between 0 and 1, not {confidence:g}.")
+    check_level("the confidence", confidence)
     if n == 3 or abs(r) == 1:
         return float("nan"), float("nan")
     z, half = atanh(r), float(ndtri((1 + confidence) / 2)) * sqrt(variance / (n - 3))

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb, factorial, prod, sqrt
-from typing import Literal, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -34,11 +34,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from hyp.errors import HypError
+from hyp.stats.arguments import Alternative, Floats, check_alternative
 from hyp.stats.attainable import attainable_p
-from hyp.stats.comparisons import exact_permutation_p, holm, welch_interval
-
-Floats = NDArray[np.float64]
-Alternative = Literal["two-sided", "greater", "less"]
+from hyp.stats.comparison_rows import welch_interval
+from hyp.stats.families import holm
+from hyp.stats.permutation import exact_permutation_p
+from hyp.stats.scores import tied
 
 WHY_PAIRS_DIFFER = (
     "The published protocol takes every pair of models as an independent value, but pairs share "
@@ -51,7 +52,7 @@ WHY_PAIRS_DIFFER = (
 _EXACT = 20_000
 _RANDOM = 19_999
 _DECIMALS = 9
-_MEAN_DECIMALS = 12
+_ROUNDING = 16 * float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -232,6 +233,7 @@ def within_between(
     >>> f"{contrast.difference:.2f} {contrast.p:.2f} {contrast.p_attainable:.2f}"
     '0.45 0.33 0.33'
     """
+    check_alternative(alternative)
     matrix, names, groups = _checked(similarity, labels)
     _check_within(names, groups)
     every = [_contrast(matrix, groups, None, "all", alternative)]
@@ -330,7 +332,7 @@ def closeness(
     matrix, (anchors, of_b, of_c) = _named_groups(similarity, labels, (anchor, b, c))
     if min(len(of_b), len(of_c)) < 2:
         raise HypError(f"{b} and {c} need at least two models each to be told apart.")
-    to_anchor = matrix[:, anchors].mean(axis=1).round(_MEAN_DECIMALS)
+    to_anchor = _without_rounding(matrix[:, anchors].mean(axis=1), matrix)
     x, y = np.sort(to_anchor[of_b]), np.sort(to_anchor[of_c])
     return Closeness(
         to_b=float(x.mean()),
@@ -488,8 +490,13 @@ def _pseudo_values(matrix: Floats) -> Floats:
     n = len(matrix)
     total = _upper(matrix).sum()
     without = (total - matrix.sum(axis=1)) / comb(n - 1, 2)
-    values: Floats = (n * total / comb(n, 2) - (n - 1) * without).round(_MEAN_DECIMALS)
-    return values
+    return _without_rounding(n * total / comb(n, 2) - (n - 1) * without, n * matrix)
+
+
+def _without_rounding(values: Floats, matrix: Floats) -> Floats:
+    """Make values equal that differ by no more than rounding of the matrix they came from."""
+    limit = _ROUNDING * len(matrix) * float(np.abs(matrix).max())
+    return tied(values, np.zeros(len(values), dtype=np.int64), [limit])
 
 
 def _upper(matrix: Floats) -> Floats:
@@ -547,7 +554,7 @@ def _checked(
         raise HypError("the similarity matrix is not symmetric; average it with its transpose.")
     matrix = (matrix + matrix.T) / 2
     texts = np.array([str(label) for label in labels])
-    order = np.lexsort((matrix.sum(axis=1).round(_MEAN_DECIMALS), texts))
+    order = np.lexsort((_without_rounding(matrix.sum(axis=1), matrix), texts))
     names, groups = np.unique(texts[order], return_inverse=True)
     return matrix[np.ix_(order, order)], names.tolist(), groups.astype(np.int64)
 

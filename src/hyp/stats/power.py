@@ -22,6 +22,7 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import t as student
 
 from hyp.errors import HypError
+from hyp.stats.arguments import check_level
 from hyp.stats.attainable import attainable_p, seeds_needed
 from hyp.stats.comparisons import Alternative, exact_p
 
@@ -252,5 +253,4 @@ def _critical_u(n1: int, n2: int, level: float, alternative: Alternative) -> int
 def _check(n1: int, n2: int, family: int, alpha: float, studies: int) -> None:
     if min(n1, n2, family, studies) < 1:
         raise HypError("power needs at least one seed a group, one comparison and one study.")
-    if not 0 < alpha < 1:
-        raise HypError(f"alpha must lie between 0 and 1, not {alpha:g}.")
+    check_level("alpha", alpha)

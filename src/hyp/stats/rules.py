@@ -15,12 +15,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from math import isnan
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from hyp.errors import HypError
-from hyp.stats.attainable import attainable_p, untestable_sentence
+from hyp.stats.attainable import How, attainable_p, multiplicity, untestable_sentence
+from hyp.stats.offered import (
+    Correction,
+    EquivalenceTest,
+    Test,
+    chosen_test,
+    estimate_of,
+    name_of_test,
+)
 from hyp.stats.verdict import Check, Outcome, Verdict
 
 Comparison = Mapping[str, Any]
@@ -58,26 +67,32 @@ class _Need(BaseModel):
     direction: Direction
     where: dict[str, tuple[str, ...]] = {}
 
-    def _found(self, comparisons: Sequence[Comparison], keys: Sequence[str]) -> Finding:
+    def _found(
+        self, comparisons: Sequence[Comparison], keys: Sequence[str], *, agreeing: bool
+    ) -> Finding:
         hits = [
             place
             for place, row in zip(_places(comparisons, keys), comparisons, strict=True)
             if row["significant"]
             and row["direction"] == _SIGN[self.direction]
             and _within(row, self.where)
+            and (row.get("signs_agree", True) or not agreeing)
         ]
         count = _count([row for row in comparisons if _within(row, self.where)])
         return Finding(bool(hits), f"{self.direction} in {_listed(hits) or f'none of {count}'}")
 
 
 class Somewhere(_Need):
-    """A significant difference in this direction in at least one comparison."""
+    """A significant difference in this direction in at least one comparison.
+
+    One whose estimate points elsewhere than its test (``signs_agree`` is False) is none.
+    """
 
     kind: Literal["somewhere"] = "somewhere"
 
     def evaluate(self, comparisons: Sequence[Comparison], keys: Sequence[str]) -> Finding:
         """Look at the comparisons; `keys` name them."""
-        return self._found(comparisons, keys)
+        return self._found(comparisons, keys, agreeing=True)
 
 
 class Nowhere(_Need):
@@ -87,7 +102,7 @@ class Nowhere(_Need):
 
     def evaluate(self, comparisons: Sequence[Comparison], keys: Sequence[str]) -> Finding:
         """Look at the comparisons; `keys` name them."""
-        found, words = self._found(comparisons, keys)
+        found, words = self._found(comparisons, keys, agreeing=False)
         return Finding(not found, words)
 
 
@@ -192,6 +207,16 @@ class DecisionRule(BaseModel):
         needs no correction (an intersection-union test).
     parts : tuple of Part
         Parts that get verdicts of their own beside the overall one.
+    correction : {"holm", "max-t"}
+        How the comparisons of a family are corrected: max-T over permuted labels of whole
+        units where they are all made on the same units, see `hyp.stats.families`.
+    test : {"rank", "studentized", "brunner-munzel"}, optional
+        Test of a comparison, see `hyp.stats.compare`. Without a word, rank under Holm and
+        studentized under max-T.
+    equivalence_test : {"welch", "rank", "studentized", "brunner-munzel"}
+        Test of equivalence with the margin.
+    paired : bool
+        Whether every unit of one group has a partner in the other.
 
     Examples
     --------
@@ -218,6 +243,10 @@ class DecisionRule(BaseModel):
     alternative: Literal["two-sided", "greater", "less"] = "two-sided"
     margin: float | None = Field(default=None, gt=0)
     parts: tuple[Part, ...] = ()
+    correction: Correction = Field("holm", exclude_if=lambda correction: correction == "holm")
+    test: Test | None = Field(None, exclude_if=lambda test: test is None)
+    equivalence_test: EquivalenceTest = Field("welch", exclude_if=lambda test: test == "welch")
+    paired: bool = Field(False, exclude_if=lambda paired: not paired)
 
 
 def describe(rule: DecisionRule) -> str:
@@ -234,9 +263,17 @@ def describe(rule: DecisionRule) -> str:
         clauses.append(f"mixed if {_described(rule.mixed)}")
     if rule.margin is not None:
         clauses.append(f"equivalent if every difference is within ±{rule.margin:g}")
+    test = chosen_test(rule.test, rule.correction)
+    exact = "its exact p"
+    if test != "rank" or rule.paired:
+        exact = f"its p by the {name_of_test(test, paired=rule.paired)} test"
+    corrected = "by Holm"
+    if rule.correction == "max-t":
+        what = "signs of whole pairs" if rule.paired else "labels of whole units"
+        corrected = f"by max-T over permuted {what}"
     return (
-        f"{'; '.join(clauses)}; otherwise inconclusive. A comparison counts if its exact p, "
-        f"corrected by Holm within its family, is at most {rule.alpha:g}."
+        f"{'; '.join(clauses)}; otherwise inconclusive. A comparison counts if {exact}, "
+        f"corrected {corrected} within its family, is at most {rule.alpha:g}."
     )
 
 
@@ -264,7 +301,8 @@ def judge_design(rule: DecisionRule, planned: Iterable[Comparison]) -> Verdict |
     rule : DecisionRule
     planned : iterable of comparisons
         For each its keys, ``family``, ``n_a`` and ``n_b``; results are not
-        looked at.
+        looked at. ``p_attainable`` is, where it is there, and ``multiplicity``, by which the
+        correction multiplies it at best.
 
     Raises
     ------
@@ -274,8 +312,9 @@ def judge_design(rule: DecisionRule, planned: Iterable[Comparison]) -> Verdict |
     comparisons = list(planned)
     sizes = Counter(comparison["family"] for comparison in comparisons)
     overall = _judge_design("overall", rule, comparisons, sizes)
-    fewest = min(min(c["n_a"], c["n_b"]) for c in comparisons)
-    if overall is None or (rule.margin is not None and fewest > 1):
+    if overall is None or (
+        rule.margin is not None and all(_within_reach(rule, row) for row in comparisons)
+    ):
         return None
     parts = [_judge_design(part.name, rule, own, sizes) for part, own in _split(rule, comparisons)]
     return overall.model_copy(update={"parts": tuple(part for part in parts if part)})
@@ -332,11 +371,12 @@ def _judge(
         return untestable
     failed = [check for check in checks if not check.passed]
     if failed:
+        names = list(dict.fromkeys(check.name for check in failed))
         return Verdict(
             name=name,
             outcome="invalid",
-            sentence=f"The experiment cannot be judged: {_joined([c.name for c in failed])} "
-            f"failed as {'a manipulation check' if len(failed) == 1 else 'manipulation checks'}.",
+            sentence=f"The experiment cannot be judged: {_joined(names)} "
+            f"failed as {'a manipulation check' if len(names) == 1 else 'manipulation checks'}.",
             reasons=tuple(check.sentence for check in failed),
         )
     outcome, prediction, sentence = _decide(rule, comparisons)
@@ -354,23 +394,22 @@ def _judge_design(
 ) -> Verdict | None:
     if not comparisons:
         raise HypError("there is no comparison to judge; declare at least one.")
-    two_sided = rule.alternative == "two-sided"
-    reachable = [_reachable(row, two_sided) * sizes[row["family"]] for row in comparisons]
+    reachable = [_reachable(row, rule) * _times(row, rule, sizes) for row in comparisons]
     if min(reachable) <= rule.alpha:
         return None
-    if _counts_on_margin(rule) and all(min(c["n_a"], c["n_b"]) > 1 for c in comparisons):
+    if _counts_on_margin(rule) and all(_within_reach(rule, row) for row in comparisons):
         return None
+    how = _how(rule)
     designs = sorted(
         {
             (c["n_a"], c["n_b"], sizes[c["family"]])
             for c in comparisons
-            if _reachable(c, two_sided) == attainable_p(c["n_a"], c["n_b"], two_sided=two_sided)
+            if _reachable(c, rule) == _by_size(c, rule)
+            and _times(c, rule, sizes) == multiplicity(sizes[c["family"]], rule.correction)
         },
-        key=lambda design: attainable_p(*design[:2]) * design[2],
+        key=lambda design: attainable_p(*design[:2], paired=rule.paired) * design[2],
     )
-    sentences = tuple(
-        untestable_sentence(*design, rule.alpha, two_sided=two_sided) for design in designs
-    ) or (
+    sentences = tuple(untestable_sentence(*design, rule.alpha, **how) for design in designs) or (
         f"the smallest corrected p that any of {_count(comparisons)} can give is "
         f"{min(1.0, *reachable):.2g}, which is above {rule.alpha:g}; use more seeds.",
     )
@@ -378,11 +417,44 @@ def _judge_design(
     return Verdict(name=name, outcome="untestable", sentence=sentence, reasons=sentences)
 
 
-def _reachable(row: Comparison, two_sided: bool) -> float:
+def _reachable(row: Comparison, rule: DecisionRule) -> float:
     """Return the smallest p of a row: what it says, or what its numbers of seeds allow."""
-    if "p_attainable" in row:
-        return float(row["p_attainable"])
-    return attainable_p(row["n_a"], row["n_b"], two_sided=two_sided)
+    return float(row["p_attainable"]) if "p_attainable" in row else _by_size(row, rule)
+
+
+def _by_size(row: Comparison, rule: DecisionRule) -> float:
+    return attainable_p(
+        row["n_a"],
+        row["n_b"],
+        two_sided=rule.alternative == "two-sided",
+        paired=rule.paired,
+        test=chosen_test(rule.test, rule.correction),
+    )
+
+
+def _times(row: Comparison, rule: DecisionRule, sizes: Mapping[str, int]) -> int:
+    return int(row.get("multiplicity", multiplicity(sizes[row["family"]], rule.correction)))
+
+
+def _how(rule: DecisionRule) -> How:
+    return {
+        "two_sided": rule.alternative == "two-sided",
+        "paired": rule.paired,
+        "test": rule.test,
+        "correction": rule.correction,
+    }
+
+
+def _within_reach(rule: DecisionRule, row: Comparison) -> bool:
+    """Whether scores could be such that the test of equivalence passes."""
+    if min(row["n_a"], row["n_b"]) < 2:
+        return False
+    if rule.equivalence_test == "welch":
+        return True
+    smallest = attainable_p(
+        row["n_a"], row["n_b"], two_sided=False, paired=rule.paired, test=rule.equivalence_test
+    )
+    return smallest <= rule.alpha
 
 
 def _counts_on_margin(rule: DecisionRule) -> bool:
@@ -418,6 +490,17 @@ def _decide(
     names = " nor ".join(prediction.name for prediction in rule.predictions)
     lead = f"Neither {names} is supported" if len(rule.predictions) > 1 else f"No case for {names}"
     significant = [row for row in comparisons if row["significant"]]
+    contrary = [row for row in significant if not row.get("signs_agree", True)]
+    if contrary:
+        found = _listed(_places(contrary, rule.keys, comparisons))
+        return (
+            "inconclusive",
+            None,
+            f"{lead}: in {found} the test and the estimates do not point the same way (test "
+            f"{_signed(contrary[0]['direction'])}, shift {_signed(contrary[0]['shift'])}, "
+            f"difference of means {_signed(contrary[0]['difference'])}); look for a seed that "
+            "failed.",
+        )
     if significant:
         found = _listed(_places(significant, rule.keys))
         return (
@@ -425,7 +508,7 @@ def _decide(
             None,
             f"{lead}: what was found ({found}) is not what one of them needs.",
         )
-    smallest = min(comparison["p_holm"] for comparison in comparisons)
+    smallest = min(_corrected_p(comparison) for comparison in comparisons)
     return (
         "inconclusive",
         None,
@@ -450,11 +533,24 @@ def _reasons(rule: DecisionRule, comparisons: Sequence[Comparison]) -> list[str]
 
 
 def _reason(name: str, row: Comparison, p_word: str) -> str:
-    interval = ""
-    if "ci_low" in row:
-        interval = f" (95 % interval {row['ci_low']:+.3g} to {row['ci_high']:+.3g})"
+    of = estimate_of(row)
+    interval = "" if isnan(of.low) else f" (95 % interval {of.low:+.3g} to {of.high:+.3g})"
     verb = "correlates" if row.get("effect") == "correlation" else "differs"
-    return f"{name} {verb}: {row['difference']:+.3g}{interval}, {p_word} = {row['p_holm']:.2g}."
+    apart = ""
+    if not row.get("signs_agree", True):
+        apart = (
+            f"; the test points {_signed(row['direction'])}, the means differ by "
+            f"{row['difference']:+.3g}, so this is no support"
+        )
+    return f"{name} {verb}: {of.value:+.3g}{interval}, {p_word} = {_corrected_p(row):.2g}{apart}."
+
+
+def _signed(value: float) -> str:
+    return "up" if value > 0 else "down" if value < 0 else "nowhere"
+
+
+def _corrected_p(row: Comparison) -> float:
+    return float(row.get("p_corrected", row["p_holm"]))
 
 
 def _words(
@@ -484,9 +580,14 @@ def _names(comparisons: Sequence[Comparison], keys: Sequence[str]) -> list[str]:
     return [" ".join(place) for place in _places(comparisons, keys)]
 
 
-def _places(comparisons: Sequence[Comparison], keys: Sequence[str]) -> list[tuple[str, ...]]:
-    """Tell comparisons by the keys that vary among them, or by the last if none does."""
-    varying = [key for key in keys if len({row[key] for row in comparisons}) > 1] or [keys[-1]]
+def _places(
+    comparisons: Sequence[Comparison],
+    keys: Sequence[str],
+    among: Sequence[Comparison] | None = None,
+) -> list[tuple[str, ...]]:
+    """Tell comparisons by the keys that vary among all, or by the last if none does."""
+    every = comparisons if among is None else among
+    varying = [key for key in keys if len({row[key] for row in every}) > 1] or [keys[-1]]
     return [tuple(str(row[key]) for key in varying) for row in comparisons]
 
 
@@ -501,7 +602,7 @@ def _split(
 
 
 def _p_word(comparisons: Sequence[Comparison]) -> str:
-    return "corrected p" if any(row["p_holm"] != row["p"] for row in comparisons) else "p"
+    return "corrected p" if any(_corrected_p(row) != row["p"] for row in comparisons) else "p"
 
 
 def _count(comparisons: Sequence[Any], *, every: bool = False) -> str:

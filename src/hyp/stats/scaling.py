@@ -19,6 +19,7 @@ from scipy import stats
 from scipy.optimize import minimize_scalar
 
 from hyp.errors import HypError
+from hyp.stats.arguments import check_level
 
 Floats = NDArray[np.float64]
 Law = Literal["log-linear", "power law", "broken line"]
@@ -427,8 +428,7 @@ def _check(law: str, within: float, confidence: float) -> None:
         raise HypError(f"{law!r} is not a scaling law; choose {', '.join(LAWS)}.")
     if not 0 < within < 1:
         raise HypError(f"the share of the plateau must lie between 0 and 1, not {within:g}.")
-    if not 0 < confidence < 1:
-        raise HypError(f"the confidence must lie between 0 and 1, not {confidence:g}.")
+    check_level("the confidence", confidence)
 
 
 def _fit(law: Law, data: _Data, within: float, confidence: float) -> ScalingFit:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from hyp.errors import HypError
 
@@ -15,7 +16,8 @@ GROUPS = ("full", "reduced")
 KEYS = ("target", "non_target", "latent", "layer")
 """Columns that tell one comparison from another."""
 
-_DECIMALS = 12
+_ROUNDING = 16
+"""Rounding errors, in units of the last place, that the mean of a unit's folds may carry."""
 
 
 def checked_scores(
@@ -87,17 +89,68 @@ def check_columns(table: pd.DataFrame, rows: Sequence[str]) -> None:
 def seed_means(table: pd.DataFrame, keys: Sequence[str] = KEYS) -> pd.DataFrame:
     """Average the folds within each seed: one row a (comparison, group, seed).
 
-    Means are rounded to 12 decimals so that the last bit of a floating-point sum
-    cannot break a tie between seeds.
+    Means of one comparison that differ by no more than rounding are made equal, so that the
+    last bit of a floating-point sum cannot break a tie: neighbours closer than 16 units in
+    the last place of the comparison's largest score (3.6e-15 of it, or 1.9e-6 where scores
+    came in single precision). The limit moves with the scores, whatever their unit.
 
     Parameters
     ----------
     table : DataFrame
         As returned by `checked_scores`.
     """
+    keys = list(keys)
+    precision = table["score"].dtype
+    last_place = np.finfo(precision if precision.kind == "f" else np.float64).eps
+    scores = table.assign(score=table["score"].astype(np.float64)).sort_values("score")
     by = [*keys, "group", "seed"]
-    means = table.groupby(by, sort=True, observed=True)["score"].mean()
-    return means.round(_DECIMALS).reset_index()
+    means = scores.groupby(by, sort=True, observed=True)["score"].mean().reset_index()
+    largest = scores["score"].abs().groupby([scores[key] for key in keys], observed=True).max()
+    place = means.groupby(keys, observed=True, sort=True).ngroup().to_numpy()
+    means["score"] = tied(means["score"].to_numpy(), place, _ROUNDING * last_place * largest)
+    return means
+
+
+def tied(values: ArrayLike, place: NDArray[np.int64], closer: ArrayLike) -> NDArray[np.float64]:
+    """Make values of one place equal where neighbours are no further apart than a limit.
+
+    Parameters
+    ----------
+    values : array_like, shape (values,)
+    place : ndarray of int, shape (values,)
+        Which values are compared with each other, from 0 up.
+    closer : array_like, shape (places,)
+        Largest distance of neighbours that count as one.
+    """
+    numbers = np.asarray(values, dtype=float)
+    order = np.lexsort((numbers, place))
+    ordered, at = numbers[order], place[order]
+    apart = np.diff(ordered) > np.asarray(closer, dtype=float)[at[1:]]
+    first = np.concatenate([[True], apart | (np.diff(at) != 0)])
+    made = np.empty_like(numbers)
+    made[order] = ordered[first][np.cumsum(first) - 1]
+    return made
+
+
+def tied_rows(values: NDArray[np.float64], closer: ArrayLike) -> NDArray[np.float64]:
+    """Do the same within each row of a table; `closer` has one limit a row."""
+    place = np.repeat(np.arange(len(values)), values.shape[1])
+    return tied(values.ravel(), place, closer).reshape(values.shape)
+
+
+def paired_differences(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Differences of pairs, x - y; those that differ in size by rounding only are made equal.
+
+    Parameters
+    ----------
+    x, y : ndarray, shape (comparisons, pairs)
+    """
+    d = x - y
+    largest = np.maximum(np.abs(x).max(axis=1), np.abs(y).max(axis=1))
+    closer = _ROUNDING * np.finfo(float).eps * largest
+    d[np.abs(d) <= closer[:, None]] = 0.0
+    sized: NDArray[np.float64] = np.sign(d) * tied_rows(np.abs(d), closer)
+    return sized
 
 
 def _check_balance(table: pd.DataFrame, keys: list[str]) -> None:

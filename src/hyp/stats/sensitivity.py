@@ -10,6 +10,7 @@ of the spread that lies between seeds, and what it warns of.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from hyp.errors import HypError
+from hyp.stats.arguments import check_level
 from hyp.stats.scores import GROUPS, check_columns
 
 Floats = NDArray[np.float64]
@@ -121,8 +123,7 @@ def mixed_model(
         If a column is missing or empty, a score is not finite, a fold occurs twice, a
         group is unknown or has fewer than two seeds, or every seed has one fold only.
     """
-    if not 0 < confidence < 1:
-        raise HypError(f"the confidence must lie between 0 and 1, not {confidence:g}.")
+    check_level("the confidence", confidence)
     scores = _folds(table, groups)
     n_a, n_b = (int(scores.loc[scores["a"] == a, "unit"].nunique()) for a in (1, 0))
     if min(n_a, n_b) < 2:
@@ -198,8 +199,7 @@ def icc(table: pd.DataFrame, *, confidence: float = 0.95) -> IntraclassCorrelati
         If a column is missing or empty, a score is not finite, a fold occurs twice, no
         group has two seeds, or every seed has one fold only.
     """
-    if not 0 < confidence < 1:
-        raise HypError(f"the confidence must lie between 0 and 1, not {confidence:g}.")
+    check_level("the confidence", confidence)
     scores = _folds(table, None)
     by_unit = scores.groupby(["group", "unit"], observed=True)["score"].agg(["size", "mean", "var"])
     by_group = by_unit.groupby("group", observed=True)
@@ -221,6 +221,47 @@ def icc(table: pd.DataFrame, *, confidence: float = 0.95) -> IntraclassCorrelati
     high = ratio * float(stats.f.isf(tail, df_within, df_between))
     value, low, high = (_from_ratio(one, folds) for one in (ratio, low, high))
     return IntraclassCorrelation(value, low, high, units, folds)
+
+
+def median_icc(table: pd.DataFrame, keys: Sequence[str]) -> float | None:
+    """Median over comparisons of `icc`, not below zero; one pass over the table.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As for `icc`, with the columns in `keys`, which tell comparisons apart.
+    keys : sequence of str
+
+    Returns
+    -------
+    float or None
+        None where no comparison has both a unit with several folds and a group with
+        several units, or nothing varies.
+    """
+    place = [*keys, "group"]
+    by_unit = table.groupby([*place, "seed"], observed=True)["score"].agg(["size", "mean", "var"])
+    by_unit = by_unit.reset_index()
+    by_unit["sum"] = by_unit["size"] * by_unit["mean"]
+    groups = by_unit.groupby(place, observed=True)
+    by_unit["total"] = groups["size"].transform("sum")
+    away = by_unit["mean"] - groups["sum"].transform("sum") / by_unit["total"]
+    by_unit["between"] = by_unit["size"] * away**2
+    by_unit["within"] = (by_unit["size"] - 1) * by_unit["var"].fillna(0)
+    by_unit["overlap"] = by_unit["size"] ** 2 / by_unit["total"]
+    sums = (
+        by_unit.groupby(list(keys), observed=True) if keys else by_unit.assign(all=0).groupby("all")
+    )
+    found = sums[["size", "between", "within", "overlap"]].sum()
+    units = sums.size()
+    df_between = units - (sums["group"].nunique())
+    df_within = found["size"] - units
+    kept = (df_between > 0) & (df_within > 0) & (found["between"] + found["within"] > 0)
+    if not kept.any():
+        return None
+    found, df_between, df_within = found[kept], df_between[kept], df_within[kept]
+    folds = (found["size"] - found["overlap"]) / df_between
+    within, between = found["within"] / df_within, found["between"] / df_between
+    return max(0.0, float(((between - within) / (between + (folds - 1) * within)).median()))
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
+from scipy.stats import rankdata
 
 _STEPS = 60
 
 
 def superiority(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of pairs in which `x` is larger, ties counting half: U / (n1 n2).
+    """Share of pairs in which `x` is larger, ties counting half: U / (n1 n2), from ranks.
 
     Parameters
     ----------
@@ -28,8 +29,9 @@ def superiority(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.fl
     -------
     ndarray, shape (comparisons,)
     """
-    order = np.sign(x[:, :, None] - y[:, None, :])
-    share: NDArray[np.float64] = (1 + order.mean(axis=(1, 2))) / 2
+    n1, n2 = x.shape[1], y.shape[1]
+    ranks = np.rint(2 * rankdata(np.concatenate([x, y], axis=1), axis=1))
+    share: NDArray[np.float64] = (ranks[:, :n1].sum(axis=1) - n1 * (n1 + 1)) / (2 * n1 * n2)
     return share
 
 

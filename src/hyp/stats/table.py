@@ -2,62 +2,63 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy import stats
 
 from hyp.errors import HypError
-from hyp.stats.comparisons import Alternative, compare, exact_permutation_p
+from hyp.stats.comparisons import Alternative
+from hyp.stats.completeness import completed
 from hyp.stats.conclusions import described
-from hyp.stats.published import compare_published
-from hyp.stats.rules import (
-    BETTER_AND_WORSE,
-    ONLY_BETTER,
-    ONLY_WORSE,
-    DecisionRule,
-    Part,
-    Prediction,
-    judge,
-)
-from hyp.stats.scores import seed_means
-from hyp.stats.sensitivity import icc
-from hyp.stats.table_verdict import TableComparison, TableVerdict
+from hyp.stats.score_files import NOTES, read_score_file
+from hyp.stats.score_text import Decimal
+from hyp.stats.sensitivity import median_icc
+from hyp.stats.table_judging import Question, judged_table
+from hyp.stats.table_roles import Missing, TableRoles, check_roles, long_form, tidied
+from hyp.stats.table_verdict import TableVerdict
+from hyp.stats.unit_audit import audit_units
 
-Floats = NDArray[np.float64]
-_ONE = "comparison"
-_ALL = "all"
+ROWS = "row"
+"""The unit of a wide table in which each row is one."""
 
 
 def judge_table(
-    table: pd.DataFrame,
+    table: pd.DataFrame | str | Path,
     *,
-    group: str,
-    unit: str,
+    group: str | None = None,
+    unit: str | None = None,
     fold: str | None = None,
     family: Sequence[str] = (),
     separate: Sequence[str] = (),
     value: str = "score",
-    between: tuple[str, str] | None = None,
+    between: Sequence[str] | str | None = None,
+    wide: Mapping[str, Sequence[str]] | Sequence[str] = (),
+    paired: str | None = None,
+    unpaired: bool = False,
+    missing: Missing = "error",
+    decimal: Decimal | None = None,
+    sheet: str | None = None,
     alternative: Alternative = "two-sided",
+    lower_is_better: bool = False,
     margin: float | None = None,
+    non_inferior: bool = False,
+    bayes: bool = False,
     alpha: float = 0.05,
 ) -> TableVerdict:
-    """Compare two groups of units in a tidy table and say what can be concluded.
+    """Compare groups of units in a table of scores and say what can be concluded.
 
     Parameters
     ----------
-    table : DataFrame
-        One row a score; other columns are ignored.
+    table : DataFrame or path
+        One row a score (or see `wide`), or a file of them (`read_score_file`); columns that
+        are not named are ignored.
     group : str
-        Column with the two groups.
+        Column with the groups. With three or more of them, all pairs are compared in one
+        family, behind a test of whether they differ at all.
     unit : str
-        Column with the independent unit, such as the seed of a network. The same label
-        in both groups means two different units.
+        Column with the independent unit, such as the seed of a network; ``"row"`` where
+        each row of a wide table is one.
     fold : str, optional
         Column with what is nested in a unit (folds, checkpoints, stimuli); averaged.
     family : sequence of str
@@ -68,225 +69,127 @@ def judge_table(
         corrected each on its own.
     value : str
         Column with the scores.
-    between : tuple of two str, optional
-        The groups a and b, if there are more than two or their order matters.
+    between : str or sequence of str, optional
+        The groups to compare, a first; one text ``"a,b"`` will do.
+    wide : mapping of str to sequence of str, or sequence of str
+        Columns (or patterns, ``layer*``) that hold a score each, under the name that they
+        get as rows; without a name they are the groups.
+    paired : str, optional
+        Column whose label joins the groups: the same task, subject or seed in each. It is
+        the unit.
+    unpaired : bool
+        Says that labels of `unit` that recur in several groups are different units; without
+        `paired` or this, recurring labels are asked about.
+    missing : {"error", "drop-fold", "drop-unit", "own-folds"}
+        What happens where a unit lacks a score that others have: nothing is judged, the fold
+        or the unit is left out, or each unit is taken to have folds of its own.
+    decimal : {".", ","}, optional
+        Decimal mark of scores that are text, where ``1,234`` could be either.
+    sheet : str, optional
+        Sheet of a workbook.
     alternative : {"two-sided", "greater", "less"}
         Direction of a against b that was declared before the data were seen.
+    lower_is_better : bool
+        Whether a low score is the good one (a loss, an error).
     margin : float, optional
         Smallest difference, in units of the score, that would matter. With it
         equivalence is tested, and the number of units that would settle the question
         is about this difference.
+    non_inferior : bool
+        Ask whether a is not worse than b by the margin, and nothing else.
+    bayes : bool
+        Add Bayes factors to the sensitivity checks.
     alpha : float
         Family-wise error rate.
+
+    Returns
+    -------
+    TableVerdict
+        ``verdict``, ``sentence``, ``sections`` (all sentences), ``rows`` (a DataFrame).
 
     Raises
     ------
     HypError
-        If a column or group is missing, a score is not a finite number, or the table
-        does not have the shape the columns promise (see the message).
+        Listing what is wrong with the table, or asking what it leaves open.
 
     Examples
     --------
     >>> table = pd.DataFrame({"objective": ["category"] * 5 + ["distance"] * 5,
-    ...                       "seed": [*range(5)] * 2,
+    ...                       "seed": range(10),
     ...                       "score": [.51, .53, .52, .55, .54, .41, .43, .42, .45, .44]})
     >>> judged = judge_table(table, group="objective", unit="seed")
     >>> judged.verdict.prediction, round(judged.comparisons[0].p, 4)
     ('category > distance', 0.0079)
     """
-    if not 0 < alpha < 1:
-        raise HypError(f"alpha must lie between 0 and 1, not {alpha:g}.")
-    keys = [*separate, *family]
-    tidy, groups = _tidied(table, group, unit, fold, keys, value, between)
-    tidy["family"] = tidy[list(separate)].astype(str).agg(", ".join, axis=1) if separate else _ALL
-    keys = keys or [_ONE]
-    rows = compare(tidy, keys, groups=groups, alternative=alternative, margin=margin, alpha=alpha)
-    folds = tidy["fold"].nunique()
-    pooled = compare_published(tidy, keys, groups=groups, alpha=alpha) if folds > 1 else None
-    rule = _rule(groups, keys, separate, rows, alternative, margin, alpha)
-    return described(
-        groups=groups,
-        value=value,
+    if not isinstance(table, pd.DataFrame):
+        table = read_score_file(Path(table), sheet=sheet)
+    told = list(table.attrs.get(NOTES, ()))
+    group, columns = _wide(group, wide)
+    unit = _unit(unit, paired)
+    if unit == ROWS and ROWS not in table.columns and columns:
+        table = table.assign(**{ROWS: range(len(table))})
+    rows, notes = long_form(table, columns, value)
+    roles = TableRoles(
+        group=group,
         unit=unit,
-        folds=folds,
-        alpha=alpha,
-        margin=margin,
+        fold=fold,
+        separate=tuple(separate),
+        family=tuple(family),
+        value=value,
+        between=() if between is None else (between,) if isinstance(between, str) else between,
+        paired=paired is not None,
+        unpaired=unpaired,
+        missing=missing,
+        decimal=decimal,
+    )
+    question = Question(
         alternative=alternative,
-        families={str(name): int(n) for name, n in rows["family"].value_counts(sort=False).items()},
-        verdict=judge(rule, _records(rows)),
-        pooled_verdict=None if pooled is None else judge(rule, _records(pooled)),
-        comparisons=_comparisons(rows, pooled, tidy, keys, groups, alternative),
-        shared_units=_shared_units(tidy, groups),
-        icc=_median_icc(tidy, keys) if folds > 1 else None,
-    )
-
-
-def _tidied(
-    table: pd.DataFrame,
-    group: str,
-    unit: str,
-    fold: str | None,
-    keys: Sequence[str],
-    value: str,
-    between: tuple[str, str] | None,
-) -> tuple[pd.DataFrame, tuple[str, str]]:
-    """Return the columns under the names that comparisons want, and the two groups."""
-    roles = [group, unit, *([fold] if fold is not None else []), *keys, value]
-    for column in roles:
-        if column not in table.columns:
-            raise HypError(
-                f"the table has no column {column!r}; it has {', '.join(map(str, table.columns))}."
-            )
-        if roles.count(column) > 1:
-            raise HypError(f"the column {column!r} is named twice; each has one part to play.")
-    taken = set(keys) & {"group", "seed", "fold", "score", "family"}
-    if taken:
-        raise HypError(f"rename the column {min(taken)!r}; hyp uses that name itself.")
-    groups = _groups(table[group], group, between)
-    labels = table[group].astype(str)
-    chosen = labels.isin(groups)
-    scores = pd.to_numeric(table.loc[chosen, value], errors="coerce")
-    unread = scores.isna() & table.loc[chosen, value].notna()
-    if unread.any():
-        raise HypError(f"{value} {table.loc[chosen, value][unread].iloc[0]!r} is not a number.")
-    tidy = table.loc[chosen, list(keys)].assign(
-        group=labels[chosen],
-        seed=table.loc[chosen, unit],
-        fold=0 if fold is None else table.loc[chosen, fold],
-        score=scores,
-    )
-    if not keys:
-        tidy[_ONE] = "the only comparison"
-    if fold is None and tidy.duplicated([*(keys or [_ONE]), "group", "seed"]).any():
-        raise HypError(
-            f"there are several scores a {unit}; name the column that tells them apart as the "
-            "fold (what is nested in a unit) or as the family (what is compared separately)."
-        )
-    return tidy, groups
-
-
-def _groups(labels: pd.Series, column: str, between: tuple[str, str] | None) -> tuple[str, str]:
-    if labels.isna().any():
-        raise HypError(f"the column {column!r} has rows with no group.")
-    known = [str(label) for label in sorted(labels.unique())]
-    if between is not None:
-        for name in between:
-            if name not in known:
-                raise HypError(f"no row has {column} {name!r}; there are {', '.join(known)}.")
-        if between[0] == between[1]:
-            raise HypError(f"the group {between[0]!r} cannot be compared with itself.")
-        return between
-    if len(known) != 2:
-        raise HypError(
-            f"the column {column!r} has {len(known)} groups ({_some(known)}); name the two to "
-            "compare."
-        )
-    return known[0], known[1]
-
-
-def _some(names: Sequence[str], most: int = 6) -> str:
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
-
-
-def _rule(
-    groups: tuple[str, str],
-    keys: Sequence[str],
-    separate: Sequence[str],
-    rows: pd.DataFrame,
-    alternative: Alternative,
-    margin: float | None,
-    alpha: float,
-) -> DecisionRule:
-    a, b = groups
-    predictions = [
-        Prediction(name=f"{a} > {b}", claim=f"{a} scores higher", needs=ONLY_BETTER),
-        Prediction(name=f"{b} > {a}", claim=f"{b} scores higher", needs=ONLY_WORSE),
-    ]
-    families = rows.drop_duplicates("family")
-    parts = tuple(
-        Part(name=str(row["family"]), where={key: (str(row[key]),) for key in separate})
-        for row in _records(families)
-    )
-    declared = {"greater": predictions[:1], "less": predictions[1:], "two-sided": predictions}
-    return DecisionRule(
-        keys=tuple(keys),
-        predictions=tuple(declared[alternative]),
-        mixed=BETTER_AND_WORSE if alternative == "two-sided" else (),
-        alpha=alpha,
-        alternative=alternative,
+        lower_is_better=lower_is_better,
         margin=margin,
-        parts=parts if len(parts) > 1 else (),
+        non_inferior=non_inferior,
+        bayes=bayes,
+        alpha=alpha,
+    )
+    check_roles(rows, roles)
+    question.check(ordered=between is not None)
+    tidy, groups, read = tidied(rows, roles)
+    tidy, left_out = completed(tidy, groups, roles)
+    checks, odd = audit_units(tidy, rows, groups, roles)
+    judged = judged_table(tidy, groups, roles, question, checks)
+    return described(
+        judged,
+        icc=median_icc(tidy, list(roles.keys)) if judged.folds > 1 else None,
+        told=[*told, *notes, *read, *left_out, *odd],
     )
 
 
-def _comparisons(
-    rows: pd.DataFrame,
-    pooled: pd.DataFrame | None,
-    tidy: pd.DataFrame,
-    keys: Sequence[str],
-    groups: tuple[str, str],
-    alternative: Alternative,
-) -> tuple[TableComparison, ...]:
-    means = seed_means(tidy, keys).groupby([*keys, "group"], observed=True)["score"]
-    by_place = {
-        place if isinstance(place, tuple) else (place,): np.sort(scores.to_numpy())
-        for place, scores in means
-    }
-    places = [tuple(row[key] for key in keys) for row in _records(rows)]
-    pairs = [(by_place[(*place, groups[0])], by_place[(*place, groups[1])]) for place in places]
-    permutation = _permutation_p(pairs, alternative)
-    found = []
-    for position, (row, (a, b)) in enumerate(zip(_records(rows), pairs, strict=True)):
-        figures = {name: row[name] for name in TableComparison.model_fields if name in row}
-        found.append(
-            TableComparison(
-                **{name: _defined(figure) for name, figure in figures.items()},
-                name=" ".join(map(str, places[position])),
-                keys={key: str(row[key]) for key in keys},
-                a=tuple(a.tolist()),
-                b=tuple(b.tolist()),
-                p_pooled=None if pooled is None else float(pooled["p"].iloc[position]),
-                p_permutation=_defined(float(permutation[position])),
-                p_t=_t_test(a, b, alternative),
-            )
+def _wide(
+    group: str | None, wide: Mapping[str, Sequence[str]] | Sequence[str]
+) -> tuple[str, dict[str, Sequence[str]]]:
+    columns = dict(wide) if isinstance(wide, Mapping) else {"group": tuple(wide)} if wide else {}
+    if group is None and len(columns) == 1 and not isinstance(wide, Mapping):
+        group = "group"
+    if group is None and "group" in columns:
+        group = "group"
+    if group is None:
+        raise HypError(
+            "name the column with the groups (--group COLUMN), or, where each group has a column "
+            "of its own, these columns (--wide A,B)."
         )
-    return tuple(found)
+    return group, columns
 
 
-def _permutation_p(pairs: Sequence[tuple[Floats, Floats]], alternative: Alternative) -> Floats:
-    """Exact permutation p of every pair; pairs of one size share their arrangements."""
-    p = np.empty(len(pairs))
-    sizes = [(len(a), len(b)) for a, b in pairs]
-    for size in set(sizes):
-        rows = [position for position, own in enumerate(sizes) if own == size]
-        a, b = (np.stack([pairs[row][group] for row in rows]) for group in (0, 1))
-        p[rows] = exact_permutation_p(a, b, alternative)
-    return p
-
-
-def _t_test(a: Floats, b: Floats, alternative: Alternative) -> float | None:
-    if len(a) + len(b) < 3 or max(np.ptp(a), np.ptp(b)) == 0:
-        return None
-    p = float(stats.ttest_ind(a, b, alternative=alternative).pvalue)
-    return None if math.isnan(p) else p
-
-
-def _median_icc(tidy: pd.DataFrame, keys: Sequence[str]) -> float | None:
-    if tidy.groupby("group")["seed"].nunique().max() < 2:
-        return None
-    values = [icc(one).value for _, one in tidy.groupby(list(keys), observed=True)]
-    median = float(np.nanmedian(values)) if np.isfinite(values).any() else None
-    return None if median is None else max(0.0, median)
-
-
-def _shared_units(tidy: pd.DataFrame, groups: tuple[str, str]) -> int:
-    a, b = (set(tidy.loc[tidy["group"] == name, "seed"]) for name in groups)
-    return len(a & b)
-
-
-def _defined(figure: Any) -> Any:
-    return None if isinstance(figure, float) and math.isnan(figure) else figure
-
-
-def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
+def _unit(unit: str | None, paired: str | None) -> str:
+    if paired is not None and unit not in (None, paired):
+        raise HypError(
+            f"in a paired design the unit is what is paired ({paired!r}); leave --unit away, and "
+            f"name {unit!r} as the fold if it is nested in it."
+        )
+    named = unit if paired is None else paired
+    if named is None:
+        raise HypError(
+            "name the column with the independent unit (--unit COLUMN, such as the seed), or the "
+            "column whose labels join the groups (--paired COLUMN, such as the task); in a wide "
+            "table whose rows are the units say --unit row."
+        )
+    return named

@@ -10,16 +10,13 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from math import sqrt
-from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from hyp.errors import HypError
-
-Floats = NDArray[np.float64]
-Alternative = Literal["two-sided", "greater", "less"]
+from hyp.stats.arguments import Alternative, Floats, check_alternative, check_level
 
 
 @dataclass(frozen=True)
@@ -159,6 +156,7 @@ def trimmed_difference(
         out of range.
     """
     _check(trim, confidence)
+    check_alternative(alternative)
     x, y = _scores(x), _scores(y)
     sizes = [len(x), len(y)]
     cuts = [_cut(n, trim) for n in sizes]
@@ -207,8 +205,7 @@ def _scores(values: ArrayLike) -> Floats:
 def _check(trim: float, confidence: float) -> None:
     if not 0 <= trim < 0.5:
         raise HypError(f"the share to trim must be at least 0 and below 0.5, not {trim:g}.")
-    if not 0 < confidence < 1:
-        raise HypError(f"the confidence must lie between 0 and 1, not {confidence:g}.")
+    check_level("the confidence", confidence)
 
 
 def _cut(n: int, trim: float) -> int:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from zarr.errors import ZarrUserWarning
 
 from hyp.errors import HypError
+from hyp.names import check_name
 
 ACTIVATION = "activation"
 CHUNK_BYTES = 8 * 2**20
@@ -83,7 +84,8 @@ class ActivationWriter:
         Raises
         ------
         HypError
-            If a value is not finite, or beyond the range of float16 where that is stored.
+            If a value is not finite, or beyond the range of float16 where that is stored, or
+            the name of a layer cannot be that of a group.
         """
         for name, rows in batch.items():
             if name not in self._layers:
@@ -103,6 +105,7 @@ class ActivationWriter:
             self._finish()
 
     def _create(self, name: str, rows: NDArray[Any], units: Mapping[str, NDArray[Any]]) -> _Layer:
+        check_name(name, "layer")
         labels = {label: ("unit", values) for label, values in units.items()}
         frame = xr.Dataset(coords=self._stimuli.coords, attrs=self._attrs | {"layer": name})
         frame = frame.assign_coords(labels)

@@ -9,37 +9,43 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, Field
 
-from hyp.errors import HypError
-from hyp.store.steps import Step, in_order
+from hyp import __version__
+from hyp.errors import UNREADABLE, HypError, disk_sentence
+from hyp.store.checksums import checksums, damages
+from hyp.store.steps import KEY, Step, content_hash, in_order, key_of
 
 STORE_FORMAT = 1
 RECORD = "artifact.json"
+_SEAL = "record_sha256"
 _LIBRARIES = ("hyp", "numpy", "scipy", "torch", "torchvision", "warp-lang", "zarr", "xarray")
-_DISK_ERRORS = {
-    errno.ENOSPC: "the disk is full; free some space",
-    errno.EDQUOT: "the disk quota is used up; free some space",
-    errno.EROFS: "the disk is read-only; choose another place",
-    errno.EACCES: "writing is not permitted there; choose another place",
-    errno.EPERM: "writing is not permitted there; choose another place",
-    errno.EIO: "the disk reports an input/output error",
-}
+_PASSING = (errno.ENOENT, errno.EEXIST, errno.EINVAL)
+"""What is more often a fault of the code than of the disk."""
 
 Build = Callable[[Path, Mapping[str, Path]], None]
 """Fills a working folder from the folders of the inputs, by role."""
 
 
-@dataclass(frozen=True)
-class Record:
-    """What ``artifact.json`` says of a published artifact."""
+class Record(BaseModel):
+    """What ``artifact.json`` says of a published artifact.
+
+    Attributes
+    ----------
+    files : mapping of str to int
+        Sizes in bytes, by the path inside the artifact's folder.
+    checksums : mapping of str to str
+        BLAKE2b of the same files; empty in artifacts of an older hyp, which had none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     kind: str
     key: str
@@ -52,6 +58,7 @@ class Record:
     libraries: Mapping[str, str]
     machine: Mapping[str, str]
     files: Mapping[str, int]
+    checksums: Mapping[str, str] = Field(default_factory=dict)
 
 
 class Store:
@@ -104,12 +111,17 @@ class Store:
 
     def check_format(self) -> None:
         """Refuse a store written by a newer hyp, or a damaged marker."""
+        marker = self.root / "store.json"
         try:
-            found = json.loads((self.root / "store.json").read_text())["format"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise HypError(
-                f"{self.root / 'store.json'} is damaged; restore it or choose another --store."
-            ) from error
+            content = json.loads(marker.read_text())
+        except OSError as error:
+            sentence = disk_sentence(error) or f"{marker} cannot be read ({error})"
+            raise HypError(f"{sentence}.") from error
+        except UNREADABLE as error:
+            content = error
+        found = content.get("format") if isinstance(content, dict) else None
+        if type(found) is not int:
+            raise HypError(f"{marker} is damaged; restore it or choose another --store.")
         if found > STORE_FORMAT:
             raise HypError(
                 f"the store at {self.root} has format {found}, newer than this hyp; update hyp."
@@ -139,7 +151,9 @@ class Store:
         HypError
             If there is no such artifact, or one of its inputs is gone.
         """
-        found = [path.parent for path in self.root.glob(f"*/{key}/{RECORD}")]
+        found = []
+        if KEY.fullmatch(key):
+            found = [path.parent for path in self.root.glob(f"*/{key}/{RECORD}")]
         if not found:
             raise HypError(f"the store at {self.root} has no artifact {key}; 'hyp status' helps.")
         record = read_record(found[0])
@@ -149,24 +163,24 @@ class Store:
     def check(self, step: Step) -> Path:
         """Return the artifact's folder after checking that its files are whole.
 
+        Every file is held against its checksum, once in a process as long as it is not
+        touched; artifacts of an older hyp have sizes alone.
+
         Raises
         ------
         HypError
-            If a file is missing or has another size than when it was published.
+            If a file is missing or is not what it was when it was published.
         """
-        folder = self.path(step)
-        for name, size in self.record(step).files.items():
-            try:
-                found = (folder / name).stat().st_size
-            except OSError:
-                found = -1
-            if found != size:
-                state = "is missing" if found < 0 else f"has {found} bytes instead of {size}"
-                raise HypError(
-                    f"a stored file is damaged: {folder / name} {state}; "
-                    f"delete the folder {folder} and run again to make it anew."
-                )
-        return folder
+        return check_artifact(self.path(step))
+
+    def is_whole(self, kind: str, key: str) -> bool:
+        """Return whether an artifact is published and has all its files, by their sizes."""
+        folder = self.root / kind / key
+        try:
+            files = read_record(folder).files
+        except HypError:
+            return False
+        return next(damages(folder, files), None) is None
 
     def make(self, step: Step, build: Build, *, waiting: Callable[[], None] = lambda: None) -> Path:
         """Return a step's artifact, building and publishing it if it is missing.
@@ -222,6 +236,8 @@ class Store:
         partial.mkdir(exist_ok=True)
         started = time.monotonic()
         build(partial, inputs)
+        seconds = time.monotonic() - started
+        sums = checksums(partial)
         record = {
             "kind": step.kind,
             "key": step.key,
@@ -230,21 +246,25 @@ class Store:
             "inputs": {role: parent.key for role, parent in step.inputs.items()},
             "label": step.label,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": round(time.monotonic() - started, 3),
+            "seconds": round(seconds, 3),
             "libraries": installed_versions(_LIBRARIES),
             "machine": machine_facts(),
-            "files": _file_sizes(partial),
+            "files": {name: (partial / name).stat().st_size for name in sums},
+            "checksums": sums,
         }
+        record[_SEAL] = _seal(record)
         write_atomically(partial / RECORD, json.dumps(record, indent=1).encode())
         partial.rename(final)
 
     def records(self, kind: str | None = None) -> list[Record]:
         """Read the records of all published artifacts, oldest first."""
-        pattern = f"{kind or '*'}/*/{RECORD}"
-        folders = [
-            path.parent for path in self.root.glob(pattern) if path.parent.suffix != ".partial"
-        ]
+        folders = [folder for folder in self.folders(kind) if (folder / RECORD).exists()]
         return sorted((read_record(folder) for folder in folders), key=lambda r: r.created)
+
+    def folders(self, kind: str | None = None) -> list[Path]:
+        """Return the folders of artifacts, whole or not, without those still being made."""
+        places = sorted(self.root.glob(f"{kind or '*'}/*"))
+        return [place for place in places if KEY.fullmatch(place.name) and place.is_dir()]
 
 
 def read_record(folder: Path) -> Record:
@@ -253,14 +273,45 @@ def read_record(folder: Path) -> Record:
     Raises
     ------
     HypError
-        If it is missing or cannot be read.
+        If it is missing, cannot be read, was changed, or belongs to another folder.
     """
+    path = folder / RECORD
+    advice = f"delete the folder {folder} and run again"
     try:
-        return Record(**json.loads((folder / RECORD).read_text()))
-    except (OSError, ValueError, TypeError) as error:
+        content = json.loads(path.read_bytes())
+        record = Record.model_validate(content)
+        key = key_of(record.kind, record.version, record.spec, record.inputs)
+        unchanged = content.get(_SEAL) in (None, _seal(content))
+    except PermissionError as error:
+        raise HypError(f"{disk_sentence(error, path)}.") from error
+    except UNREADABLE as error:
+        raise HypError(f"{path} is missing or damaged; {advice}.") from error
+    if not unchanged or (folder.parent.name, folder.name) != (record.kind, key):
+        raise HypError(f"{path} was changed since it was written; {advice}.")
+    return record
+
+
+def check_artifact(folder: Path) -> Path:
+    """Return an artifact's folder after holding every file against its checksum.
+
+    Raises
+    ------
+    HypError
+        As `Store.check`.
+    """
+    record = read_record(folder)
+    damage = next(damages(folder, record.files, record.checksums), None)
+    if damage is not None:
         raise HypError(
-            f"{folder / RECORD} is missing or damaged; delete the folder {folder} and run again."
-        ) from error
+            f"a stored file is damaged: {damage}; "
+            f"delete the folder {folder} and run again to make it anew."
+        )
+    return folder
+
+
+def _seal(content: Mapping[str, Any]) -> str:
+    """Return the hash of a record without the hash that it carries."""
+    return content_hash({name: value for name, value in content.items() if name != _SEAL})
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -272,8 +323,11 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename:
+            error.filename = str(path)  # what people know it by
         raise
 
 
@@ -283,21 +337,21 @@ def readable_disk_errors(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _DISK_ERRORS:
+        sentence = disk_sentence(error, place)
+        if not sentence or error.errno in _PASSING:
             raise
-        reason = _DISK_ERRORS[error.errno]
-        where = error.filename or place
-        raise HypError(
-            f"cannot write {where}: {reason}, then run again: it goes on where it stopped."
-        ) from error
+        raise HypError(f"{sentence}, then run again: it goes on where it stopped.") from error
 
 
 def installed_versions(names: Iterable[str]) -> dict[str, str]:
-    """Return the versions of those of the named distributions that are installed."""
+    """Return the versions of those of the named distributions that are installed.
+
+    That of ``hyp`` is this package's own, whatever distribution of that name is there.
+    """
     found = {}
     for name in names:
         try:
-            found[name] = version(name)
+            found[name] = __version__ if name == "hyp" else version(name)
         except PackageNotFoundError:
             continue
     return found
@@ -322,8 +376,3 @@ def _processor() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
-
-
-def _file_sizes(folder: Path) -> dict[str, int]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}

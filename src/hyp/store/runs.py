@@ -4,16 +4,49 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import psutil
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from hyp.errors import HypError
-from hyp.store.artifacts import write_atomically
+from hyp.errors import UNREADABLE, HypError, disk_sentence
+from hyp.names import Name, check_name
+from hyp.store.artifacts import (
+    RECORD,
+    Store,
+    check_artifact,
+    read_record,
+    readable_disk_errors,
+    write_atomically,
+)
 
-RunState = Literal["running", "interrupted", "failed", "finished"]
+RunState = Literal["running", "interrupted", "failed", "finished", "incomplete"]
+"""``incomplete`` is never written: it is what a finished run is whose files are gone."""
+
+
+class Stage(BaseModel):
+    """How many steps of a kind are done, begun ones in part."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    done: float
+    total: int
+class KeptNumerics(BaseModel):
+    """What a run trains and extracts with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    precision: Literal["fp32", "bf16"]
+    channels_last: bool
+    device: Literal["cpu", "cuda"]
+
+    @classmethod
+    def of(cls, spec: Mapping[str, Any]) -> KeptNumerics:
+        """Read them from the spec of a step that trains or extracts."""
+        return cls.model_validate({name: spec[name] for name in cls.model_fields})
 
 
 class Run(BaseModel):
@@ -27,14 +60,21 @@ class Run(BaseModel):
         What ``--set`` changed in the profile.
     wall_seconds : float
         Sum over all calls that led to the result.
+    left_seconds : float or None
+        While it runs, what is left at its speed so far.
+    stages : tuple of Stage
+        How far it had come when the record was written.
     host, pid : str, int
         The process that wrote the record.
+    numerics : KeptNumerics or None
+        Precision, memory layout and device of training and extraction: chosen when the run
+        began, and kept by whatever goes on with it, on any machine.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    hypothesis: str
-    profile: str
+    hypothesis: Name
+    profile: Name
     overrides: dict[str, str]
     goal: str
     steps: tuple[tuple[str, str], ...]
@@ -43,9 +83,12 @@ class Run(BaseModel):
     started: str
     updated: str
     wall_seconds: float = 0.0
+    left_seconds: float | None = None
+    stages: tuple[Stage, ...] = ()
     message: str = ""
     host: str = ""
     pid: int = 0
+    numerics: KeptNumerics | None = None
 
     @property
     def seen_state(self) -> str:
@@ -56,15 +99,30 @@ class Run(BaseModel):
 
 
 def run_path(root: Path, hypothesis: str, profile: str, goal: str) -> Path:
-    """Return where the record of a run lies."""
+    """Return where the record of a run lies, which is never outside the store.
+
+    Raises
+    ------
+    HypError
+        If a name cannot be part of a path.
+    """
+    check_name(hypothesis, "hypothesis")
+    check_name(profile, "profile")
     return root / "runs" / f"{hypothesis}--{profile}--{goal}.json"
 
 
 def save_run(root: Path, run: Run) -> None:
-    """Write a run's record, replacing an earlier state of the same run."""
+    """Write a run's record, replacing an earlier state of the same run.
+
+    Raises
+    ------
+    HypError
+        If the disk refuses it.
+    """
     path = run_path(root, run.hypothesis, run.profile, run.goal)
-    path.parent.mkdir(exist_ok=True)
-    write_atomically(path, run.model_dump_json(indent=1).encode())
+    with readable_disk_errors(path):
+        path.parent.mkdir(exist_ok=True)
+        write_atomically(path, run.model_dump_json(indent=1).encode())
 
 
 def load_run(path: Path) -> Run:
@@ -77,14 +135,68 @@ def load_run(path: Path) -> Run:
     """
     try:
         return Run.model_validate(json.loads(path.read_text()))
-    except (OSError, ValueError, ValidationError) as error:
+    except PermissionError as error:
+        raise HypError(f"{disk_sentence(error, path)}.") from error
+    except UNREADABLE as error:
         raise HypError(f"the run record {path} is damaged; delete it and run again.") from error
 
 
 def all_runs(root: Path) -> list[Run]:
-    """Return all runs of a store, the latest last."""
+    """Return all runs of a store, the latest last; finished ones whose files are gone say so."""
+    store = Store(root)
     runs = [load_run(path) for path in sorted((root / "runs").glob("*.json"))]
-    return sorted(runs, key=lambda run: run.updated)
+    return [_as_it_is(store, run) for run in sorted(runs, key=lambda run: run.updated)]
+
+
+def _as_it_is(store: Store, run: Run) -> Run:
+    if run.state != "finished" or store.is_whole("results", run.goal):
+        return run
+    return run.model_copy(update={"state": "incomplete"})
+
+
+def stored_steps(store: Store, run: Run) -> int:
+    """Return how many of a run's artifacts are stored whole."""
+    return sum(store.is_whole(kind, key) for kind, key in run.steps)
+
+
+def shown_state(run: Run, stored: int) -> str:
+    """Return a run's state for people, given how many of its artifacts are stored whole."""
+    state = run.seen_state
+    gone = len(run.steps) - stored
+    return (
+        f"{state}, {gone} of {len(run.steps)} steps gone" if state == "finished" and gone else state
+    )
+
+
+def kept_numerics(
+    root: Path, hypothesis: str, profile: str, overrides: dict[str, str]
+) -> KeptNumerics | None:
+    """Return the numerics that a run of these settings began with, if there is one.
+
+    A finished run goes before an unfinished one, then the later before the earlier. Where a
+    record of an older hyp does not say, the stored artifacts of the run do.
+    """
+    runs = [
+        run
+        for run in all_runs(root)
+        if (run.hypothesis, run.profile, run.overrides) == (hypothesis, profile, overrides)
+    ]
+    runs.sort(key=lambda run: run.state == "finished")
+    for run in reversed(runs):
+        found = run.numerics or _stored_numerics(root, run)
+        if found is not None:
+            return found
+    return None
+
+
+def _stored_numerics(root: Path, run: Run) -> KeptNumerics | None:
+    for kind, key in run.steps:
+        path = root / kind / key
+        if kind in ("models", "activations") and (path / RECORD).exists():
+            spec = read_record(path).spec
+            if "kind" not in spec:
+                return KeptNumerics.of(spec)
+    return None
 
 
 def latest_run(root: Path, hypothesis: str | None, profile: str | None = None) -> Run:
@@ -93,19 +205,23 @@ def latest_run(root: Path, hypothesis: str | None, profile: str | None = None) -
     Raises
     ------
     HypError
-        If there is none that matches.
+        If there is none that matches, or its result was changed since it was made.
     """
-    finished = [
+    runs = [
         run
         for run in all_runs(root)
-        if run.state == "finished"
-        and hypothesis in (None, run.hypothesis)
-        and profile in (None, run.profile)
+        if hypothesis in (None, run.hypothesis) and profile in (None, run.profile)
     ]
+    finished = [run for run in runs if run.state == "finished"]
     if not finished:
         what = hypothesis or "any hypothesis"
+        if profile is not None:
+            what += f" with the profile {profile!r}"
+        gone = any(run.state == "incomplete" for run in runs)
+        state = "the files of a finished run are gone or damaged: make them again" if gone else ""
         raise HypError(
-            f"{root} holds no finished run of {what}; start one with 'hyp run "
-            f"{hypothesis or 'NAME'}', or see 'hyp status'."
+            f"{root} holds no finished run of {what}; {state or 'start one'} with 'hyp run "
+            f"{hypothesis or 'NAME'}{f' -p {profile}' if profile else ''}', or see 'hyp status'."
         )
+    check_artifact(root / "results" / finished[-1].goal)
     return finished[-1]

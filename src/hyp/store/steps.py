@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 KEY_LENGTH = 20
+KEY = re.compile(rf"[0-9a-f]{{{KEY_LENGTH}}}")
+"""What a key looks like."""
 
 
 def canonical_json(value: object) -> str:
@@ -26,6 +29,12 @@ def canonical_json(value: object) -> str:
 def content_hash(value: object) -> str:
     """Return the hexadecimal SHA-256 of a value's canonical JSON."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def key_of(kind: str, version: int, spec: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
+    """Return the content key of a step from the keys of its inputs, by role."""
+    parts = {"kind": kind, "version": version, "spec": spec, "inputs": inputs}
+    return content_hash(parts)[:KEY_LENGTH]
 
 
 @dataclass(frozen=True)
@@ -59,13 +68,8 @@ class Step:
     @cached_property
     def key(self) -> str:
         """The content key: hash of kind, version, spec and the inputs' keys."""
-        parts = {
-            "kind": self.kind,
-            "version": self.version,
-            "spec": self.spec,
-            "inputs": {role: step.key for role, step in self.inputs.items()},
-        }
-        return content_hash(parts)[:KEY_LENGTH]
+        inputs = {role: step.key for role, step in self.inputs.items()}
+        return key_of(self.kind, self.version, self.spec, inputs)
 
     def __hash__(self) -> int:
         return hash((self.kind, self.key))

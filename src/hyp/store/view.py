@@ -122,30 +122,46 @@ class StoreView:
         joined: xr.Dataset = xr.concat(parts, dim="model", combine_attrs="drop_conflicts")
         return joined
 
-    def scores(self, hypothesis: str, profile: str | None = None) -> xr.Dataset:
-        """Return the decoding scores of the latest finished run of a hypothesis.
+    def scores(self, hypothesis: str, profile: str | None = None) -> dict[str, xr.DataArray]:
+        """Return the scores of the latest finished run of a hypothesis, one array per kind.
 
         Returns
         -------
-        xarray.Dataset
-            Variable ``score`` over (protocol, objective, group, latent, layer, seed, fold).
+        dict of str to xarray.DataArray
+            By kind (``decoding``, ``alignment``, ``depth``, ``performance``, ``loss``): scores
+            over (protocol, cohort, ``latent`` | ``region`` | ``task``, layer, batches, network,
+            fold), without the dimensions that a kind does not have; the coordinate ``seed`` tells
+            which network it is. Similarities of networks are a table of their own, see
+            `hyp.hypotheses.result_files.load_similarities`.
 
         Raises
         ------
         HypError
-            If that hypothesis has no finished run in this store, or is a study.
+            If that hypothesis has no finished run in this store, or it was written by an
+            earlier version of hyp.
         """
         from hyp.store.runs import latest_run
 
         run = latest_run(self.root, hypothesis, profile)
-        folder = self.root / "results" / run.goal
-        if not (folder / "scores.zarr").exists():
-            raise HypError(
-                f"{hypothesis} keeps its scores as a table: read {folder / 'scores.parquet'}, for "
-                "instance with pandas."
-            )
-        scores: xr.Dataset = xr.open_zarr(folder / "scores.zarr")
-        return scores
+        return open_scores(self.root / "results" / run.goal)
+
+
+def open_scores(folder: Path) -> dict[str, xr.DataArray]:
+    """Open the scores of a result folder, see `StoreView.scores`.
+
+    Raises
+    ------
+    HypError
+        If it keeps none.
+    """
+    cubes = folder / "scores.zarr"
+    kinds = [path.name for path in sorted(cubes.glob("*")) if (path / "zarr.json").exists()]
+    if not kinds:
+        raise HypError(
+            f"{folder} keeps no scores that can be opened: its design was untestable, or an "
+            "earlier hyp wrote it; run the hypothesis again, which computes only what is missing."
+        )
+    return {kind: xr.open_zarr(cubes / kind)["score"].rename(kind) for kind in kinds}
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

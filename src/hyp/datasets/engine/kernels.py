@@ -25,6 +25,8 @@ RUN = 16
 _TEXELS = wp.constant(SIZE)
 _TOP_LEVEL = wp.constant(LEVELS - 1)
 _NEARNESS = wp.constant(16777216.0)
+_FACE_BITS = wp.constant(wp.int64(21))  # of a key; the rest is nearness
+_FACE_MASK = wp.constant(wp.int64((1 << 21) - 1))
 _REACH = wp.constant(0.88)  # half the width of the shadow map; unit-size objects fit in it
 _FAR = wp.constant(1.0e6)
 _HORIZON = wp.constant(1.0e-6)
@@ -38,7 +40,8 @@ class Surface:
     """Two colours (linear) blended by a texture.
 
     They are multiplied by a picture unless its number is negative, and by the colours of
-    the vertices where `tinted` is 1.
+    the vertices where `tinted` is 1. A surface that glows gives off that light by itself,
+    times the picture `shining` unless its number is negative.
     """
 
     dark: wp.vec3
@@ -48,16 +51,24 @@ class Surface:
     gloss: wp.float32
     picture: wp.int32
     tinted: wp.int32
+    glow: wp.vec3
+    shining: wp.int32
 
 
 @wp.struct
 class Picture:
-    """Where a user's picture begins among the pixels, and its size; a panorama ends at poles."""
+    """Where a user's picture begins among the pixels, and its size; a panorama ends at poles.
+
+    Beyond its sides it repeats (0), keeps its last pixels (1) or is mirrored (2).
+    """
 
     first: wp.int32
     width: wp.int32
     height: wp.int32
     panorama: wp.int32
+    across: wp.int32
+    down: wp.int32
+    nearest: wp.int32
 
 
 @wp.struct
@@ -228,7 +239,7 @@ def rasterise(
                     w = 1.0 - u - v
                     if u >= 0.0 and v >= 0.0 and w >= 0.0:
                         near = u * a[2] + v * b[2] + w * c[2]
-                        key = (wp.int64(near * _NEARNESS) << wp.int64(16)) + wp.int64(f + 1)
+                        key = (wp.int64(near * _NEARNESS) << _FACE_BITS) + wp.int64(f + 1)
                         at = y * size + x
                         if key > keys[i, at]:
                             wp.atomic_max(keys, i, at, key)
@@ -237,7 +248,7 @@ def rasterise(
 @wp.func
 def nearness(key: wp.int64):
     """Return one over the depth that a key holds."""
-    return float(key >> wp.int64(16)) / _NEARNESS
+    return float(key >> _FACE_BITS) / _NEARNESS
 
 
 @wp.func
@@ -645,6 +656,58 @@ def look_up(pixels: wp.array(dtype=wp.uint32), picture: Picture, u: float, v: fl
 
 
 @wp.func
+def wrapped(place: int, count: int, wrap: int):
+    """Return a pixel's place in a row of `count`, a power of two, that goes on beyond its ends."""
+    inside = place & (count - 1)
+    if wrap == 1:
+        inside = wp.clamp(place, 0, count - 1)
+    if wrap == 2 and (place & count) != 0:
+        inside = count - 1 - inside
+    return inside
+
+
+@wp.func
+def edged(pixels: wp.array(dtype=wp.uint32), picture: Picture, u: float, v: float, width: float):
+    """Return a picture's colour as `look_up` does, where it does not just repeat and blend."""
+    first = wp.int32(picture.first)
+    columns = wp.int32(picture.width)
+    rows = wp.int32(picture.height)
+    edge = wp.float32(1.4)
+    while width > edge and (columns > 1 or rows > 1):
+        first += columns * rows
+        columns = wp.max(columns >> 1, 1)
+        rows = wp.max(rows >> 1, 1)
+        edge = edge * 2.0
+    x = u * float(columns)
+    y = v * float(rows)
+    if picture.nearest == 1 and width <= 1.4:
+        left = wrapped(int(wp.floor(x)), columns, picture.across)
+        top = wrapped(int(wp.floor(y)), rows, picture.down)
+        return linear(pixels[first + top * columns + left])
+    fx = wp.floor(x - 0.5)
+    fy = wp.floor(y - 0.5)
+    left = wrapped(int(fx), columns, picture.across)
+    right = wrapped(int(fx) + 1, columns, picture.across)
+    top = wrapped(int(fy), rows, picture.down)
+    bottom = wrapped(int(fy) + 1, rows, picture.down)
+    a = linear(pixels[first + top * columns + left])
+    b = linear(pixels[first + top * columns + right])
+    c = linear(pixels[first + bottom * columns + left])
+    d = linear(pixels[first + bottom * columns + right])
+    above = a + (b - a) * (x - 0.5 - fx)
+    below = c + (d - c) * (x - 0.5 - fx)
+    return above + (below - above) * (y - 0.5 - fy)
+
+
+@wp.func
+def textured(pixels: wp.array(dtype=wp.uint32), picture: Picture, u: float, v: float, width: float):
+    """Return the colour (linear) of a mesh's texture at (u, v)."""
+    if picture.across + picture.down + picture.nearest > 0:
+        return edged(pixels, picture, u, v, width)
+    return look_up(pixels, picture, u, v, width)
+
+
+@wp.func
 def panorama_colour(
     pixels: wp.array(dtype=wp.uint32), picture: Picture, direction: wp.vec3, pixel: float
 ):
@@ -692,7 +755,7 @@ def object_light(
         y = 0.5 * float(size) - k * p[1] - 0.5
         fx = wp.floor(x)
         fy = wp.floor(y)
-        limit = (wp.int64(wp.max(2.0 + along, 0.0) * _NEARNESS) << wp.int64(16)) + wp.int64(65535)
+        limit = (wp.int64(wp.max(2.0 + along, 0.0) * _NEARNESS) << _FACE_BITS) + _FACE_MASK
         light = 0.0
         for corner in range(4):
             dx = corner % 2
@@ -930,7 +993,7 @@ def shade(
                         key = keys[i, (y * per_side + sy) * wide + x * per_side + sx]
                     if key > wp.int64(0) and nearness(key) > near:
                         d = shot.camera_turn * q
-                        corner = corners[shot.first_face + int(key & wp.int64(65535)) - 1]
+                        corner = corners[shot.first_face + int(key & _FACE_MASK) - 1]
                         a = screen[i, corner[0]]
                         b = screen[i, corner[1]]
                         c = screen[i, corner[2]]
@@ -970,7 +1033,7 @@ def shade(
                             picture = pictures[skin.picture]
                             at = (uvs[ia] * wa + uvs[ib] * wb + uvs[ic] * wc) * depth
                             dense = texel_density(points, uvs, ia, ib, ic, picture)
-                            shown = look_up(pixels, picture, at[0], at[1], depth * pixel * dense)
+                            shown = textured(pixels, picture, at[0], at[1], depth * pixel * dense)
                             base = wp.cw_mul(base, shown)
                         if skin.tinted == 1:
                             tint = (tints[ia] * wa + tints[ib] * wb + tints[ic] * wc) * depth
@@ -994,6 +1057,16 @@ def shade(
                                 shine = shine * shine
                                 shine = shine * shine
                                 colour += sun * (skin.gloss * shine * shine)
+                        if skin.glow[0] + skin.glow[1] + skin.glow[2] > 0.0:
+                            glow = wp.vec3(skin.glow)
+                            if skin.shining >= 0:
+                                picture = pictures[skin.shining]
+                                at = (uvs[ia] * wa + uvs[ib] * wb + uvs[ic] * wc) * depth
+                                dense = texel_density(points, uvs, ia, ib, ic, picture)
+                                width = depth * pixel * dense
+                                shown = textured(pixels, picture, at[0], at[1], width)
+                                glow = wp.cw_mul(glow, shown)
+                            colour += glow
                         total += colour
                     else:
                         if edge or not known:

@@ -6,13 +6,15 @@ Faces are wound so that ``cross(b - a, c - a)`` points outwards.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Wrap = Literal["repeat", "clamp", "mirror"]
 
 _CREASE = np.cos(np.radians(42.0))
 
@@ -58,16 +60,37 @@ class Mesh:
         return replace(self, paint=np.full(len(self.faces), paint))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Texture:
+    """A picture on a user's mesh.
+
+    Attributes
+    ----------
+    pixels : ndarray of uint8, shape (height, width, 3)
+    wraps : tuple of {"repeat", "clamp", "mirror"}
+        What is shown beyond its sides, across and down.
+    nearest : bool
+        Whether its pixels keep their edges where they are magnified.
+    """
+
+    pixels: NDArray[np.uint8]
+    wraps: tuple[Wrap, Wrap] = ("repeat", "repeat")
+    nearest: bool = False
+
+
+@dataclass(frozen=True, eq=False)
 class Skin:
     """A material of a user's mesh: linear base colour, shape (3,), times its texture's, if any.
 
-    Where `tinted`, the colours of the vertices are multiplied too.
+    Where `tinted`, the colours of the vertices are multiplied too. `glow` is the light that it
+    gives off by itself, linear, shape (3,), times the picture `glow_texture`, if any.
     """
 
     colour: Floats
-    texture: NDArray[np.uint8] | None
+    texture: Texture | None
     tinted: bool
+    glow: Floats = field(default_factory=lambda: np.zeros(3))
+    glow_texture: Texture | None = None
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ import hashlib
 import tomllib
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,9 @@ from hyp.datasets.engine import meshfiles, pictures
 from hyp.datasets.engine.mesh import Model
 from hyp.datasets.engine.meshfiles import read_model
 from hyp.datasets.engine.pictures import Pixels, read_panorama
-from hyp.datasets.engine.worlds import Axis, OwnObject, Panorama, World
-from hyp.errors import HypError
+from hyp.datasets.engine.worlds import Axis, World
+from hyp.datasets.skipping import Problem
+from hyp.errors import HypError, reading
 
 TABLES = ("objects.toml", "objects.csv")
 """Files of a folder that list its objects; without one, every mesh below it is an object."""
@@ -54,11 +54,17 @@ class Listing:
         File and name.
     builtin : bool or None
         Whether the built-in objects and scenes are kept; None where nothing is said.
+    problems : tuple of Problem
+        What is wrong with files or lines of the table; they are not among the others.
+    others : tuple of str
+        Meshes and pictures of formats that are not read.
     """
 
     objects: tuple[tuple[Path, str, str, Axis], ...]
     panoramas: tuple[tuple[Path, str], ...]
     builtin: bool | None
+    problems: tuple[Problem, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 def read_listing(path: Path) -> Listing:
@@ -66,11 +72,12 @@ def read_listing(path: Path) -> Listing:
 
     `path` is a folder or a table. A folder that holds ``objects.toml`` or ``objects.csv`` is
     that table; else every mesh below the folder is an object, its category the name of the
-    folder it lies in and its identity its own name (after its category's, where two meshes
-    have one name). The table's columns, or the keys of its ``[[objects]]``, are ``file``,
-    ``category``, ``identity`` and ``up``; all but the file may be left out. A TOML file may
-    say ``builtin = true`` and ``up = "z"`` for all. Pictures in the folder ``panoramas``
-    beside are scenes, named after their files.
+    folder it lies in and its identity its own name; where two meshes have one name, it comes
+    after its category's, and where that is not enough, it is the path in the folder. The
+    table's columns, or the keys of its ``[[objects]]``, are ``file``, ``category``,
+    ``identity`` and ``up``; all but the file may be left out. A TOML file may say
+    ``builtin = true`` and ``up = "z"`` for all. Pictures in the folder ``panoramas`` beside
+    are scenes, named after their files.
 
     Raises
     ------
@@ -83,50 +90,26 @@ def read_listing(path: Path) -> Listing:
     if table is None:
         table = next((path / name for name in TABLES if (path / name).is_file()), None)
     builtin: bool | None = None
+    problems: list[Problem] = []
     if table is None:
         entries = _found(folder, "y")
     elif table.suffix.lower() == ".csv":
-        entries = _csv_entries(table)
+        entries = _csv_entries(table, problems)
     elif table.suffix.lower() == ".toml":
-        entries, builtin = _toml_entries(table)
+        entries, builtin = _toml_entries(table, problems)
     else:
         raise HypError(
             f"{path} is no list of objects; name a folder, or a table that ends in .toml or .csv."
         )
-    objects = _named(entries, folder)
-    panoramas = _panoramas(folder / PANORAMAS)
-    if not objects and not panoramas:
+    objects = _named(entries, folder, problems)
+    panoramas = _panoramas(folder / PANORAMAS, problems)
+    if not objects and not panoramas and not problems:
         raise HypError(
             f"{folder} holds no object ({', '.join(meshfiles.SUFFIXES)}) and no folder "
             f"{PANORAMAS!r} with pictures ({', '.join(pictures.SUFFIXES)}); add some."
         )
-    return Listing(tuple(objects), tuple(panoramas), builtin)
-
-
-def describe(path: Path) -> dict[str, Any]:
-    """Return the source's fields for the objects and panoramas at `path`, all of them checked.
-
-    Raises
-    ------
-    HypError
-        If the declaration is wrong, or one of the files is.
-    """
-    listing = read_listing(path)
-    objects = []
-    for file, identity, category, up in listing.objects:
-        _, digest = read_model(file, _called(file, path), up)
-        objects.append(OwnObject(identity=identity, category=category, digest=digest, up=up))
-    panoramas = []
-    for file, name in listing.panoramas:
-        content = file.read_bytes()
-        read_panorama(content, _called(file, path))
-        panoramas.append(Panorama(name=name, digest=hashlib.sha256(content).hexdigest()))
-    fields: dict[str, Any] = {
-        "path": path,
-        "objects": tuple(objects),
-        "panoramas": tuple(panoramas),
-    }
-    return fields if listing.builtin is None else {**fields, "builtin": listing.builtin}
+    others = _others(folder, listed=table is not None)
+    return Listing(tuple(objects), tuple(panoramas), builtin, tuple(problems), others)
 
 
 @lru_cache(maxsize=2)
@@ -146,15 +129,16 @@ def load_models(world: World) -> dict[str, Model]:
     for item in world.objects:
         if item.identity not in files:
             raise HypError(f"{path} has no object {item.identity!r} any more; put it back.")
-        model, digest = read_model(
-            files[item.identity], _called(files[item.identity], path), item.up
+        found = read_model(
+            files[item.identity], called(files[item.identity], path), item.up, opaque=world.opaque
         )
-        if digest != item.digest:
+        if found.digest != item.digest:
             raise HypError(
                 f"{files[item.identity]}, or a file it names, has changed since this source was "
-                "described; put the former one back, or make the dataset anew."
+                "described, or hyp draws it otherwise since then; put the former one back, or "
+                "make the dataset anew."
             )
-        models[item.identity] = model
+        models[item.identity] = found.model
     return models
 
 
@@ -180,11 +164,11 @@ def load_panoramas(world: World) -> dict[str, Pixels]:
                 f"{files[item.name]} has changed since this source was described; put the former "
                 "one back, or make the dataset anew."
             )
-        found[item.name] = read_panorama(content, _called(files[item.name], path))
+        found[item.name] = read_panorama(content, called(files[item.name], path))
     return found
 
 
-def _called(file: Path, path: Path) -> str:
+def called(file: Path, path: Path) -> str:
     """Return a file's path from the declaration on, for messages."""
     folder = path if path.is_dir() else path.parent
     return file.relative_to(folder).as_posix()
@@ -192,31 +176,58 @@ def _called(file: Path, path: Path) -> str:
 
 def _found(folder: Path, up: Axis) -> list[_Entry]:
     """List every mesh below a folder; hidden files and the panoramas are passed over."""
-    files = [
-        file
-        for file in sorted(folder.rglob("*"))
-        if file.suffix.lower() in meshfiles.SUFFIXES
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-        and file.relative_to(folder).parts[0] != PANORAMAS
-    ]
+    files = [file for file in _below(folder) if file.suffix.lower() in meshfiles.SUFFIXES]
     return [_Entry(file, file.parent.name, "", up) for file in files]
 
 
-def _csv_entries(table: Path) -> list[_Entry]:
+def _below(folder: Path) -> list[Path]:
+    return [
+        file
+        for file in sorted(folder.rglob("*"))
+        if not any(part.startswith(".") for part in file.relative_to(folder).parts)
+        and file.relative_to(folder).parts[0] != PANORAMAS
+    ]
+
+
+def _others(folder: Path, *, listed: bool) -> tuple[str, ...]:
+    """List meshes of other formats, unless a table lists the objects, and other panoramas."""
+    found = [] if listed else _below(folder)
+    other = [file for file in found if file.suffix.lower() in meshfiles.OTHER_SUFFIXES]
+    if (folder / PANORAMAS).is_dir():
+        other += [
+            file
+            for file in sorted((folder / PANORAMAS).iterdir())
+            if file.suffix.lower() not in pictures.SUFFIXES and not file.name.startswith(".")
+        ]
+    return tuple(file.relative_to(folder).as_posix() for file in other)
+
+
+def _csv_entries(table: Path, problems: list[Problem]) -> list[_Entry]:
     try:
         with table.open(encoding="utf-8-sig", newline="") as stream:
             rows = list(csv.DictReader(stream, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise HypError(f"{table} cannot be read as a CSV table ({error}).") from error
-    lines = enumerate(rows, start=2)
-    return [_entry(row, table, f"line {number}", "y") for number, row in lines]
+    places = ((row, f"line {number}") for number, row in enumerate(rows, start=2))
+    return _entries(places, table, "y", problems)
 
 
-def _toml_entries(table: Path) -> tuple[list[_Entry], bool | None]:
-    try:
+def _entries(
+    rows: Iterable[tuple[dict[Any, Any], str]], table: Path, up: Axis, problems: list[Problem]
+) -> list[_Entry]:
+    """Check all lines of a table, and note those that cannot be."""
+    entries = []
+    for row, place in rows:
+        try:
+            entries.append(_entry(row, table, place, up))
+        except HypError as error:
+            problems.append(Problem(f"{table.name}, {place}", str(error)))
+    return entries
+
+
+def _toml_entries(table: Path, problems: list[Problem]) -> tuple[list[_Entry], bool | None]:
+    with reading(table, "mend its TOML"):
         content = tomllib.loads(table.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise HypError(f"{table} cannot be read as TOML ({error}).") from error
     unknown = sorted(set(content) - set(_SETTINGS))
     if unknown:
         raise HypError(f"{table} has the key {unknown[0]!r}; the keys are: {', '.join(_SETTINGS)}.")
@@ -229,8 +240,8 @@ def _toml_entries(table: Path) -> tuple[list[_Entry], bool | None]:
     rows = content["objects"]
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise HypError(f"{table}: write every object as a table of its own, [[objects]].")
-    entries = [_entry(row, table, f"object {k}", up) for k, row in enumerate(rows, start=1)]
-    return entries, builtin
+    places = ((row, f"object {k}") for k, row in enumerate(rows, start=1))
+    return _entries(places, table, up, problems), builtin
 
 
 def _entry(row: dict[Any, Any], table: Path, place: str, up: Axis) -> _Entry:
@@ -264,43 +275,69 @@ def _axis(value: object, where: str) -> Axis:
     raise HypError(f"{where}: up is the axis y or z, not {value!r}.")
 
 
-def _named(entries: Iterable[_Entry], folder: Path) -> list[tuple[Path, str, str, Axis]]:
-    """Give every object its identity, sorted; names that a design could not name are refused."""
+def _named(
+    entries: Iterable[_Entry], folder: Path, problems: list[Problem]
+) -> list[tuple[Path, str, str, Axis]]:
+    """Give every object its identity, sorted; names that a design could not name are noted."""
     entries = list(entries)
-    often = Counter(entry.identity or entry.file.stem for entry in entries)
-    objects = []
-    for entry in entries:
-        identity = entry.identity or entry.file.stem
-        if not entry.identity and often[identity] > 1:
-            identity = f"{entry.category}-{identity}"
-        where = entry.file.relative_to(folder).as_posix()
-        names = (_name(identity, where), _name(entry.category, where))
+    where = [entry.file.relative_to(folder).as_posix() for entry in entries]
+    objects, first = [], {}
+    for entry, place, identity in zip(entries, where, _identities(entries, where), strict=True):
+        try:
+            names = (_name(identity, place), _name(entry.category, place))
+            if names[0] in first:
+                raise HypError(
+                    f"{first[names[0]]} and {place} both have the identity {names[0]!r}; give "
+                    f"each its own, in a table {' or '.join(TABLES)}."
+                )
+        except HypError as error:
+            problems.append(Problem(place, str(error)))
+            continue
+        first[names[0]] = place
         objects.append((entry.file, *names, entry.up))
-    objects.sort(key=lambda item: item[1])
-    for one, other in pairwise(objects):
-        if one[1] == other[1]:
-            raise HypError(
-                f"{one[0].relative_to(folder)} and {other[0].relative_to(folder)} both have the "
-                f"identity {one[1]!r}; give each its own, in a table {' or '.join(TABLES)}."
-            )
-    return objects
+    return sorted(objects, key=lambda item: item[1])
 
 
-def _panoramas(folder: Path) -> list[tuple[Path, str]]:
+def _identities(entries: Sequence[_Entry], where: Sequence[str]) -> list[str]:
+    """Return the shortest name of each object that no other has: see `read_listing`."""
+    forms = [
+        (entry.identity,) * 4
+        if entry.identity
+        else (
+            entry.file.stem,
+            f"{entry.category}-{entry.file.stem}",
+            place.removesuffix(entry.file.suffix),
+            place,
+        )
+        for entry, place in zip(entries, where, strict=True)
+    ]
+    level = [0] * len(forms)
+    for _ in range(3):
+        names = [form[at] for form, at in zip(forms, level, strict=True)]
+        often = Counter(unicodedata.normalize("NFC", name).strip() for name in names)
+        level = [
+            at + (often[unicodedata.normalize("NFC", name).strip()] > 1)
+            for at, name in zip(level, names, strict=True)
+        ]
+    return [form[at] for form, at in zip(forms, level, strict=True)]
+
+
+def _panoramas(folder: Path, problems: list[Problem]) -> list[tuple[Path, str]]:
     if not folder.is_dir():
         return []
-    files = [
-        file
-        for file in folder.iterdir()
-        if file.suffix.lower() in pictures.SUFFIXES and not file.name.startswith(".")
-    ]
-    found = sorted(
-        ((file, _name(file.stem, file.name)) for file in files), key=lambda pair: pair[1]
-    )
-    for one, other in pairwise(found):
-        if one[1] == other[1]:
-            raise HypError(f"{one[0]} and {other[0]} have one name; rename one of them.")
-    return found
+    first: dict[str, Path] = {}
+    for file in sorted(folder.iterdir()):
+        if file.suffix.lower() not in pictures.SUFFIXES or file.name.startswith("."):
+            continue
+        try:
+            name = _name(file.stem, file.name)
+            if name in first:
+                raise HypError(f"{first[name]} and {file} have one name; rename one of them.")
+        except HypError as error:
+            problems.append(Problem(f"{folder.name}/{file.name}", str(error)))
+            continue
+        first[name] = file
+    return sorted(((file, name) for name, file in first.items()), key=lambda pair: pair[1])
 
 
 def _name(text: str, where: str) -> str:

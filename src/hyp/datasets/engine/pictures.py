@@ -84,9 +84,17 @@ def decoded_image(image: Any) -> Pixels:
     return np.asarray(image.convert("RGB"))
 
 
-def fitted(pixels: Pixels, widest: int) -> Pixels:
-    """Return a picture reduced to powers of two, neither side above `widest`."""
+def fitted(pixels: Pixels, widest: int, *, keep_edges: bool = False) -> Pixels:
+    """Return a picture reduced to powers of two, neither side above `widest`.
+
+    Where `keep_edges`, one that is smaller than `widest` grows instead, so that no two of its
+    pixels are mixed.
+    """
     height, width = pixels.shape[:2]
+    if keep_edges and max(height, width) <= widest:
+        sides = [min(1 << (side - 1).bit_length(), widest) for side in (width, height)]
+        grown = Image.fromarray(pixels).resize((sides[0], sides[1]), Image.Resampling.NEAREST)
+        return np.asarray(grown)
     sides = [min(1 << (side.bit_length() - 1), widest) for side in (width, height)]
     if [width, height] == sides:
         return pixels

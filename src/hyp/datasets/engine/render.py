@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hyp.datasets.engine import geometry, kernels
 from hyp.datasets.engine._warp import wp
 from hyp.datasets.engine.materials import Material, identity_materials
-from hyp.datasets.engine.mesh import Model, Skin
+from hyp.datasets.engine.mesh import Model, Skin, Wrap
 from hyp.datasets.engine.scenes import MAX_BOXES, SKIES, SKY_NAMES, skyline_heights
 from hyp.datasets.engine.shapes import identity_mesh
 from hyp.datasets.engine.textures import NAMES, texture_bank
@@ -31,6 +31,7 @@ _THICK = 0.1  # thinner boxes (pictures, doors) cast no shadow
 _GAUGE_ROWS = 32
 _KEPT_WORLDS = 4
 _MOST_TEXELS = 2**31 - 1
+_WRAPS: tuple[Wrap, ...] = ("repeat", "clamp", "mirror")
 _WORK_BYTES = {"cpu": 8 << 20, "cuda": 1 << 30}
 
 
@@ -55,7 +56,8 @@ class _Meshes:
         counts = np.array([len(its_skins) for its_skins in skins], dtype=np.int32)
         self.first_skin = (np.cumsum(counts) - counts).astype(np.int32)
         self.skins = [skin for its_skins in skins for skin in its_skins]
-        textures = [skin.texture for skin in self.skins if isinstance(skin, Skin)]
+        worn = [skin for skin in self.skins if isinstance(skin, Skin)]
+        textures = [texture for skin in worn for texture in (skin.texture, skin.glow_texture)]
         kept = {id(texture): texture for texture in textures if texture is not None}
         self.textures = list(kept.values())
         n = len(self.vertices) if own else 1
@@ -113,12 +115,14 @@ class _Bank:
         for row, material in enumerate(materials):
             if isinstance(material, Skin):
                 picture = numbers.get(id(material.texture), -1)
+                shining = numbers.get(id(material.glow_texture), -1)
                 colours = (material.colour, material.colour)
-                surfaces[row] = (*colours, 0, 1.0, 0.0, picture, material.tinted)
+                glow = (material.glow, shining)
+                surfaces[row] = (*colours, 0, 1.0, 0.0, picture, material.tinted, *glow)
             else:
                 colours = (_linear(material.dark), _linear(material.light))
                 pattern = (NAMES.index(material.texture), material.repeats, material.gloss)
-                surfaces[row] = (*colours, *pattern, -1, 0)
+                surfaces[row] = (*colours, *pattern, -1, 0, (0.0, 0.0, 0.0), -1)
         skylines = np.stack([skyline_heights(scene.skyline) for scene in world.scenes])
 
         def put(values: NDArray[Any], dtype: Any) -> Any:
@@ -151,6 +155,7 @@ class _Album:
     def __init__(self, world: World, device: str, detail: int) -> None:
         self.above, self.below = np.zeros((2, len(world.scenes), 3))
         shown: list[NDArray[np.uint8]] = []
+        wraps: list[tuple[int, ...]] = []
         content = [np.zeros(1, dtype=np.uint32)]
         n_textures = len(_meshes(world).textures)
         if detail:
@@ -159,7 +164,9 @@ class _Album:
 
             panoramas = load_panoramas(world)
             widest = [min(max(4 * detail, 256), 1024), min(max(8 * detail, 512), 4096)]
-            shown += [fitted(texture, widest[0]) for texture in _meshes(world).textures]
+            for texture in _meshes(world).textures:
+                shown.append(fitted(texture.pixels, widest[0], keep_edges=texture.nearest))
+                wraps.append((*(_WRAPS.index(wrap) for wrap in texture.wraps), texture.nearest))
             for row, scene in enumerate(world.scenes):
                 if scene.panorama:
                     self.above[row], self.below[row] = ambient(panoramas[scene.name])
@@ -174,7 +181,8 @@ class _Album:
         records = _records(kernels.Picture, (max(len(shown), 1),))
         for number, picture in enumerate(shown):
             height, width = picture.shape[:2]
-            records[number] = (firsts[number], width, height, number >= n_textures)
+            wrap = wraps[number] if number < n_textures else (0, 0, 0)
+            records[number] = (firsts[number], width, height, number >= n_textures, *wrap)
         self.pictures = wp.array(records, dtype=kernels.Picture, device=device)
         self.pixels = wp.array(np.concatenate(content), dtype=wp.uint32, device=device)
 

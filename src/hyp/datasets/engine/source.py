@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from hyp.datasets.designs import Design
 from hyp.datasets.engine.worlds import OwnObject, Panorama, World, world_of
 from hyp.datasets.latents import Latent
+from hyp.datasets.skipping import read_share
 
 
 def _unused(value: object) -> bool:
@@ -48,8 +49,14 @@ class EngineSource(BaseModel):
         light give the key light, as everywhere.
     builtin : bool
         Keep the built-in objects and scenes beside the user's.
+    opaque : bool
+        Draw transparent materials of the user's meshes opaque; else such meshes are refused.
+    skipped : tuple of str
+        The user's files that were left out because they cannot be drawn.
     path : Path or None
         Where the user's files are on this machine; not written to manifests and keys.
+    remarks : str or None
+        What was left out when the files were read, and why; not written either.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,7 +70,10 @@ class EngineSource(BaseModel):
     objects: tuple[OwnObject, ...] = Field(default=(), exclude_if=_unused)
     panoramas: tuple[Panorama, ...] = Field(default=(), exclude_if=_unused)
     builtin: bool = Field(default=False, exclude_if=_unused)
+    opaque: bool = Field(default=False, exclude_if=_unused)
+    skipped: tuple[str, ...] = Field(default=(), exclude_if=_unused)
     path: Path | None = Field(default=None, exclude=True)
+    remarks: str | None = Field(default=None, exclude=True, repr=False)
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -71,7 +81,7 @@ class EngineSource(BaseModel):
         return self
 
     @classmethod
-    def open(cls, where: str = "", **settings: Any) -> Self:
+    def open(cls, where: str = "", *, skip: Any = 0.0, **settings: Any) -> Self:
         """Describe the engine with the user's own objects and panoramas.
 
         Parameters
@@ -79,23 +89,29 @@ class EngineSource(BaseModel):
         where : str
             A folder, or a table in TOML or CSV (`hyp.datasets.engine.own.read_listing`);
             empty for the built-in objects and scenes alone.
+        skip : float or str
+            Share of the files that may be left out because they cannot be drawn, such as 0.1
+            or ``10%``; their names become part of the source.
         **settings
             Fields of the source.
 
         Raises
         ------
         HypError
-            If a file is missing or damaged, or is no mesh or panorama that can be drawn.
+            With a list of all files that are missing or damaged, or no meshes or panoramas
+            that can be drawn, if they are more than `skip` of them.
         """
         if not where:
             return cls(**settings)
-        from hyp.datasets.engine.own import describe
+        from hyp.datasets.engine.survey import describe
 
-        return cls(**{**describe(Path(where).expanduser().absolute()), **settings})
+        opaque = cls(opaque=settings.pop("opaque", False)).opaque
+        path = Path(where).expanduser().absolute()
+        return cls(**{**describe(path, skip=read_share(skip), opaque=opaque), **settings})
 
     @property
     def _world(self) -> World:
-        return world_of(self.objects, self.panoramas, self.builtin, self.path)
+        return world_of(self.objects, self.panoramas, self.builtin, self.path, self.opaque)
 
     @property
     def encoding(self) -> Literal["raw"]:

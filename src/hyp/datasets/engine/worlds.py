@@ -77,19 +77,22 @@ class World:
         Whether the built-in objects and scenes are kept beside them.
     path : Path or None
         Where the files are; latents and designs need none.
+    opaque : bool
+        Whether transparent materials of the user's objects are drawn opaque.
     """
 
     objects: tuple[OwnObject, ...] = ()
     panoramas: tuple[Panorama, ...] = ()
     builtin: bool = False
     path: Path | None = None
+    opaque: bool = False
 
     def __hash__(self) -> int:
         return self._hash
 
     @cached_property
     def _hash(self) -> int:
-        return hash((self.objects, self.panoramas, self.builtin, self.path))
+        return hash((self.objects, self.panoramas, self.builtin, self.path, self.opaque))
 
     @cached_property
     def identity_category(self) -> MappingProxyType[str, str]:
@@ -195,9 +198,10 @@ def world_of(
     panoramas: tuple[Panorama, ...],
     builtin: bool,
     path: Path | None,
+    opaque: bool = False,
 ) -> World:
     """Return the one `World` of these fields, so that what it worked out is kept."""
-    world = World(objects, panoramas, builtin, path)
+    world = World(objects, panoramas, builtin, path, opaque)
     return BUILT_IN if world == BUILT_IN else world
 
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hyp.datasets.folders.pictures import Fit, examples
 from hyp.datasets.latents import LATENT_GROUPS, Latent, LatentKind
 from hyp.datasets.rows import ROW, Columns
-from hyp.errors import HypError
+from hyp.errors import HypError, reading
 
 FILE = "file"
 UNITS = (
@@ -102,10 +102,10 @@ def read_settings(path: Path) -> Settings:
     """
     if not path.is_file():
         return Settings()
+    with reading(path, "mend it"):
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
     try:
-        settings = Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise HypError(f"{path} cannot be read: {str(error).rstrip('.')}.") from error
+        settings = Settings.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

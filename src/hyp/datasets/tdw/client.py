@@ -44,7 +44,7 @@ def output_data() -> Any:
 def missing_package(error: ModuleNotFoundError) -> HypError:
     """Return what to say where a package cannot be imported."""
     name = (error.name or "tdw").split(".")[0]
-    return HypError(f"the source 'tdw' needs the Python package {name}; install hyp[tdw].")
+    return HypError(f"the source 'tdw' needs the Python package {name}; install hyp-vision[tdw].")
 
 
 def record(kind: str, name: str) -> Record:
@@ -59,7 +59,7 @@ def record(kind: str, name: str) -> Record:
         return _library(LIBRARIES[kind])[name]
     except KeyError:
         raise HypError(
-            f"the installed tdw {version()} has no {kind} {name!r}; install hyp[tdw], which "
+            f"the installed tdw {version()} has no {kind} {name!r}; install hyp-vision[tdw], which "
             "names the version that has."
         ) from None
 

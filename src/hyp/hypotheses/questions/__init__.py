@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 from importlib import import_module
+from operator import or_
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Annotated, Union
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -58,5 +60,4 @@ KINDS = {str(one.model_fields["kind"].default): one for one in _kinds(Question)}
 if TYPE_CHECKING:
     AnyQuestion = Question
 else:
-    _one_of = Union[tuple(KINDS.values())]  # noqa: UP007
-    AnyQuestion = Annotated[_one_of, Field(discriminator="kind")]
+    AnyQuestion = Annotated[reduce(or_, KINDS.values()), Field(discriminator="kind")]

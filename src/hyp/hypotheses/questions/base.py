@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
 from hyp.errors import HypError
-from hyp.hypotheses.profile import UNTRAINED, Declared, Profile
+from hyp.hypotheses.profile import SIMULATED, UNTRAINED, Declared, Profile
 from hyp.hypotheses.questions.panels import (
     Panel,
     ScorePanel,
@@ -29,10 +28,13 @@ from hyp.hypotheses.questions.panels import (
 )
 from hyp.hypotheses.scores import ALIGNED, AnyScore, Decoding, Similarity
 from hyp.models.specs import objective_tasks
-from hyp.stats.correlations import Correlation, RepeatedCorrelation
+from hyp.names import Name
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from hyp.hypotheses.result_files import Row
+    from hyp.stats.correlations import Correlation, RepeatedCorrelation
 
 Alternative = Literal["two-sided", "greater", "less"]
 
@@ -120,7 +122,7 @@ class Question(Declared):
     pooled_unit: ClassVar[str] = ""
     """What the published protocol takes as independent in its place."""
 
-    name: str
+    name: Name
     measured: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     figure: str = Field("", exclude_if=lambda figure: not figure)
@@ -241,7 +243,7 @@ class Question(Declared):
         if isinstance(scored, Similarity):
             return [(scored.measure, layer) for layer in layers]
         if scored.kind in ALIGNED:
-            known = SIMULATED_REGIONS if profile.recording == "simulated" else (EACH_REGION,)
+            known = SIMULATED_REGIONS if profile.recording == SIMULATED else (EACH_REGION,)
             return [(region, "") for region in (self.measured or known)]
         tasks = self.measured or objective_tasks(objectives[self.about[0]])
         return [(task, "") for task in tasks]

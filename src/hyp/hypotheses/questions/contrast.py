@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from hyp.hypotheses.questions.base import (
@@ -19,9 +18,9 @@ from hyp.hypotheses.questions.base import (
 )
 from hyp.hypotheses.scores import AnyScore, Score
 from hyp.stats.attainable import attainable_p
-from hyp.stats.comparisons import compare
-from hyp.stats.published import compare_published
-from hyp.stats.tost import equivalence
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _AGAINST_SEVERAL = "against the best of several"
 _PLACE = ["measured", "layer"]
@@ -119,6 +118,9 @@ class Contrast(Question):
 def _compared(
     table: pd.DataFrame, a: str, b: str, alternative: Alternative, margin: float | None
 ) -> pd.DataFrame:
+    from hyp.stats.comparisons import compare
+    from hyp.stats.tost import equivalence
+
     chosen = table[table["cohort"].isin([a, b])].rename(columns={"cohort": "group"})
     found = compare(
         chosen, _PLACE, groups=(a, b), alternative=alternative, margin=margin
@@ -141,6 +143,10 @@ def _compared(
 
 def _pooled(table: pd.DataFrame, a: str, b: str) -> pd.DataFrame:
     """Compare every fold of every network as if independent, where there are such scores."""
+    import pandas as pd
+
+    from hyp.stats.published import compare_published
+
     chosen = table[table["cohort"].isin([a, b])].rename(columns={"cohort": "group"})
     columns = ["effect_pooled", "p_pooled", "n_pooled", "direction_pooled"]
     if set(chosen["group"]) != {a, b}:
@@ -157,7 +163,7 @@ def _pooled(table: pd.DataFrame, a: str, b: str) -> pd.DataFrame:
 def _whole(values: Values) -> Values:
     """Restore the whole numbers, which a row of mixed types turned to floats."""
     return {
-        name: int(value) if name in _WHOLE and not pd.isna(value) else value
+        name: int(value) if name in _WHOLE and np.isfinite(value) else value
         for name, value in values.items()
     }
 

@@ -27,21 +27,10 @@ from hyp.hypotheses.questions.panels import (
 )
 from hyp.hypotheses.scores import AnyScore, Similarity
 from hyp.stats.attainable import attainable_p
-from hyp.stats.pairs import (
-    Closeness,
-    PairContrast,
-    PublishedPairs,
-    Tightness,
-    closeness,
-    closeness_published,
-    tightness,
-    tightness_published,
-    within_between,
-    within_between_published,
-)
 
 if TYPE_CHECKING:
     from hyp.hypotheses.result_files import Row
+    from hyp.stats.pairs import Closeness, PairContrast, PublishedPairs, Tightness
 
 _RANDOM_LABELS_P = 1 / 20_000
 """Smallest one-sided p of `hyp.stats.within_between` where labels are permuted at random."""
@@ -197,6 +186,8 @@ class Closer(PairQuestion):
         titles: Mapping[str, str],
         alternative: Alternative,
     ) -> Values:
+        from hyp.stats.pairs import closeness, closeness_published
+
         named = (self.anchor, self.b, self.c)
         found = closeness(matrix, networks, *named, alternative=alternative)
         anchor, b, c = (titles[name] for name in named)
@@ -249,9 +240,9 @@ class Alike(PairQuestion):
         """Return the smallest p that one of its comparisons can give."""
         counted = self.counted(sizes)
         same = prod(map(factorial, Counter(counted).values()))
-        arrangements = factorial(sum(counted)) / prod(map(factorial, counted))
+        smallest = same * prod(map(factorial, counted)) / factorial(sum(counted))
         sides = 2 if two_sided else 1
-        return min(1.0, sides * max(same / arrangements, _RANDOM_LABELS_P))
+        return min(1.0, sides * max(smallest, _RANDOM_LABELS_P))
 
     def too_few(self, sizes: Mapping[str, int]) -> str:
         """Say how many networks it needs, where there are fewer."""
@@ -267,6 +258,8 @@ class Alike(PairQuestion):
         titles: Mapping[str, str],
         alternative: Alternative,
     ) -> Values:
+        from hyp.stats.pairs import within_between, within_between_published
+
         chosen = [k for k, name in enumerate(networks) if name in self.cohorts]
         own, labels = matrix[np.ix_(chosen, chosen)], [networks[k] for k in chosen]
         found = within_between(own, labels, alternative=alternative)[0]
@@ -326,6 +319,8 @@ class Tighter(PairQuestion):
         titles: Mapping[str, str],
         alternative: Alternative,
     ) -> Values:
+        from hyp.stats.pairs import tightness, tightness_published
+
         groups = (self.a, self.b)
         found = tightness(matrix, networks, *groups, alternative=alternative)
         return {

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from hyp.hypotheses.profile import PIXELS, UNTRAINED
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RAW_PIXELS = "raw pixels"
 _NETWORK = ["cohort", "seed", "batches", "measured", "layer"]

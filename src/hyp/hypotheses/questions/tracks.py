@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from hyp.hypotheses.questions.base import (
@@ -19,9 +18,10 @@ from hyp.hypotheses.questions.base import (
 )
 from hyp.hypotheses.questions.panels import Panel, Track, TrackPanel, network_scores
 from hyp.hypotheses.scores import Alignment, AnyScore, Performance
-from hyp.stats.correlations import repeated_correlation, repeated_correlation_published
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from hyp.hypotheses.result_files import Row
 
 _EXACT_SIGNS = 16
@@ -91,6 +91,8 @@ class Tracks(Question):
 
     def rows(self, evidence: Evidence) -> Iterator[Values]:
         """Answer it: one row per region."""
+        from hyp.stats.correlations import repeated_correlation, repeated_correlation_published
+
         keys = ["cohort", "seed", "batches"]
         learned = self.performance_of(evidence.scores)
         left_out = ""

@@ -12,7 +12,6 @@ from pydantic import Field, field_validator
 from hyp.hypotheses.questions.base import Alternative, Evidence, Question, Values, correlated
 from hyp.hypotheses.questions.panels import Panel, TrendPanel, network_scores
 from hyp.hypotheses.scores import AnyScore, Score
-from hyp.stats.correlations import spearman
 
 if TYPE_CHECKING:
     from hyp.hypotheses.result_files import Row
@@ -85,6 +84,8 @@ class Trend(Question):
 
     def rows(self, evidence: Evidence) -> Iterator[Values]:
         """Answer it: one row per latent, region or task, and layer."""
+        from hyp.stats.correlations import spearman
+
         table = self.own_scores(evidence)
         alternative = self.direction(evidence.alternative)
         for (measured, layer), here in table.groupby(

@@ -13,9 +13,10 @@ from hyp.datasets.designs import Design
 from hyp.datasets.latents import Latent, expand_latent, find_latent
 from hyp.datasets.sources import ENGINE, Source, open_source
 from hyp.errors import HypError
-from hyp.hypotheses.toml import SUFFIX
 from hyp.hypotheses.registry import hypothesis_names
+from hyp.hypotheses.toml import SUFFIX
 from hyp.models.specs import objective_tasks
+from hyp.store.artifacts import readable_disk_errors, write_atomically
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST = 60
@@ -52,13 +53,10 @@ def write_start(name: str, about: str, target: str, folder: Path) -> Path:
     _check_name(name)
     path = folder / f"{name}{SUFFIX}"
     text = start_text(name, about, target)
-    try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except FileExistsError:
-        raise HypError(f"{path} exists already; choose another name or move it away.") from None
-    except OSError as error:
-        raise HypError(f"{path} cannot be written: {error}.") from error
+    if path.exists() or path.is_symlink():
+        raise HypError(f"{path} exists already; choose another name or move it away.")
+    with readable_disk_errors(path):
+        write_atomically(path, text.encode())
     return path
 
 

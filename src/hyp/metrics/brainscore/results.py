@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hyp.errors import HypError
 from hyp.metrics.brainscore.identifiers import PAPER_BENCHMARKS, benchmark_region
+from hyp.names import inside
 from hyp.store.plain_zarr import write_zarr
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ _LABELS = (
 
 def result_path(out: Path, benchmark: str, identifier: str) -> Path:
     """Return where the result of one network on one benchmark is published."""
-    return out / PUBLISHED / benchmark / f"{identifier}.npz"
+    return inside(inside(out / PUBLISHED, benchmark), identifier, ".npz")
 
 
 def read_scores(out: Path | str) -> xr.Dataset:

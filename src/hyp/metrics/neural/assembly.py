@@ -10,6 +10,7 @@ along ``time_bin`` it has ``time_bin_start`` and ``time_bin_end`` in millisecond
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,9 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from hyp.errors import HypError
+from hyp.errors import HypError, reading
 from hyp.metrics.gram import Floats, Indices
+from hyp.names import check_name
 from hyp.store.artifacts import readable_disk_errors
 from hyp.store.plain_zarr import write_zarr
 
@@ -85,12 +87,11 @@ def read_assembly(path: Path | str, *, rename: Mapping[str, str] | None = None) 
             f"{path} is no assembly that can be read; give NetCDF ({', '.join(_NETCDF)}), a Zarr "
             f"folder, or a table ({', '.join(_TABLES)})."
         )
-    try:
+    with reading(path, "get the file again"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what a damaged file makes the libraries say
         opened = xr.open_zarr(path, chunks=None) if is_zarr else xr.open_dataset(path)
         with opened:
             dataset = opened.load()
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise HypError(f"{path} cannot be read ({error}); get the file again.") from error
     return check_assembly(_from_dataset(dataset, path, rename or {}))
 
 
@@ -154,6 +155,8 @@ def check_assembly(assembly: xr.DataArray) -> xr.DataArray:
             f"the assembly has no coordinate {' and no '.join(missing)} along its dim; it has "
             f"{known}: add what is missing or rename what is called otherwise."
         )
+    for region in regions(assembly):
+        check_name(region, "region")
     if assembly.dtype.kind not in "fiu":
         raise HypError(f"the responses are {assembly.dtype}, not numbers; convert them.")
     if 0 in assembly.shape:
@@ -384,10 +387,8 @@ def _text(values: NDArray[Any]) -> NDArray[Any]:
 def _read_table(path: Path) -> pd.DataFrame:
     import pandas as pd
 
-    try:
+    with reading(path, "export the table again"):
         return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise HypError(f"{path} cannot be read as a table ({error}); export it again.") from error
 
 
 def _from_table(table: pd.DataFrame, path: Path, rename: Mapping[str, str]) -> xr.DataArray:

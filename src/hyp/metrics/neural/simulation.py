@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.stats import beta
 
+from hyp.alone import alone
 from hyp.errors import HypError
 from hyp.metrics.gram import Activations, Floats
 from hyp.metrics.neural.assembly import SIMULATED
@@ -281,7 +282,7 @@ def _untrained(name: str, seed: int) -> nn.Module:
 
     if name not in models.list_models(module=models):
         raise HypError(f"unknown network {name!r}; use a torchvision classifier or a module.")
-    with torch.random.fork_rng(devices=[]):
+    with alone(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network: nn.Module = models.get_model(name, weights=None)
     return network

@@ -50,8 +50,8 @@ def units(judged: TableVerdict, name: str) -> str:
         axes.set_xlabel(judged.value)
         axes.grid(axis="x")
         told = "; ".join(
-            f"{row.name or 'all'}: {judged.groups[0]} {fmean(row.a):.3g}, "
-            f"{judged.groups[1]} {fmean(row.b):.3g}"
+            f"{row.name or 'all'}: {row.groups[0]} {fmean(row.a):.3g}, "
+            f"{row.groups[1]} {fmean(row.b):.3g}"
             for row in judged.comparisons
         )
         return to_svg(figure, name, f"Mean {judged.value} by group. {told}.")
@@ -79,7 +79,8 @@ def effects(judged: TableVerdict, name: str) -> str:
                 markeredgewidth=1.5,
                 gid="hyp-effect",
             )
-        axes.set_xlabel(f"{judged.groups[0]} − {judged.groups[1]}, {judged.value}")
+        which = judged.groups if len(judged.groups) == 2 else ("first", "second")
+        axes.set_xlabel(f"{which[0]} − {which[1]}, {judged.value}")
         told = "; ".join(
             f"{row.name or 'all'} {signed(row.difference)} (corrected p {p_value(row.p_holm)})"
             for row in judged.comparisons

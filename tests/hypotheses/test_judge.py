@@ -1,17 +1,16 @@
 import numpy as np
+import pandas as pd
 import pytest
 from planted import null_studies, planted_scores
 from scipy.stats import binom
 
-from hyp.hypotheses.judging import (
-    KEYS,
-    compare_scores,
-    final_errors,
-    question_table,
-    rule_for,
-    score_cube,
-)
+from hyp.hypotheses.checks import final_errors
+from hyp.hypotheses.judge import conclude
+from hyp.hypotheses.plan import make_plan
+from hyp.hypotheses.questions import Similarities
 from hyp.hypotheses.registry import find_hypothesis
+from hyp.hypotheses.result_files import score_cubes
+from hyp.hypotheses.testability import planned_questions
 from hyp.stats.comparisons import compare
 from hyp.stats.rules import judge
 
@@ -39,9 +38,12 @@ def test_what_was_planted_in_the_activations_is_the_verdict(early, late, outcome
     scores = planted_scores(
         HYPOTHESIS, SMALL, lambda c, layer: strength(c, layer, early=early, late=late)
     )
-    compared = compare_scores(HYPOTHESIS, SMALL, scores)
-    verdict = judge(rule_for(HYPOTHESIS, SMALL), compared["recommended"].to_dict("records"))
+    result = conclude(HYPOTHESIS, SMALL, "laptop", scores, Similarities())
+    verdict = result.verdict
     assert (verdict.outcome, verdict.prediction) == (outcome, prediction)
+    assert len(result.rows) == 9
+    assert all(row.p_pooled is not None and row.n_pooled == 60 for row in result.rows)
+    assert result.published_verdict.outcome in (outcome, "supported", "mixed")
     assert [(part.outcome, part.prediction) for part in verdict.parts] == [
         (outcome, prediction)
     ] * 2
@@ -56,50 +58,61 @@ def test_the_laptop_family_holds_five_percent_under_the_null(icc):
     profile = HYPOTHESIS.profile("laptop")
     studies = 1000
     table = null_studies(HYPOTHESIS, profile, studies=studies, icc=icc)
-    asked = question_table(HYPOTHESIS, profile, table)
-    rows = compare(
-        asked.assign(family=asked["study"].astype(str)), ("study", *KEYS), alpha=profile.alpha
+    keys = ("question", "measured", "layer")
+    asked = pd.concat(
+        table[table["cohort"].isin(one.about) & table["measured"].isin(one.score.latents)].assign(
+            question=one.name
+        )
+        for one in HYPOTHESIS.asked(profile).questions
     )
+    asked["group"] = np.where(asked["cohort"] == "full", "full", "reduced")
+    rows = compare(
+        asked.assign(family=asked["study"].astype(str)), ("study", *keys), alpha=profile.alpha
+    ).assign(objective="distance")
     assert len(rows) == 18 * studies
     decided = rows.groupby("study")["significant"].any()
     assert 0 < decided.sum() <= binom.ppf(0.99, studies, profile.alpha)
-    rule = rule_for(HYPOTHESIS, profile)
+    rule = HYPOTHESIS.rule_for(profile)
     for study, some in decided[:40].items():
         verdict = judge(rule, rows[rows["study"] == study].to_dict("records"))
         assert (verdict.outcome in ("supported", "mixed")) == some
 
 
-def test_full_networks_serve_every_question_about_their_objective():
-    scores = planted_scores(HYPOTHESIS, SMALL, lambda *_: 0.6, n=60, d=8)
-    table = question_table(HYPOTHESIS, SMALL, scores[scores["protocol"] == "recommended"])
-    full = table[table["group"] == "full"]
-    assert set(full["condition"]) == {"full"}
-    assert set(full["part"]) == {"category", "translation"}
-    reduced = table[table["group"] == "reduced"].groupby("part")["condition"].unique()
-    assert {part: list(found) for part, found in reduced.items()} == {
-        "category": ["one-category"],
-        "translation": ["centered"],
-    }
-    counts = table.groupby(["part", "latent", "layer", "group"], observed=True)["seed"].nunique()
-    assert (counts == SMALL.n_seeds).all()
-
-
 def test_cube_holds_every_score_under_its_labels():
     scores = planted_scores(HYPOTHESIS, SMALL, lambda *_: 0.6, n=60, d=8)
-    cube = score_cube(scores)
+    cube = score_cubes(scores)["decoding"]
     assert list(cube["layer"].to_numpy()) == list(LAYERS)
     row = scores.sample(1, random_state=3).iloc[0]
     one = cube.sel(
         protocol=row["protocol"],
-        objective=row["objective"],
-        condition=row["condition"],
-        latent=row["latent"],
+        cohort=row["cohort"],
+        latent=row["measured"],
         layer=row["layer"],
         fold=row["fold"],
     )
     network = int(np.flatnonzero(one["seed"].to_numpy() == row["seed"])[0])
     assert float(one["score"][network]) == row["score"]
     assert int(np.isfinite(cube["score"]).sum()) == len(scores)
+
+
+@pytest.mark.parametrize(("alternative", "found"), [("greater", True), ("less", False)])
+def test_a_declared_direction_is_honoured_everywhere(alternative, found):
+    """3 v 3 networks: 1 in 20 arrangements one-sided, which the two-sided test cannot reach."""
+    rule = HYPOTHESIS.rule.model_copy(update={"alternative": alternative, "mixed": ()})
+    asked = HYPOTHESIS.model_copy(update={"rule": rule})
+    settings = {"n_seeds": 3, "questions": "category", "layers": "fc"}
+    plan = make_plan(asked, "laptop", settings)
+    assert plan.untestable == ""
+    assert make_plan(HYPOTHESIS, "laptop", settings).untestable
+    (planned,) = planned_questions(asked, plan.profile)
+    assert (planned.p_attainable, planned.alternative) == (pytest.approx(0.05), alternative)
+    scores = planted_scores(asked, plan.profile, lambda c, _: 2.0 if c == "full" else 0.3)
+    (row,) = conclude(asked, plan.profile, "laptop", scores, Similarities()).rows
+    assert row.significant is found
+    assert row.p == pytest.approx(0.05 if found else 1.0)
+    assert (row.alternative, row.p_attainable) == (alternative, pytest.approx(0.05))
+    words = asked.questions[0].ask({"full": "F", "one-category": "O"}, "decoding", alternative)
+    assert ("higher" in words) is found
 
 
 def evaluated(task, loss, accuracy=None, batch=80):

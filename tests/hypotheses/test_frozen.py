@@ -11,24 +11,15 @@ from pathlib import Path
 import pytest
 
 from hyp.errors import HypError
-from hyp.hypotheses.files import read_hypothesis
-from hyp.hypotheses.freezing import (
-    Declaration,
-    declaration_of,
-    default_file,
-    differences,
-    freeze,
-    hold_against,
-    not_frozen,
-    read_frozen,
-    write_frozen,
-)
-from hyp.hypotheses.planning import family_sizes
-from hyp.hypotheses.plans import plan_hypothesis
+from hyp.hypotheses.declaration import Cohort
+from hyp.hypotheses.declaration_hash import Declaration, declaration_of, differences
+from hyp.hypotheses.frozen_comparison import hold_against, not_frozen
+from hyp.hypotheses.frozen_file import default_file, freeze, read_frozen, write_frozen
+from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.registry import find_hypothesis
-from hyp.hypotheses.shared_steps import STAGES, VERSIONS
-from hyp.hypotheses.studies.declaration import Cohort
-from hyp.hypotheses.studies.designing import planned_questions, study_families
+from hyp.hypotheses.steps import STAGES, VERSIONS
+from hyp.hypotheses.testability import family_sizes, planned_questions
+from hyp.hypotheses.toml import read_hypothesis
 from hyp.stats.rules import Part
 from hyp.store import Record
 from hyp.store.runs import Run
@@ -42,7 +33,7 @@ DATE = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 def plan(profile="laptop", *, of=NAME, **settings):
     hypothesis = find_hypothesis(str(of)) if isinstance(of, str | Path) else of
-    return plan_hypothesis(hypothesis, profile, {k: str(value) for k, value in settings.items()})
+    return make_plan(hypothesis, profile, {k: str(value) for k, value in settings.items()})
 
 
 def declared(profile="laptop", **settings):
@@ -153,7 +144,7 @@ def test_hash_needs_nothing_of_hyp_to_check(frozen_file):
 @either
 def test_hash_is_the_same_in_every_process(name):
     code = (
-        "from hyp.hypotheses.freezing import declaration_of; "
+        "from hyp.hypotheses.declaration_hash import declaration_of; "
         "from hyp.hypotheses.registry import find_hypothesis as find; "
         f"h = find('{name}'); print(declaration_of(h, h.profile('laptop')).sha256)"
     )
@@ -193,25 +184,19 @@ def test_everything_declared_is_frozen_but_what_is_said_to_be_left_out():
     hypothesis, profile = frozen.declaration.hypothesis, frozen.declaration.profile
     fields = type(HYPOTHESIS.profiles["laptop"]).model_fields
     named_if_changed = {name for name, field in fields.items() if field.exclude_if}
-    assert named_if_changed == {"source", "online", "snapshots"}
-    assert set(profile) == set(fields) - {"summary"} - {"source", "online"}
-    changed = HYPOTHESIS.profile("laptop", {"source": "tdw", "online": "true", "snapshots": "10"})
+    assert named_if_changed == {"source", "online", "snapshots", "schedule"}
+    assert set(profile) == set(fields) - {"summary"} - {"source", "online", "schedule"}
+    changed = HYPOTHESIS.profile("laptop", {"source": "tdw", "online": "true", "snapshots": "10", "schedule": "cosine"})
     assert named_if_changed <= set(declaration_of(HYPOTHESIS, changed).profile)
-    assert set(hypothesis) == set(type(HYPOTHESIS).model_fields) - {"profiles"}
-    assert set(hypothesis["rule"]) == set(type(HYPOTHESIS.rule).model_fields) - {"alpha", "parts"}
-    assert {"the profile's name and summary", "rule.alpha", "rule.parts"} < set(frozen.left_out)
+    others = {"profiles", "published", "agrees"}
+    assert set(hypothesis) == set(type(HYPOTHESIS).model_fields) - others
+    rule = type(HYPOTHESIS.rule).model_fields
+    assert set(hypothesis["rule"]) == {k for k, f in rule.items() if not f.exclude_if} - {"alpha"}
+    assert {"the profile's name and summary", "rule.alpha"} < set(frozen.left_out)
 
 
-def test_everything_of_a_study_is_frozen_but_what_is_said_to_be_left_out():
+def test_parts_that_are_declared_are_frozen():
     made = plan(of=STUDY)
-    frozen = freeze(made, DATE)
-    study, profile = frozen.declaration.hypothesis, frozen.declaration.profile
-    fields = type(made.profile).model_fields
-    assert set(profile) == set(fields) - {"summary", "source", "online"}
-    assert set(study) == set(type(made.hypothesis).model_fields) - {"profiles"}
-    assert set(study["rule"]) == set(type(made.hypothesis.rule).model_fields) - {"alpha"}
-    assert "rule.alpha" in frozen.left_out
-    assert "rule.parts" not in frozen.left_out  # a study's are declared and judged
     part = Part(name="early", where={"layer": ("layer1.0.relu",)})
     rule = made.hypothesis.rule.model_copy(update={"parts": (part,)})
     other = made.hypothesis.model_copy(update={"rule": rule})
@@ -261,12 +246,16 @@ def test_difference_of_a_setting_in_words(settings, expected):
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [
-        (("conditions", 1, "design"), "category=dog", ["conditions.one-category.design"]),
+        (("cohorts", 1, "design"), "category=dog", ["cohorts.one-category.design"]),
         (("predictions", "H1"), "it helps a lot", ["predictions.H1"]),
         (("predictions", "H3"), "neither", ["predictions.H3"]),
         (("rule", "margin"), 0.02, ["rule.margin"]),
         (("rule", "predictions", 1, "claim"), "x", ["rule.predictions.H2.claim"]),
-        (("parts", 0, "latents"), ["category", "rel_pos_x"], ["parts.category.latents"]),
+        (
+            ("questions", 0, "score", "latents"),
+            ["category", "rel_pos_x"],
+            ["questions.category.score.latents"],
+        ),
     ],
 )
 def test_difference_in_the_hypothesis_names_its_field(path, value, expected):
@@ -274,17 +263,18 @@ def test_difference_in_the_hypothesis_names_its_field(path, value, expected):
     assert [d.field for d in found] == expected
 
 
-def test_a_condition_more_and_another_order_are_told():
-    conditions = declared().hypothesis["conditions"]
-    more = [*conditions, {"name": "dogs", "design": "category=dog", "title": "dogs"}]
-    found = differences(declared(), change(declared(), ("hypothesis", "conditions"), more))
-    assert [(d.field, d.frozen, d.ran) for d in found] == [
-        ("conditions", "full, one-category, centered", "full, one-category, centered, dogs"),
-        ("conditions.dogs.design", "not declared", "category=dog"),
-        ("conditions.dogs.title", "not declared", "dogs"),
-    ]
-    swapped = [conditions[0], conditions[2], conditions[1]]
-    (found,) = differences(declared(), change(declared(), ("hypothesis", "conditions"), swapped))
+def test_a_cohort_more_and_another_order_are_told():
+    cohorts = declared().hypothesis["cohorts"]
+    more = [*cohorts, {"name": "dogs", "objective": "distance", "design": "category=dog"}]
+    found = differences(declared(), change(declared(), ("hypothesis", "cohorts"), more))
+    told = {d.field: (d.frozen, d.ran) for d in found}
+    assert told["cohorts"] == (
+        "full, one-category, centered",
+        "full, one-category, centered, dogs",
+    )
+    assert told["cohorts.dogs.design"] == ("not declared", "category=dog")
+    swapped = [cohorts[0], cohorts[2], cohorts[1]]
+    (found,) = differences(declared(), change(declared(), ("hypothesis", "cohorts"), swapped))
     assert found.ran == "full, centered, one-category"
 
 
@@ -303,9 +293,6 @@ def test_another_rule_is_also_said_in_words():
     assert words.ran.startswith("H1 if better in at least one comparison of fc;")
     assert needs.ran == "(direction: better, where: (layer: fc), kind: somewhere)"
     assert [d.field for d in held(plan(), plan(alpha=0.1)).differences] == ["profile.alpha"]
-    keyed = HYPOTHESIS.rule.model_copy(update={"keys": ("layer",)})
-    other = HYPOTHESIS.model_copy(update={"rule": keyed})
-    assert [d.field for d in held(plan(), plan(of=other)).differences] == ["rule.keys"]
 
 
 def test_a_field_of_another_version_counts_with_its_default():
@@ -454,9 +441,9 @@ def test_a_declaration_that_was_sealed_again_still_has_its_own_hash(copied):
 @pytest.mark.parametrize(
     ("change_text", "words"),
     [
-        (lambda text: text.replace('"format": 1', '"format": 2', 1), "format 2, newer than"),
-        (lambda text: text.replace('"format": 1', '"format": "1"', 1), "no frozen declaration"),
-        (lambda text: text.replace('"format": 1', '"format": 0', 1), "no frozen declaration"),
+        (lambda text: text.replace('"format": 2', '"format": 3', 1), "format 3, newer than"),
+        (lambda text: text.replace('"format": 2', '"format": "2"', 1), "no frozen declaration"),
+        (lambda text: text.replace('"format": 2', '"format": 0', 1), "no frozen declaration"),
         (lambda text: text.replace("0.005", "NaN"), "cut short or damaged"),
         (lambda text: text.replace('"hyp":', '"hype":'), "damaged at hyp"),
         (lambda text: text.replace("+00:00", ""), "damaged at frozen"),
@@ -602,7 +589,7 @@ def test_summary_agrees_with_the_plan():
         HYPOTHESIS, made.profile
     )
     assert summary.attainable_p == pytest.approx(2 / 12_870, rel=1e-3)
-    assert summary.families["all"].smallest_corrected_p == pytest.approx(36 / 12_870, rel=1e-3)
+    assert summary.families["confirmatory"].smallest_corrected_p == pytest.approx(36 / 12_870, rel=1e-3)
     assert summary.testable == "yes"
     trained = [s for s in made.steps if s.kind == "models" and s.spec["n_batches"]]
     for condition, seeds in summary.seeds.items():
@@ -619,7 +606,7 @@ def test_summary_of_an_untestable_design_says_so():
     summary = freeze(plan(n_seeds=3), DATE).summary
     assert "6 seeds in each group would do" in summary.testable
     assert summary.seeds == {}
-    assert summary.families["all"].smallest_corrected_p == 1.0
+    assert summary.families["confirmatory"].smallest_corrected_p == 1.0
 
 
 def test_summary_of_a_study_agrees_with_the_plan():
@@ -628,10 +615,10 @@ def test_summary_of_a_study_agrees_with_the_plan():
     assert summary.predictions == made.hypothesis.predictions
     assert summary.rule.endswith("is at most 0.01.")
     sizes = {name: f.comparisons for name, f in summary.families.items()}
-    assert sizes == study_families(made.hypothesis, made.profile) == {"judged": 6, "beside": 35}
+    assert sizes == family_sizes(made.hypothesis, made.profile) == {"confirmatory": 6, "secondary": 35}
     assert summary.attainable_p == pytest.approx(2 / 12_870, rel=1e-3)
-    assert summary.families["judged"].smallest_corrected_p == pytest.approx(12 / 12_870, rel=1e-3)
-    assert summary.families["beside"].smallest_corrected_p == pytest.approx(35 * 2 / 20_000)
+    assert summary.families["confirmatory"].smallest_corrected_p == pytest.approx(12 / 12_870, rel=1e-3)
+    assert summary.families["secondary"].smallest_corrected_p == pytest.approx(35 * 2 / 20_000)
     assert list(summary.comparisons) == [
         question.name for question in planned_questions(made.hypothesis, made.profile)
     ]
@@ -654,3 +641,23 @@ def test_every_study_is_frozen_as_it_would_run():
         assert (said.same, said.order) == (True, "before")
         frozen = freeze(made, DATE)
         assert frozen.step_versions == {step.kind: step.version for step in made.steps}
+
+
+OLDER = Path(__file__).parent / "frozen_by_version_0_1"
+
+
+@pytest.mark.parametrize("path", sorted(OLDER.glob("*.json")), ids=lambda path: path.stem)
+def test_what_version_0_1_froze_is_read_and_is_what_runs_now(path):
+    name = json.loads(path.read_text())["hypothesis"]
+    frozen = read_frozen(path, name)
+    assert frozen.format == 1
+    made = plan(frozen.profile, of=name, **{_now(k): v for k, v in frozen.settings.items()})
+    said = hold_against(frozen, path.name, *finished(made))
+    assert said.differences == ()
+    assert said.same is True
+    other = hold_against(frozen, path.name, *finished(plan(frozen.profile, of=name, n_seeds=9)))
+    assert "profile.n_seeds" in {difference.field for difference in other.differences}
+
+
+def _now(setting):
+    return {"parts": "questions"}.get(setting, setting)

@@ -4,17 +4,27 @@ import shutil
 import signal
 import subprocess
 import time
+from collections import Counter
 from functools import partial
 
 import pytest
 import xarray as xr
-from tiny_runs import ARGUMENTS, SETTINGS, command, environment, hyp, result_tables, run
+from tiny_runs import (
+    ARGUMENTS,
+    SETTINGS,
+    command,
+    environment,
+    hyp,
+    result_tables,
+    run,
+)
 
 import hyp as package
-from hyp.hypotheses.planning import make_plan
+from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.registry import find_hypothesis
-from hyp.hypotheses.running import run_plan
+from hyp.hypotheses.run import run_plan
 from hyp.store import Store
+from hyp.store.runs import all_runs
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +43,21 @@ def test_workers_give_the_same_bytes(finished, tmp_path):
 
 def test_progress_is_heard_from_every_worker(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
-    settings = {key: str(value) for key, value in SETTINGS.items()}
-    plan = make_plan(find_hypothesis("nontarget-variability"), "laptop", settings)
-    heard = []
-    run_plan(plan, Store.create(tmp_path), workers=1, listener=heard.append)
-    done = {(event.kind, event.key) for event in heard if event.state == "done"}
-    assert done == {(step.kind, step.key) for step in plan.steps}
-    assert any(0 < event.done < event.total for event in heard if event.kind == "models")
+    plan = make_plan(find_hypothesis("nontarget-variability"), "laptop", SETTINGS)
+    shares, stages = [], {}
+
+    def watch(progress):
+        shares.append(progress.share)
+        stages.update({kind: stage.finished for kind, stage in progress.stages.items()})
+
+    store = Store.create(tmp_path)
+    run_plan(plan, store, workers=1, watch=watch)
+    assert stages == Counter(step.kind for step in plan.steps)
+    assert shares == sorted(shares)
+    assert any(0 < share < 1 for share in shares)
+    (record,) = all_runs(store.root)
+    assert (record.state, record.hypothesis) == ("finished", "nontarget-variability")
+    assert {stage.kind: stage.total for stage in record.stages} == stages
 
 
 def test_finished_run_computes_nothing_and_says_the_same(finished):
@@ -141,7 +159,7 @@ def test_report_and_store_can_be_read_afterwards(finished, tmp_path):
     page = (tmp_path / "report" / "index.html").read_text()
     assert "nontarget-variability" in page or "non-target" in page
     view = package.open_store(store)
-    scores = view.scores("nontarget-variability")["score"]
+    scores = view.scores("nontarget-variability")["decoding"]
     assert scores.sizes["network"] == 4
     activations = view.activations("relu", objective="distance", design="identities=1")
     assert activations["activation"].sizes["model"] == 4

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hyp.errors import HypError
-from hyp.hypotheses.files import line_of, read_hypothesis
-from hyp.hypotheses.planning import make_plan
+from hyp.hypotheses.toml import line_of, read_hypothesis
+from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.registry import find_hypothesis
 from hyp.stats.rules import BETTER_AND_WORSE, ONLY_BETTER, ONLY_WORSE
 
@@ -27,16 +27,16 @@ def test_the_example_is_a_hypothesis_that_can_be_planned():
 MISTAKES = {
     "not TOML": ('title = "D', "title = D", "title", "not valid TOML: .*line {line}"),
     "a missing key": (
-        'latents = ["category"]\n',
+        'a = "full"\n',
         "",
-        "[[parts]]",
-        "line {line}, parts.0.latents: Field required",
+        "[[questions]]",
+        "line {line}, questions.0.a: Field required",
     ),
     "a wrong type": (
         'latents = ["category"]',
         "latents = 3",
         "latents =",
-        "line {line}, parts.0.latents: .*valid tuple",
+        "line {line}, questions.0.score.latents: .*valid tuple",
     ),
     "a misspelt key": (
         "n_batches = 60",
@@ -50,11 +50,17 @@ MISTAKES = {
         "[prediction]",
         r"line {line}, prediction: unknown key; did you mean 'predictions'\?$",
     ),
-    "a key too many": (
-        'title = "one category"',
-        'title = "one category"\ncolour = "red"',
-        "colour",
-        "line {line}, conditions.1.colour: unknown key; choose from: name, design, title",
+    "a misspelt key of a question": (
+        'kind = "contrast"',
+        'kind = "contrast"\nscondary = true',
+        "scondary",
+        r"line {line}, questions.0.scondary: unknown key; did you mean 'secondary'\?$",
+    ),
+    "a kind of question that there is not": (
+        'kind = "contrast"',
+        'kind = "contrst"',
+        "[[questions]]",
+        "line {line}, questions.0: .*expected tags: .*'contrast'",
     ),
     "a number out of range": (
         "n_val = 256",
@@ -74,41 +80,41 @@ MISTAKES = {
         "worse often",
         "line {line}, rule.predictions.1.needs: cannot read the need 'worse often'",
     ),
-    "a first condition that is reduced": (
-        'design = "full"',
-        'design = "categories=2"',
-        "[[conditions]]",
-        "line {line}, conditions.0: the first condition must be 'full'",
+    "a need of a question that is not asked": (
+        'needs = ["worse somewhere", "better nowhere"]',
+        'needs = ["worse somewhere in categry"]',
+        "in categry",
+        "line {line}, rule.predictions.1.needs: the rule names no declared question with 'categry'",
+    ),
+    "not lower without a margin": (
+        'needs = ["worse somewhere", "better nowhere"]',
+        'needs = ["not lower"]',
+        '"not lower"',
+        "line {line}, rule.predictions.1.needs: 'not lower' needs a margin",
     ),
     "an unreadable design": (
         'design = "categories=1"',
         'design = "few"',
         'design = "few"',
-        "line {line}, conditions.1.design: cannot read the design term 'few'",
+        "line {line}, cohorts.1.design: cannot read the design term 'few'",
     ),
-    "a condition that is not declared": (
-        'condition = "one"',
-        'condition = "two"',
-        "condition =",
-        "line {line}, parts.0.condition: part 'category' names no declared condition",
+    "a cohort that is not declared": (
+        'b = ["one"]',
+        'b = ["two"]',
+        "[[questions]]",
+        "line {line}, questions.0: the question 'category' names no declared cohort with 'two'",
     ),
     "an objective that cannot be read": (
-        'objectives = ["rel_pos_x"]\nparts',
-        'objectives = ["rel_pos_x", "distance++"]\nparts',
+        'title = "one category"\nobjective = "rel_pos_x"',
+        'title = "one category"\nobjective = "distance++"',
         "distance++",
-        "line {line}, profiles.laptop.objectives: the objective 'distance\\+\\+' has an empty",
+        "line {line}, cohorts.1.objective: the objective 'distance\\+\\+' has an empty",
     ),
-    "an objective that no part asks about": (
-        'objectives = ["rel_pos_x"]\nparts',
-        'objectives = ["distance"]\nparts',
-        '"distance"',
-        "line {line}, profiles.laptop.objectives: objective 'distance' is asked about by none",
-    ),
-    "a part that is not declared": (
-        'parts = ["category"]',
-        'parts = ["categry"]',
-        "parts =",
-        "line {line}, profiles.laptop.parts: category-variability has no part 'categry'",
+    "a question that is not declared": (
+        "n_seeds = 5",
+        'n_seeds = 5\nquestions = ["categry"]',
+        "questions =",
+        "line {line}, profiles.laptop.questions: category-variability has no question 'categry'",
     ),
 }
 
@@ -129,15 +135,32 @@ def test_a_mistake_is_one_sentence_with_its_line(mistake, tmp_path):
     assert not str(caught.value).endswith("..")
 
 
+def test_all_mistakes_are_listed_at_once(tmp_path):
+    text = EXAMPLE.read_text()
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        text.replace("n_batches", "n_batchs")
+        .replace("categories=1", "few")
+        .replace("title", "tile")
+    )
+    with pytest.raises(HypError) as caught:
+        read_hypothesis(path)
+    first, *others = str(caught.value).split("\n")
+    assert first == f"{path} has {len(others)} problems:"
+    told = "\n".join(others)
+    for place in ("cohorts.1.design: cannot read", "laptop.n_batchs: unknown key", "tile: unknown"):
+        assert place in told
+
+
 def test_a_claim_is_taken_from_the_predictions_unless_it_is_given(tmp_path):
     text = EXAMPLE.read_text()
-    claim = 'claim = "variability in category makes networks represent it better"\n'
+    given = 'name = "H2"\nclaim = "it is blind"'
     path = tmp_path / "mine.toml"
-    path.write_text(text.replace(claim, "", 1).replace("invariant to it", "blind to it", 1))
+    path.write_text(text.replace('name = "H2"', given, 1))
     first, second = read_hypothesis(path).rule.predictions
     assert first.claim == "variability in category makes networks represent it better"
-    assert second.claim == "variability in category makes networks invariant to it"
-    path.write_text(text.replace(claim, "", 1).replace("H1 =", "H3 ="))
+    assert second.claim == "it is blind"
+    path.write_text(text.replace("H1 =", "H3 ="))
     with pytest.raises(HypError, match=r"rule.predictions.0.claim: Field required"):
         read_hypothesis(path)
 

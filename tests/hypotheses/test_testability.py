@@ -1,17 +1,19 @@
-"""What a study can reach is known before it runs, and is what its tests then say."""
+"""What a hypothesis can reach is known before it runs, and is what its tests then say."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from hyp.hypotheses.claims import CLAIMS
-from hyp.hypotheses.designing import contrast_designs
+from hyp.hypotheses.declaration import Cohort
+from hyp.hypotheses.questions import Alike, Contrast, Tracks, Trend
 from hyp.hypotheses.registry import find_hypothesis
-from hyp.hypotheses.studies.declaration import Alignment, Alike, Cohort, Contrast, Tracks, Trend
-from hyp.hypotheses.studies.designing import (
+from hyp.hypotheses.scores import Alignment
+from hyp.hypotheses.testability import (
+    contrast_designs,
+    family_sizes,
     planned_questions,
     regions_unknown,
-    study_families,
     untestable,
 )
 from hyp.stats.correlations import repeated_correlation, spearman
@@ -91,7 +93,7 @@ def test_networks_that_exist_count_as_many_as_there_are():
 def test_the_seeds_that_would_do_are_the_fewest(study):
     profile = next(iter(study.profiles.values())).model_copy(update={"n_seeds": 2})
     for question in planned_questions(study, profile):
-        assert question.p_corrected == min(1.0, question.family * question.p_attainable)
+        assert question.p_corrected == min(1.0, question.family_size * question.p_attainable)
         assert bool(question.obstacle) == (question.p_corrected > profile.alpha)
         if question.obstacle:
             n = int(question.obstacle.rpartition("; ")[2].partition(" ")[0])
@@ -102,26 +104,28 @@ def test_the_seeds_that_would_do_are_the_fewest(study):
 
 
 def test_families_are_those_that_answers_are_corrected_in():
-    assert study_families(STUDY, SIZE) == {"judged": 12, "beside": 4}
+    assert family_sizes(STUDY, SIZE) == {"confirmatory": 12, "secondary": 4}
     found = planned_questions(STUDY, SIZE)
-    assert {one.name: one.family for one in found if not one.judged} == {"training helps": 4}
+    assert {one.name: one.family_size for one in found if not one.confirmatory} == {
+        "training helps": 4
+    }
     alone = STUDY.profile("laptop", {"cohorts": "distance,category"})
-    assert study_families(STUDY, alone) == {"judged": 4}
+    assert family_sizes(STUDY, alone) == {"confirmatory": 4}
 
 
 def test_the_regions_of_a_recording_are_counted_as_one_unless_named():
     study, profile = asking(contrast("category"), recording="lab")
     assert regions_unknown(study, profile)
-    assert [one.about for one in planned_questions(study, profile)] == [("each region",)]
-    named = contrast("category").model_copy(update={"of": ("V4", "IT")})
+    assert [one.measured for one in planned_questions(study, profile)] == [("each region",)]
+    named = contrast("category").model_copy(update={"measured": ("V4", "IT")})
     study, profile = asking(named, recording="lab")
     assert not regions_unknown(study, profile)
-    assert study_families(study, profile) == {"judged": 2}
+    assert family_sizes(study, profile) == {"confirmatory": 2}
 
 
 def test_very_many_networks_are_no_fault():
     study = find_hypothesis("convergence")
-    profile = study.profile("published", {"n_seeds": "1000"})
+    profile = study.profile("published").model_copy(update={"n_seeds": 1000})
     assert untestable(study, profile) == ""
     assert all(0 <= one.p_attainable < 1 for one in planned_questions(study, profile))
 

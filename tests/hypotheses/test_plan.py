@@ -1,12 +1,16 @@
+import hashlib
+import json
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from hyp.errors import HypError
-from hyp.hypotheses.planning import family_sizes, make_plan
+from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.registry import find_hypothesis
+from hyp.hypotheses.testability import family_sizes
 from hyp.store import Store
 
 HYPOTHESIS = find_hypothesis("nontarget-variability")
@@ -23,7 +27,7 @@ def counts(made):
 def test_laptop_cohorts_share_the_full_networks():
     found = counts(plan())
     assert found["datasets"] == 4  # full, one-category, centered, stimuli
-    assert found["models"] == 6 * (3 + 1)  # three conditions and the untrained
+    assert found["models"] == 6 * (3 + 1)  # three cohorts and the untrained
     assert found["scores"] == found["activations"] == found["grams"] == 6 * 4 + 1
     assert plan().untestable == ""
 
@@ -46,7 +50,7 @@ def test_published_cohorts_are_the_papers():
 _DESIGNS = ("identities=1", "category=chair+identities=1", "identities=1+centered")
 
 
-def test_networks_of_two_conditions_share_no_seed():
+def test_networks_of_two_cohorts_share_no_seed():
     seeds = {}
     for step in plan().steps:
         if step.kind == "models" and step.spec["n_batches"]:
@@ -56,7 +60,7 @@ def test_networks_of_two_conditions_share_no_seed():
     assert len(full | chair | centered) == len(full) + len(chair) + len(centered)
 
 
-def test_conditions_share_their_random_numbers_and_stimuli_have_their_own():
+def test_cohorts_share_their_random_numbers_and_stimuli_have_their_own():
     datasets = {step.label: step.spec for step in plan().steps if step.kind == "datasets"}
     assert len({datasets[name]["seed"] for name in ("full", "one-category", "centered")}) == 1
     assert datasets["stimuli"]["seed"] != datasets["full"]["seed"]
@@ -67,11 +71,11 @@ def test_design_that_cannot_reach_alpha_needs_no_computation():
     made = plan(n_seeds=3)
     assert [step.kind for step in made.steps] == ["results"]
     assert "6 seeds in each group would do" in made.untestable
-    assert plan(n_seeds=4, parts="category", layers="avgpool").untestable == ""
+    assert plan(n_seeds=4, questions="category", layers="avgpool").untestable == ""
 
 
 def test_family_is_all_comparisons_or_one_question():
-    assert family_sizes(HYPOTHESIS, plan().profile) == {"all": 18}
+    assert family_sizes(HYPOTHESIS, plan().profile) == {"confirmatory": 18}
     sizes = family_sizes(HYPOTHESIS, plan(family="question").profile)
     assert sizes == {"category, target distance": 6, "translation, target distance": 12}
 
@@ -86,13 +90,15 @@ def test_keys_change_with_what_they_depend_on_and_with_nothing_else():
     assert decoded["scores"] != base["scores"]
     assert keys(plan(alpha=0.1))["scores"] == base["scores"]
     assert keys(plan(data_seed=1))["models"] != base["models"]
-    fewer = {step.key for step in plan(n_seeds=6, parts="category").steps if step.kind == "models"}
+    fewer = {
+        step.key for step in plan(n_seeds=6, questions="category").steps if step.kind == "models"
+    }
     assert fewer < {step.key for step in plan().steps if step.kind == "models"}
 
 
-def test_impossible_design_of_a_condition_is_refused_when_planning():
+def test_impossible_design_of_a_cohort_is_refused_when_planning():
     declared = HYPOTHESIS.model_dump()
-    declared["conditions"][1]["design"] = "category=unicorn"
+    declared["cohorts"][1]["design"] = "category=unicorn"
     with pytest.raises(HypError, match="no value 'unicorn'"):
         make_plan(type(HYPOTHESIS).model_validate(declared), "laptop", {})
 
@@ -114,7 +120,7 @@ def test_pending_stops_at_what_is_stored(tmp_path):
 def test_planning_imports_nothing_heavy():
     """A finished run must answer within seconds; torch alone takes longer."""
     code = (
-        "import sys; from hyp.hypotheses.planning import make_plan; "
+        "import sys; from hyp.hypotheses.plan import make_plan; "
         "from hyp.hypotheses.registry import find_hypothesis as find; "
         "make_plan(find('nontarget-variability'), 'laptop'); "
         "heavy = {'torch', 'warp', 'pandas', 'scipy', 'xarray', 'matplotlib'} & set(sys.modules); "
@@ -122,3 +128,16 @@ def test_planning_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+KEYS_BEFORE = json.loads((Path(__file__).parent / "keys_before_one_form.json").read_text())
+
+
+@pytest.mark.parametrize("place", KEYS_BEFORE)
+def test_networks_and_scores_keep_the_keys_that_version_0_1_gave_them(place):
+    """Stores are kept: after a change of the code only results are computed again."""
+    name, profile = place.split(", ")
+    made = make_plan(find_hypothesis(name), profile, {"device": "cpu", "precision": "fp32"})
+    keys = sorted(f"{step.kind}/{step.key}" for step in made.steps if step.kind != "results")
+    found = hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16]
+    assert [len(keys), found] == KEYS_BEFORE[place]

@@ -1,0 +1,105 @@
+"""Where errors leave hyp: one sentence on the screen, and the exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from hyp.errors import HypError, disk_sentence, reason_of
+from hyp.text import one_line
+
+FAULT = 70
+_LIBRARIES = ("pyarrow", "zarr", "numcodecs", "h5py", "pandas", "tables", "zlib", "zipfile", "lzma")
+"""Whose own exceptions speak of files; what hyp reads of users it reads through these."""
+
+
+def prepare_output() -> None:
+    """Let every character be printed, on terminals too whose encoding lacks it."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def flush_output() -> None:
+    """Write out what was printed; a disk or pipe that refuses it raises here, not at exit."""
+    sys.stdout.flush()
+
+
+def give_up_output() -> None:
+    """Let nothing more be written to standard output, which takes nothing."""
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+def explained(error: BaseException) -> str | None:
+    """Return in one sentence what is wrong and what to do; None for a fault in hyp.
+
+    What the user or the machine can cause is known by its kind: disks and paths, files that
+    are damaged or nested too deeply, numbers and settings that are impossible, memory.
+    """
+    if isinstance(error, HypError):
+        return one_line(str(error))
+    sentence = _kind(error)
+    return None if sentence is None else f"{one_line(sentence).rstrip('.')}."
+
+
+def _kind(error: BaseException) -> str | None:
+    if isinstance(error, OSError):
+        return _of_system(error)
+    if isinstance(error, RecursionError):
+        return "something that was read is nested too deeply; make it flatter"
+    if isinstance(error, MemoryError):
+        said = reason_of(error)
+        more = "" if said == type(error).__name__ else f" ({said})"
+        return f"there is not enough memory{more}; choose smaller sizes"
+    if isinstance(error, EOFError):
+        return "a file that was read ends too early; get or make it again"
+    if isinstance(error, OverflowError) or "integer string conversion" in str(error):
+        return f"a number is too large ({reason_of(error)}); choose a smaller one"
+    if isinstance(error, UnicodeError):
+        return f"a text that was read is not UTF-8 ({reason_of(error)}); save it as UTF-8"
+    if isinstance(error, ValueError) and "embedded null" in str(error):
+        return "a path has a zero byte in it; write it anew"
+    if _is_validation(error):
+        return _invalid(error)
+    if type(error).__module__.partition(".")[0] in _LIBRARIES:
+        said = f"{type(error).__name__}: {reason_of(error)}"
+        return f"a file that was read is damaged or of another kind ({said}); get or make it again"
+    return None
+
+
+def _of_system(error: OSError) -> str:
+    if error.filename is None and not _has_folder():
+        return "the current folder is gone; change to one that exists"
+    known = disk_sentence(error) or disk_sentence(error, "the output")
+    if known:
+        return known
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{reason_of(error)}; check the path, the disk and the network"
+
+
+def _has_folder() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109
+    except OSError:
+        return False
+    return True
+
+
+def _is_validation(error: BaseException) -> bool:
+    from pydantic import ValidationError
+
+    return isinstance(error, ValidationError)
+
+
+def _invalid(error: Any) -> str:
+    """Return what pydantic found, all of it."""
+    told = []
+    for problem in error.errors():
+        place = ".".join(map(str, problem["loc"]))
+        reason = problem["msg"].removeprefix("Value error, ")
+        given = repr(problem.get("input"))
+        shown = f" {given}" if problem["loc"] and len(given) <= 60 else ""
+        told.append(f"{place}{shown}: {reason}" if place else reason)
+    return "; ".join(told)

@@ -1,0 +1,156 @@
+"""How far a run has come: what bars, log lines and ``hyp status`` show, from one count."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Event, Lock, Thread
+from typing import Literal
+
+from hyp.store import Step
+
+StepState = Literal["running", "waiting", "done"]
+
+_TICK_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class StepEvent:
+    """Where one step stands: `done` of `total` units of its own work."""
+
+    kind: str
+    key: str
+    state: StepState
+    done: int = 0
+    total: int = 0
+
+
+Listener = Callable[[StepEvent], None]
+
+
+@dataclass
+class StageProgress:
+    """How far the steps of one kind have come.
+
+    Attributes
+    ----------
+    kind : str
+    total : int
+        Steps to compute.
+    expected : float
+        Seconds of one core that they need; 1 per step where nothing is known.
+    fractions : dict of str to float
+        How much of each begun step is done, by key.
+    waiting : bool
+        Whether another run is making the step that was heard of last.
+    """
+
+    kind: str
+    total: int
+    expected: float
+    fractions: dict[str, float] = field(default_factory=dict)
+    waiting: bool = False
+
+    @property
+    def done(self) -> float:
+        """Steps done, begun ones in part."""
+        return sum(self.fractions.values())
+
+    @property
+    def finished(self) -> int:
+        """Whole steps done."""
+        return int(self.done + 1e-6)
+
+
+class RunProgress:
+    """Counts what is heard of a run's steps; any thread may tell it.
+
+    Parameters
+    ----------
+    pending : sequence of Step
+        What is to be computed.
+    expected : mapping of str to float
+        Seconds of one core that each stage needs, by kind, where known.
+    earlier : float
+        Seconds that earlier calls took for the same result.
+    """
+
+    def __init__(
+        self,
+        pending: Sequence[Step],
+        expected: Mapping[str, float] | None = None,
+        earlier: float = 0.0,
+    ) -> None:
+        totals = Counter(step.kind for step in pending)
+        known = expected or {}
+        self.stages = {
+            kind: StageProgress(kind, total, known.get(kind) or float(total))
+            for kind, total in totals.items()
+        }
+        self._earlier = earlier
+        self._begun = time.monotonic()
+        self._lock = Lock()
+
+    def __call__(self, event: StepEvent) -> None:
+        """Count an event."""
+        with self._lock:
+            stage = self.stages.get(event.kind)
+            if stage is None:
+                return
+            stage.fractions[event.key] = event.done / event.total if event.total else 0.0
+            stage.waiting = event.state == "waiting"
+
+    @property
+    def seconds(self) -> float:
+        """Seconds on the clock so far, those of earlier calls included."""
+        return self._earlier + time.monotonic() - self._begun
+
+    @property
+    def share(self) -> float:
+        """Share of this call's work that is done, stages weighted by what they take."""
+        with self._lock:
+            whole = sum(stage.expected for stage in self.stages.values())
+            done = sum(stage.expected * stage.done / stage.total for stage in self.stages.values())
+        return done / whole if whole else 1.0
+
+    @property
+    def left(self) -> float | None:
+        """Seconds left at the speed of this call so far; None before there is any."""
+        share = self.share
+        if share < 0.005:
+            return None
+        return (time.monotonic() - self._begun) * (1 - share) / share
+
+
+@contextmanager
+def watched(progress: RunProgress, watch: Callable[[RunProgress], None]) -> Iterator[Listener]:
+    """Show progress at every event and every few seconds; yields what hears the events."""
+
+    def hear(event: StepEvent) -> None:
+        progress(event)
+        watch(progress)
+
+    with ticking(lambda: watch(progress)):
+        yield hear
+
+
+@contextmanager
+def ticking(tick: Callable[[], None]) -> Iterator[None]:
+    """Call `tick` every few seconds while the block runs, and once at its end."""
+    over = Event()
+
+    def loop() -> None:
+        while not over.wait(_TICK_SECONDS):
+            tick()
+
+    thread = Thread(target=loop, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        tick()

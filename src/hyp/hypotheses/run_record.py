@@ -1,0 +1,101 @@
+"""The record of a run: written when it starts, while it computes, and when it ends."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from hyp.errors import HypError
+from hyp.hypotheses.progress import RunProgress, ticking
+from hyp.hypotheses.timing import expected_seconds
+from hyp.store import Store
+from hyp.store.runs import Run, RunState, Stage, load_run, run_path, save_run
+
+if TYPE_CHECKING:
+    from hyp.hypotheses.plan import Plan
+
+_SAVED_EVERY = 10.0
+
+
+@contextmanager
+def recorded(plan: Plan, store: Store) -> Iterator[RunProgress]:
+    """Keep the record of a run while the block computes it; yields what counts its steps.
+
+    A run that has finished before keeps the record of that time.
+    """
+    pending = plan.pending(store)
+    path = run_path(store.root, plan.name, plan.profile_name, plan.goal.key)
+    earlier = load_run(path) if path.exists() else None
+    expected = {
+        kind: expected_seconds(plan, kind, pending, store).seconds or 0.0
+        for kind in {step.kind for step in pending}
+    }
+    progress = RunProgress(pending, expected, earlier.wall_seconds if earlier else 0.0)
+    if earlier and earlier.state == "finished" and not pending:
+        yield progress
+        return
+    started = earlier.started if earlier else _now()
+    stored = dict.fromkeys((step.kind for step in plan.steps), 0)
+    for step in plan.steps:
+        stored[step.kind] += step not in set(pending)
+
+    def save(state: RunState, message: str = "") -> None:
+        run = Run(
+            hypothesis=plan.name,
+            profile=plan.profile_name,
+            overrides=plan.settings,
+            goal=plan.goal.key,
+            steps=tuple((step.kind, step.key) for step in plan.steps),
+            command=" ".join(["hyp", *sys.argv[1:]]),
+            state=state,
+            started=started,
+            updated=_now(),
+            wall_seconds=round(progress.seconds, 1),
+            left_seconds=progress.left if state == "running" else None,
+            stages=tuple(
+                Stage(
+                    kind=kind,
+                    done=round(there + progress.stages[kind].done, 2)
+                    if kind in progress.stages
+                    else there,
+                    total=there + (progress.stages[kind].total if kind in progress.stages else 0),
+                )
+                for kind, there in stored.items()
+            ),
+            message=message,
+            host=platform.node(),
+            pid=os.getpid(),
+            numerics=plan.numerics,
+        )
+        save_run(store.root, run)
+
+    saved = time.monotonic()
+
+    def tick() -> None:
+        nonlocal saved
+        if time.monotonic() - saved >= _SAVED_EVERY:
+            saved = time.monotonic()
+            save("running")
+
+    save("running")
+    try:
+        with ticking(tick):
+            yield progress
+    except BaseException as error:
+        with suppress(HypError):  # a disk that takes no record either: the first reason is told
+            if isinstance(error, KeyboardInterrupt):
+                save("interrupted")
+            elif isinstance(error, Exception):
+                save("failed", str(error))
+        raise
+    save("finished")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,42 @@
+"""Text from files and names, shown as text: no markup, no control characters."""
+
+from __future__ import annotations
+
+import re
+
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Control characters but tab and newline, marks that turn the direction, halves of characters."""
+
+
+def printable(text: str) -> str:
+    r"""Return a text with everything that steers a terminal written out.
+
+    Examples
+    --------
+    >>> printable("red \x1b[31m")
+    'red \\x1b[31m'
+    """
+    return _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def is_printable(text: str) -> bool:
+    """Return whether `printable` would leave a text as it is."""
+    return _HIDDEN.search(text) is None
+
+
+def one_line(text: str) -> str:
+    """Return a text on one line, printable."""
+    return " ".join(printable(text).split())
+
+
+def figure_text(text: str) -> str:
+    r"""Return a text as matplotlib draws it letter by letter: a dollar sign begins no formula.
+
+    Examples
+    --------
+    >>> figure_text("$\\frac$")
+    '\\$\\frac\\$'
+    """
+    return printable(text).replace("$", r"\$")

@@ -1,0 +1,113 @@
+"""What the table of bad inputs needs: hyp in this process, and something to be bad about."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+from hyp.cli.main import main
+
+
+@dataclass(frozen=True)
+class Done:
+    status: int
+    out: str
+    err: str
+
+
+def hyp(*arguments, encoding="utf-8", out=None):
+    """Run the command line in this process, on streams of its own."""
+    stdout = io.TextIOWrapper(out or io.BytesIO(), encoding=encoding, write_through=False)
+    stderr = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="backslashreplace")
+    with (
+        patch.object(sys, "argv", ["hyp", *map(str, arguments)]),
+        patch.object(sys, "stdout", stdout),
+        patch.object(sys, "stderr", stderr),
+    ):
+        try:
+            main()
+            status = 0
+        except SystemExit as ended:
+            status = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+    texts = []
+    for stream in (stdout, stderr):
+        stream.seek(0) if out is None or stream is stderr else None
+        raw = stream.buffer
+        texts.append(raw.getvalue().decode(encoding) if isinstance(raw, io.BytesIO) else "")
+    return Done(status, *texts)
+
+
+def tree(folder):
+    """Everything below a folder: kind, size and time of change."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        stat = path.lstat()
+        found[str(path.relative_to(folder))] = (stat.st_mode, stat.st_size, stat.st_mtime_ns)
+    return found
+
+
+def nested(depth=100_000):
+    return "[" * depth
+
+
+READABLE = {
+    "missing": lambda place: None,
+    "below a file": lambda place: _under_file(place),
+    "a link to itself": lambda place: place.symlink_to(place),
+    "a link to nothing": lambda place: place.symlink_to(place.with_name("nowhere")),
+    "empty": lambda place: place.write_bytes(b""),
+    "bytes": lambda place: place.write_bytes(bytes(range(256)) * 20),
+    "UTF-16": lambda place: place.write_bytes("name = 'é', 1\n".encode("utf-16")),
+    "brackets": lambda place: place.write_text("a = " + nested()),
+    "JSON brackets": lambda place: place.write_text(nested()),
+    "a huge number": lambda place: place.write_text('a = 1{}\n{{"a": 1'.format("0" * 5000)),
+    "an empty folder": lambda place: place.mkdir(),
+    "gzip cut short": lambda place: place.write_bytes(gzip.compress(b"a,b\n1,2\n" * 99)[:-20]),
+    "half a zip": lambda place: place.write_bytes(b"PK\x03\x04" + b"\0" * 40),
+    "half a Parquet": lambda place: place.write_bytes(b"PAR1" + b"\x15\x04" * 40 + b"PAR1"),
+    "half an HDF5": lambda place: place.write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 90),
+    "control characters": lambda place: place.write_text("\x1b[31m,\x07\n\x00,\x9b\n"),
+}
+"""What may lie where a file or folder is asked for: each makes it."""
+
+
+def _under_file(place):
+    place.parent.rmdir()
+    place.parent.write_text("a file")
+
+
+def unwritable(root):
+    """Places that nothing can be written to, by what is wrong with them."""
+    (root / "file").write_text("mine")
+    (root / "loop").symlink_to(root / "loop")
+    return {
+        "below a file": root / "file" / "x",
+        "below a link to itself": root / "loop" / "x",
+        "a name of 300 letters": root / ("n" * 300),
+        "below a name of 300 letters": root / ("n" * 300) / "x",
+        "a path of 5000 letters": root / "/".join(["n" * 200] * 25),
+        "where no files can be": Path("/proc/self/x"),
+        "below what is no folder": Path("/dev/null/x"),
+    }
+
+
+@contextmanager
+def working_in(folder):
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def write_json(path, content):
+    path.write_text(json.dumps(content))
+    return path

@@ -1,0 +1,33 @@
+"""The package index knows this project as ``hyp-vision``; ``hyp`` there is somebody else's."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import hyp
+from hyp.store.artifacts import installed_versions
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_distribution_has_its_own_name_and_the_command_stays():
+    assert PROJECT["project"]["name"] == "hyp-vision"
+    assert PROJECT["project"]["scripts"] == {"hyp": "hyp.cli:main"}
+    assert PROJECT["tool"]["hatch"]["version"]["path"] == "src/hyp/__init__.py"
+
+
+@pytest.mark.parametrize("place", ["README.md", "CONTRIBUTING.md", "docs", "src", "examples"])
+def test_nothing_tells_anyone_to_install_the_other_project(place):
+    files = [ROOT / place] if (ROOT / place).is_file() else (ROOT / place).rglob("*")
+    for path in files:
+        if path.suffix in {".md", ".py", ".toml", ".j2", ".txt"}:
+            assert not re.search(r"hyp\[\w|install hyp\b(?!-vision)(?! and)", path.read_text()), (
+                path
+            )
+
+
+def test_version_is_that_of_the_code_which_runs():
+    assert installed_versions(["hyp"]) == {"hyp": hyp.__version__}
