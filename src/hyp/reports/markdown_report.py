@@ -24,6 +24,7 @@ from hyp.reports.answers import (
 from hyp.reports.material import Material
 from hyp.reports.published import paper_sentence, statement_about
 from hyp.stats.verdict import Check, Verdict
+from hyp.text import printable
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#$]|&(?=#?\w+;))")
 _INSIDE_WORD = re.compile(r"(?<=\w)\\_(?=\w)")
@@ -241,6 +242,6 @@ def table(header: Sequence[str], alignment: str, rows: Iterable[Sequence[str]]) 
 
 def escaped(text: str) -> str:
     """Escape what Markdown or HTML would take for markup, mathematics or a list; one line."""
-    line = " ".join(wording.literal(text).split())
+    line = " ".join(printable(text).split())
     line = _INSIDE_WORD.sub("_", _SPECIAL.sub(r"\\\1", line))
     return _LIST.sub(lambda found: found[0] + "\\" if found[0].isdigit() else f"\\{found[0]}", line)
