@@ -18,7 +18,6 @@ from hyp.reports.answers import (
     networks_words,
     place,
     pooled_words,
-    question_measures,
     why_published_differs,
 )
 from hyp.reports.material import Material
@@ -44,7 +43,7 @@ def markdown_report(
         f"# {escaped(result.title)}",
         escaped(result.question),
         bullets(f"**{escaped(k)}**: {escaped(v)}" for k, v in result.predictions.items()),
-        f"## Verdict: {escaped(headline(result))}",
+        f"## Verdict: {escaped(headline(result, frozen))}",
         f"**{escaped(result.verdict.sentence)}**",
         wording.outcome_meaning(result.verdict.outcome),
         bullets(map(escaped, result.verdict.reasons)),
@@ -140,9 +139,8 @@ def _question(question: Question, material: Material) -> list[str]:
     header += ["As published, all taken as independent"] if pooled else []
     header += ["Paper says higher"] if any(statements) else []
     header += [f"p, within ±{margin:g}", f"p, not lower by {margin:g}"] if margin else []
-    asked = question.ask(material.titles, question_measures(question), rows[0].alternative)
     told = [
-        f"{escaped(asked)} {escaped(answered(rows))} Bold: significant. Tests are "
+        f"{escaped(material.ask(question))} {escaped(answered(rows))} Bold: significant. Tests are "
         f"{alternative_words(rows)}."
     ]
     if material.is_simulated(question):
