@@ -21,7 +21,7 @@ import _machine
 from bench_training import MappedImages, rate, wait
 from hyp.models.checkpoints import load_model
 from hyp.models.extraction import extract
-from hyp.models.hardware import best_precision
+from hyp.models.hardware import best_numerics
 from hyp.models.inputs import Preprocessing
 from hyp.models.runtime import autocast, open_device, repeatable
 from hyp.models.specs import ExtractSpec, TrainSpec
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--stimuli", type=int)
     options = parser.parse_args()
-    numerics = best_precision()
+    numerics = best_numerics("resnet18", 224)
     n_stimuli = options.stimuli or (320 if options.quick else 2000)
     sizes = (224,) if options.quick else (64, 224)
     results: dict[str, object] = {"stimuli": n_stimuli, "layers": LAYERS, **numerics._asdict()}

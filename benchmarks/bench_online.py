@@ -22,7 +22,7 @@ from hyp.datasets.engine import EngineSource
 from hyp.datasets.making import make_dataset
 from hyp.datasets.specs import DatasetSpec
 from hyp.models import training
-from hyp.models.hardware import best_precision
+from hyp.models.hardware import best_numerics
 from hyp.models.specs import TrainSpec
 from hyp.models.training import train
 
@@ -50,7 +50,7 @@ def rate(dataset: Dataset, threads: int, n_batches: int, folder: Path) -> float:
         n_batches=10**6,
         batch_size=BATCH,
         threads=threads,
-        **best_precision()._asdict(),
+        **best_numerics("resnet18", 64)._asdict(),
     )
     with contextlib.suppress(_EnoughError):
         train(spec, dataset, folder, progress=progress)

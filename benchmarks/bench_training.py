@@ -20,7 +20,7 @@ import _machine
 from hyp.datasets.latents import Latent
 from hyp.models import training
 from hyp.models.data import read_ahead
-from hyp.models.hardware import best_precision
+from hyp.models.hardware import best_numerics
 from hyp.models.inputs import Preprocessing
 from hyp.models.objectives import fit_objective
 from hyp.models.runtime import open_device, repeatable
@@ -176,12 +176,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    numerics = best_precision()
     seconds, rounds = (4.0, 3) if options.quick else (8.0, 5)
     results = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for size in (64,) if options.quick else (64, 224):
+            numerics = best_numerics("resnet18", size)
             dataset = MappedImages(folder, 2048, size)
             spec = TrainSpec(
                 objective="distance",

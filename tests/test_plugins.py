@@ -13,13 +13,13 @@ from hyp.datasets.dataset import Dataset
 from hyp.datasets.sources import SOURCES, all_sources, open_source
 from hyp.errors import HypError
 from hyp.hypotheses.plan import make_plan
+from hyp.hypotheses.questions import Alike
 from hyp.hypotheses.registry import (
     BUILT_IN,
     all_hypotheses,
     find_hypothesis,
     hypothesis_names,
 )
-from hyp.hypotheses.questions import Alike
 from hyp.hypotheses.scores import Similarity
 from hyp.metrics.gram import compute_gram
 from hyp.metrics.similarity import similarity_matrix

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hyp import stopping
 from hyp.errors import HypError
 
 _CONNECT_SECONDS = 10
@@ -27,19 +30,47 @@ def remote_client(address: str) -> Iterator[Any]:
     """
     from distributed import Client
 
+    _require_answer(address)
     try:
         client = Client(address, timeout=_CONNECT_SECONDS)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise HypError(
-            f"no Dask scheduler answers at {address}; start one with 'dask scheduler', "
-            "or leave --scheduler away."
-        ) from error
+    except (OSError, ValueError) as error:
+        raise HypError(_no_answer(address)) from error
     with client:
         if not client.scheduler_info()["workers"]:
             raise HypError(
-                f"the scheduler at {address} has no workers; start some with 'dask worker'."
+                f"the scheduler at {address} has no workers; start some with "
+                f"'dask worker {address} --nthreads 1 --nworkers auto'."
             )
         yield client
+
+
+def _require_answer(address: str) -> None:
+    """Check that a Dask scheduler answers; `Client` waits for ever for one that is silent."""
+    from distributed.core import rpc
+    from distributed.security import Security
+
+    async def ask() -> None:
+        arguments = Security().get_connection_args("client")
+        async with rpc(address, connection_args=arguments) as scheduler:
+            await asyncio.wait_for(scheduler.identity(), _CONNECT_SECONDS)
+
+    try:
+        with ThreadPoolExecutor(1) as pool:  # there may be a loop in this thread, as in a notebook
+            pool.submit(asyncio.run, ask()).result()
+    except TypeError as error:  # what distributed says of tls:// without certificates
+        raise HypError(
+            f"{address} needs certificates; name them in Dask's configuration "
+            "(distributed.comm.tls), or start a scheduler without TLS."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise HypError(_no_answer(address)) from error
+
+
+def _no_answer(address: str) -> str:
+    return (
+        f"no Dask scheduler answers at {address}; start one with 'dask scheduler' and name it as "
+        "tcp://HOST:PORT, or leave --scheduler away."
+    )
 
 
 def require_shared(client: Any, path: Path, what: str) -> None:
@@ -58,6 +89,19 @@ def require_shared(client: Any, path: Path, what: str) -> None:
         )
 
 
+def save_when_workers_close(client: Any) -> None:
+    """Let training on workers that others started save its state before they close."""
+    from distributed import WorkerPlugin
+
+    class SaveWhenClosing(WorkerPlugin):  # type: ignore[misc]
+        name = "hyp-save-when-closing"
+
+        def teardown(self, worker: Any) -> None:
+            stopping.ask_to_stop()
+
+    client.register_plugin(SaveWhenClosing())
+
+
 @contextmanager
 def local_client(workers: int) -> Iterator[Any]:
     """Start worker processes on this machine, with one thread each."""
@@ -67,17 +111,23 @@ def local_client(workers: int) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     # Dask's own setting makes glibc return memory after every batch: a quarter of the time.
-    environment = {"distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1}}
+    settings = {
+        "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1},
+        # Nobody looks at the pages that schedulers and workers serve to any user.
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
+    }
     with (
         tempfile.TemporaryDirectory(prefix="hyp-dask-") as scratch,
-        dask.config.set(environment),
+        stopping.removed_at_the_latest(Path(scratch)),
+        dask.config.set(settings),
     ):
         cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
             memory_limit=0,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             local_directory=scratch,
             silence_logs=logging.CRITICAL,
             preload=[__name__],
@@ -87,5 +137,11 @@ def local_client(workers: int) -> Iterator[Any]:
 
 
 def dask_setup(worker: Any) -> None:
-    """Dask preload hook: leave Ctrl-C to the process that started the workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Dask preload hook: leave signals to the process that started the workers."""
+    for signum in stopping.SIGNALS:
+        signal.signal(signum, signal.SIG_IGN)
+
+
+def dask_teardown(worker: Any) -> None:
+    """Dask preload hook: training saves its state before a worker of ours closes."""
+    stopping.ask_to_stop()

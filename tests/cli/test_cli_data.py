@@ -93,3 +93,20 @@ def test_importing_is_cheap():
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "torch" not in found.stdout
     assert found.stdout.split() == []
+
+
+def test_a_dataset_is_made_and_checked_at_an_address(tmp_path, monkeypatch):
+    monkeypatch.setenv("HYP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    address = (tmp_path / "lab" / "made").as_uri()
+    assert f"{address}: 6 images" in succeed("make", address, *SMALL)
+    assert f"{address} is sound." in succeed("check", address)
+    assert "already holds this dataset" in succeed("make", address, *SMALL)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "lab"]
+    assert sorted(path.name for path in (tmp_path / "lab" / "made").iterdir()) == [
+        "images",
+        "latents.parquet",
+        "manifest.json",
+    ]
+    refused = run("preview", address, "--out", "s3://lab/sheet.png")
+    assert "s3://lab/sheet.png is an address" in str(refused.exception)

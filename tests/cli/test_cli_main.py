@@ -27,6 +27,9 @@ def hyp(*arguments):
         (["plan", *LAPTOP, "--set", "questions=pose"], "no question 'pose'"),
         (["status", "--store", "nowhere"], "there is no hyp store"),
         (["report", "--store", "nowhere"], "there is no hyp store"),
+        (["run", *LAPTOP, "--store", "s3://lab/s"], "s3://lab/s is an address; a store needs"),
+        (["plan", *LAPTOP, "--store", "memory://s"], "memory://s is an address; a store needs"),
+        (["freeze", *LAPTOP, "--out", "s3://lab/f.json"], "s3://lab/f.json is an address"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_1(arguments, words):

@@ -12,12 +12,12 @@ from hyp.datasets.designs import Design
 from hyp.datasets.latents import LATENT_GROUPS, expand_latent
 from hyp.datasets.sources import open_source
 from hyp.errors import HypError
-from hyp.hypotheses.toml import read_hypothesis
 from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.registry import hypothesis_names
+from hyp.hypotheses.result_files import load_result
 from hyp.hypotheses.run import run_plan
 from hyp.hypotheses.templates import start_text, write_start
-from hyp.reports.load import load_result
+from hyp.hypotheses.toml import read_hypothesis
 from hyp.store import Store
 
 LATENTS = {latent.name: latent for latent in open_source("engine").latents}

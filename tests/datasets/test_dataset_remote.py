@@ -1,6 +1,7 @@
 """Datasets at addresses, and datasets as sources of others."""
 
 import pickle
+from pathlib import Path
 
 import fsspec
 import numpy as np
@@ -11,10 +12,11 @@ from hyp.datasets.checking import check_dataset
 from hyp.datasets.dataset import Dataset
 from hyp.datasets.existing import DatasetSource
 from hyp.datasets.making import make_dataset
-from hyp.datasets.remote import copy_dataset, open_dataset
+from hyp.datasets.remote import copy_dataset, holds, make_dataset_at, open_dataset
 from hyp.datasets.sources import open_source, part_of, places
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
+from hyp.store import Store, open_store
 
 pytestmark = pytest.mark.usefixtures("discs")
 ADDRESS = "memory://bucket/discs"
@@ -132,3 +134,67 @@ def test_impossible_dataset_sources_are_refused(folder, tmp_path):
     make_dataset(disc_spec(online=True), tmp_path / "online")
     with pytest.raises(HypError, match="held-out images only"):
         open_source(f"dataset:{tmp_path / 'online'}")
+
+
+def test_a_dataset_made_at_an_address_is_the_one_made_in_a_folder(folder, tmp_path):
+    make_dataset_at(disc_spec(), ADDRESS)
+    there = fsspec.filesystem("memory")
+    for path in folder.rglob("*.*"):
+        name = path.relative_to(folder).as_posix()
+        assert there.cat_file(f"/bucket/discs/{name}") == path.read_bytes()
+    assert not list((tmp_path / "cache" / "making").iterdir())
+    assert holds(disc_spec(), ADDRESS)
+    before = there.created("/bucket/discs/manifest.json")
+    make_dataset_at(disc_spec(), ADDRESS)
+    assert there.created("/bucket/discs/manifest.json") == before
+    with pytest.raises(HypError, match="already holds another dataset"):
+        make_dataset_at(disc_spec(seed=9), ADDRESS)
+
+
+def test_a_dataset_at_an_address_is_checked_there(folder, tmp_path):
+    copy_dataset(str(folder), ADDRESS)
+    open_dataset(ADDRESS).images([0, 20])  # what the cache has is not what is checked
+    assert check_dataset(ADDRESS, render=10) == []
+    there = fsspec.filesystem("memory")
+    content = bytearray(there.cat_file("/bucket/discs/images/00000.npy"))
+    content[-1] ^= 1
+    there.pipe_file("/bucket/discs/images/00000.npy", bytes(content))
+    there.rm_file("/bucket/discs/images/00001.npy")
+    there.pipe_file("/bucket/discs/images/mine.npy", b"x")
+    assert check_dataset(ADDRESS) == [
+        f"{ADDRESS}/images/00000.npy was changed: its SHA-256 is not the recorded one",
+        f"{ADDRESS}/images/00001.npy is missing",
+        f"{ADDRESS}/images/mine.npy is no part of the dataset",
+    ]
+    assert check_dataset("memory://bucket/nothing") == [
+        "there is no finished dataset at memory://bucket/nothing; check the address."
+    ]
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError("refused"), type("E", (Exception,), {})])
+def test_an_endpoint_that_is_down_is_one_sentence(monkeypatch, error):
+    """Libraries of object stores raise exceptions of their own, such as botocore's."""
+    if isinstance(error, type):
+        error.__module__ = "botocore.exceptions"
+
+    def fail(*arguments, **keywords):
+        raise error
+
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "exists", fail)
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "cat_file", fail)
+    for reach in (open_dataset, lambda place: make_dataset_at(disc_spec(), place)):
+        with pytest.raises(HypError, match="memory://bucket/discs cannot be reached"):
+            reach(ADDRESS)
+
+
+@pytest.mark.parametrize("place", ["s3://lab/store", "memory://store", Path("s3://lab/store")])
+def test_a_store_or_a_folder_at_an_address_is_refused(tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    there = {path.name for path in tmp_path.iterdir()}
+    address = str(place).replace(":/lab", "://lab")
+    for refuse in (Store.create, Store.open, open_store):
+        with pytest.raises(HypError, match=f"^{address} is an address; a store needs a file sys"):
+            refuse(place)
+    with pytest.raises(HypError, match=f"^{address} is an address"):
+        make_dataset(disc_spec(), place)
+    assert {path.name for path in tmp_path.iterdir()} == there

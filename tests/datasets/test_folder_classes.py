@@ -72,8 +72,10 @@ def test_folders_that_are_refused(tmp_path):
     (folder / "empty").rmdir()
     for name in ("1", "2", "3", "4"):
         (folder / "a" / f"{name}.jpg").touch()
-    with pytest.raises(HypError, match=r"4 of the 11 images .* empty files \(first: a/1.jpg, a/2"):
+    with pytest.raises(HypError, match=r"4 of 11 files .* cannot be used; .*skip=36\.4%") as caught:
         ClassFolderSource.open(folder)
+    lines = [f"a/{number}.jpg is an empty file" for number in (1, 2, 3, 4)]
+    assert all(line in str(caught.value) for line in lines)
     with pytest.raises(HypError, match="Couldn't find any class folder"):
         ClassFolderSource.open(folder / "b")
     with pytest.raises(HypError, match="is no folder"):
@@ -92,6 +94,42 @@ def test_files_that_are_no_whole_images_are_named(tmp_path):
             ClassFolderSource.open(folder).read(rows)
     (folder / "Z" / "1.jpg").write_bytes(whole + b"maker's notes" * 20)
     assert ClassFolderSource.open(folder).read(rows) == [whole + b"maker's notes" * 20]
+
+
+def test_broken_images_are_left_out_within_a_share(tmp_path):
+    folder = write_classes(tmp_path / "set")
+    whole = ClassFolderSource.open(folder)
+    broken = ["a/x.jpg", "b/2.jpg"]
+    for name in broken:
+        (folder / name).write_bytes((folder / name).read_bytes()[:200])
+    (folder / "notes.txt").write_text("hello")
+    picture(0).save(folder / "lost.png")
+    (folder / "b" / "clip.avi").write_bytes(b"x")
+    with pytest.raises(HypError) as caught:
+        ClassFolderSource.open(folder).read(np.arange(whole.n_rows))
+    assert all(name in str(caught.value) for name in broken)
+    with pytest.raises(HypError, match=f"2 of {whole.n_rows} files") as caught:
+        ClassFolderSource.open(folder, skip=0.1)
+    assert all(name in str(caught.value) for name in broken)
+    source = ClassFolderSource.open(folder, skip="50%")
+    assert source.skipped == tuple(broken)
+    assert all(name in source.remarks for name in (*broken, "1 .avi", "1 .png", "1 .txt"))
+    assert source.n_rows == whole.n_rows - 2
+    assert not set(source.columns()["file"]) & set(broken)
+    assert len(source.read(np.arange(source.n_rows))) == source.n_rows
+    dumped = source.model_dump(mode="json")
+    assert dumped["skipped"] == broken
+    assert "remarks" not in dumped
+    assert "skipped" not in whole.model_dump(mode="json")
+
+
+def test_images_of_one_name_in_two_classes_stay_apart(tmp_path):
+    for category, grey in (("a", 10), ("b", 200)):
+        (tmp_path / category).mkdir()
+        Image.new("RGB", (8, 8), (grey,) * 3).save(tmp_path / category / "001.png")
+    source = ClassFolderSource.open(tmp_path, image_size=8)
+    assert source.columns()["file"].tolist() == ["a/001.png", "b/001.png"]
+    assert source.read(np.arange(2))[:, 0, 0, 0].tolist() == [10, 200]
 
 
 def test_a_png_called_jpeg_becomes_one(tmp_path):

@@ -9,8 +9,8 @@ from scipy.stats import kstest
 
 from hyp.datasets.designs import Design
 from hyp.datasets.engine import geometry
+from hyp.datasets.tdw.build_session import relative_pose
 from hyp.datasets.tdw.sampling import candidates, one_by_one, regions_of
-from hyp.datasets.tdw.stage import relative_pose
 from hyp.errors import HypError
 
 FULL = Design()

@@ -12,10 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from hyp.cli.main import app
-from hyp.hypotheses.files import read_hypothesis
-from hyp.hypotheses.planning import family_sizes, make_plan
+from hyp.hypotheses.plan import make_plan
+from hyp.hypotheses.result_files import load_result
+from hyp.hypotheses.testability import family_sizes
+from hyp.hypotheses.toml import read_hypothesis
 from hyp.plugins import HYPOTHESES, SOURCES
-from hyp.reports.load import load_result
 from hyp.store import Store
 
 TESTS = Path(__file__).parents[1]
@@ -24,6 +25,7 @@ BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 FILE = "light-and-rotation.toml"
 TINY = {
     "image_size": "16",
+    "precision": "fp32",
     "supersample": "1",
     "n_images": "96",
     "n_val": "32",
@@ -116,7 +118,7 @@ def test_the_file_is_what_the_text_says_it_is(tmp_path):
     hypothesis = read_hypothesis(tmp_path / FILE)
     plan = make_plan(hypothesis, "laptop")
     assert not plan.untestable
-    assert family_sizes(hypothesis, plan.profile) == {"all": 6}
+    assert family_sizes(hypothesis, plan.profile) == {"confirmatory": 6}
     assert sum(step.kind == "models" for step in plan.steps) == 15
     shown = next(text for text in blocks("console") if "67 steps" in text)
     assert f"{len(plan.steps)} steps to compute" in shown

@@ -186,7 +186,9 @@ def test_everything_declared_is_frozen_but_what_is_said_to_be_left_out():
     named_if_changed = {name for name, field in fields.items() if field.exclude_if}
     assert named_if_changed == {"source", "online", "snapshots", "schedule"}
     assert set(profile) == set(fields) - {"summary"} - {"source", "online", "schedule"}
-    changed = HYPOTHESIS.profile("laptop", {"source": "tdw", "online": "true", "snapshots": "10", "schedule": "cosine"})
+    changed = HYPOTHESIS.profile(
+        "laptop", {"source": "tdw", "online": "true", "snapshots": "10", "schedule": "cosine"}
+    )
     assert named_if_changed <= set(declaration_of(HYPOTHESIS, changed).profile)
     others = {"profiles", "published", "agrees"}
     assert set(hypothesis) == set(type(HYPOTHESIS).model_fields) - others
@@ -589,7 +591,9 @@ def test_summary_agrees_with_the_plan():
         HYPOTHESIS, made.profile
     )
     assert summary.attainable_p == pytest.approx(2 / 12_870, rel=1e-3)
-    assert summary.families["confirmatory"].smallest_corrected_p == pytest.approx(36 / 12_870, rel=1e-3)
+    assert summary.families["confirmatory"].smallest_corrected_p == pytest.approx(
+        36 / 12_870, rel=1e-3
+    )
     assert summary.testable == "yes"
     trained = [s for s in made.steps if s.kind == "models" and s.spec["n_batches"]]
     for condition, seeds in summary.seeds.items():
@@ -615,9 +619,13 @@ def test_summary_of_a_study_agrees_with_the_plan():
     assert summary.predictions == made.hypothesis.predictions
     assert summary.rule.endswith("is at most 0.01.")
     sizes = {name: f.comparisons for name, f in summary.families.items()}
-    assert sizes == family_sizes(made.hypothesis, made.profile) == {"confirmatory": 6, "secondary": 35}
+    assert (
+        sizes == family_sizes(made.hypothesis, made.profile) == {"confirmatory": 6, "secondary": 35}
+    )
     assert summary.attainable_p == pytest.approx(2 / 12_870, rel=1e-3)
-    assert summary.families["confirmatory"].smallest_corrected_p == pytest.approx(12 / 12_870, rel=1e-3)
+    assert summary.families["confirmatory"].smallest_corrected_p == pytest.approx(
+        12 / 12_870, rel=1e-3
+    )
     assert summary.families["secondary"].smallest_corrected_p == pytest.approx(35 * 2 / 20_000)
     assert list(summary.comparisons) == [
         question.name for question in planned_questions(made.hypothesis, made.profile)

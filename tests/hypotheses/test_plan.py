@@ -122,7 +122,7 @@ def test_planning_imports_nothing_heavy():
     code = (
         "import sys; from hyp.hypotheses.plan import make_plan; "
         "from hyp.hypotheses.registry import find_hypothesis as find; "
-        "make_plan(find('nontarget-variability'), 'laptop'); "
+        "make_plan(find('nontarget-variability'), 'laptop', {'precision': 'fp32'}); "
         "heavy = {'torch', 'warp', 'pandas', 'scipy', 'xarray', 'matplotlib'} & set(sys.modules); "
         "sys.exit(str(heavy) if heavy else 0)"
     )

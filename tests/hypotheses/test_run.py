@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections import Counter
@@ -20,6 +21,9 @@ from tiny_runs import (
 )
 
 import hyp as package
+from hyp import clusters
+from hyp.errors import HypError
+from hyp.hypotheses import run as running
 from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.registry import find_hypothesis
 from hyp.hypotheses.run import run_plan
@@ -89,11 +93,22 @@ def test_killed_at_three_moments_it_ends_with_the_same_tables(finished, tmp_path
     assert not list(store.glob("*/*.partial"))
 
 
-def test_interrupted_by_ctrl_c_says_how_to_go_on(finished, tmp_path):
-    store = tmp_path / "interrupted"
+@pytest.mark.parametrize(
+    ("signals", "workers"),
+    [
+        pytest.param((signal.SIGINT,), 2, id="ctrl-c"),
+        pytest.param((signal.SIGINT, signal.SIGINT), 2, id="ctrl-c twice"),
+        pytest.param((signal.SIGTERM,), 1, id="sigterm"),
+        pytest.param((signal.SIGUSR1,), 0, id="early warning"),
+    ],
+)
+def test_signal_ends_a_run_which_says_how_to_go_on(finished, tmp_path, signals, workers):
+    """All processes get the signal, as from a terminal or a scheduler of jobs."""
+    store, temporary = tmp_path / "interrupted", tmp_path / "temporary"
+    temporary.mkdir()
     process = subprocess.Popen(
-        command("run", *ARGUMENTS, "--store", store, "--workers", 2),
-        env=environment(),
+        command("run", *ARGUMENTS, "--store", store, "--workers", workers),
+        env=environment() | {"TMPDIR": str(temporary)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -102,16 +117,23 @@ def test_interrupted_by_ctrl_c_says_how_to_go_on(finished, tmp_path):
     )
     while process.poll() is None and _count(store) < 5:
         time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it too
+    for signum in signals:
+        os.killpg(process.pid, signum)
+        time.sleep(0.2)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "goes on where it stopped" in errors
+    assert process.returncode == 128 + signals[0]
     assert "Traceback" not in errors
+    assert not list(temporary.glob("hyp-*"))
+    if len(signals) > 1:  # ended at once
+        assert "killed" in hyp("status", "--store", store).stdout
+        return
+    assert "goes on where it stopped" in errors
     (record,) = (json.loads(path.read_text()) for path in (store / "runs").glob("*.json"))
     assert record["state"] == "interrupted"
-    assert "interrupted" in hyp("status", "--store", store).stdout
-    run(store, "--workers", 2)
-    assert result_tables(store) == result_tables(finished[0])
+    if signals == (signal.SIGTERM,):
+        assert f"ended by {signals[0].name}" in errors
+        run(store, "--workers", 2)
+        assert result_tables(store) == result_tables(finished[0])
 
 
 def test_two_runs_at_once_share_the_work(finished, tmp_path):
@@ -145,6 +167,40 @@ def test_truncated_shard_is_named_and_deleting_it_mends_it(finished, tmp_path):
     shutil.rmtree(shard.parents[4])
     run(store, "--workers", 0)
     assert result_tables(store) == result_tables(finished[0])
+
+
+def test_scheduler_that_accepts_and_says_nothing_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(clusters, "_CONNECT_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with (
+            pytest.raises(HypError, match=f"no Dask scheduler answers at {address}"),
+            clusters.remote_client(address),
+        ):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [("tls://127.0.0.1:9", "needs certificates"), ("host", "tcp://HOST:PORT")],
+)
+def test_scheduler_that_cannot_be_spoken_to_is_one_sentence(address, words):
+    with pytest.raises(HypError, match=words), clusters.remote_client(address):
+        pass
+
+
+def test_strangers_in_an_unfinished_artifact_are_not_published(tmp_path):
+    for kind, own in running._GONE_ON_WITH.items() | {("grams", ())}:
+        folder = tmp_path / kind
+        names = {"models": "weights-00000007.pt", "datasets": ".parts/00000.parquet"}
+        for name in filter(None, (names.get(kind), "mine.txt", "images/mine", "sub/sub/mine")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text("")
+        (folder / "link").symlink_to(tmp_path)
+        running.remove_strangers(folder, own)
+        files = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()]
+        assert files == ([names[kind]] if own else [])
+    assert (tmp_path / "grams").exists()
 
 
 def test_unreachable_scheduler_is_one_sentence(tmp_path):

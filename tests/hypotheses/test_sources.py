@@ -22,15 +22,16 @@ from hyp.datasets.released import write_released
 from hyp.datasets.sources import open_source
 from hyp.datasets.specs import DatasetSpec
 from hyp.datasets.tdw.builds import close_builds
-from hyp.hypotheses.toml import read_hypothesis
 from hyp.hypotheses.plan import make_plan
-from hyp.hypotheses.run import run_plan
 from hyp.hypotheses.result_files import load_result
+from hyp.hypotheses.run import run_plan
+from hyp.hypotheses.toml import read_hypothesis
 from hyp.store import Store
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "category_variability.toml"
 SETTINGS = {
     "image_size": "16",
+    "precision": "fp32",
     "n_images": "96",
     "n_val": "32",
     "n_stimuli": "60",

@@ -27,6 +27,7 @@ LAYERS = ("conv", "relu")
 SIZE = Profile(
     summary="tiny",
     image_size=16,
+    precision="fp32",
     supersample=1,
     n_images=96,
     n_val=32,

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from hyp.errors import HypError
-from hyp.hypotheses.toml import line_of, read_hypothesis
 from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.registry import find_hypothesis
+from hyp.hypotheses.toml import line_of, read_hypothesis
 from hyp.stats.rules import BETTER_AND_WORSE, ONLY_BETTER, ONLY_WORSE
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "category_variability.toml"

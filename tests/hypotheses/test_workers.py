@@ -8,9 +8,9 @@ from distributed import Client, LocalCluster
 from tiny_runs import SETTINGS, artifact_bytes, dask_cluster, run, with_gpu, with_hyp
 
 from hyp.errors import HypError
-from hyp.hypotheses.plans import plan_named
+from hyp.hypotheses.plan import plan_named
 from hyp.hypotheses.workers import other_numerics, refuse_late_worker, versions_here
-from hyp.models.hardware import Numerics, best_precision
+from hyp.models.hardware import Numerics, suits_here
 from hyp.store import Store
 from hyp.store.runs import Run, save_run
 
@@ -22,7 +22,7 @@ def finished(tmp_path_factory):
     return store
 
 
-def planned(store, ask=best_precision):
+def planned(store, ask=suits_here):
     settings = {key: str(value) for key, value in SETTINGS.items()}
     return plan_named("nontarget-variability", "laptop", settings, store=store, ask=ask)
 
@@ -82,7 +82,7 @@ def test_interrupted_run_goes_on_as_it_began_and_says_so(finished, tmp_path):
     record = Run.model_validate_json(path.read_text())
     save_run(store.root, record.model_copy(update={"state": "interrupted"}))
 
-    def ask(device):
+    def ask(wanted):
         return Numerics("bf16", True, "cuda")
 
     plan = planned(store, ask)
@@ -92,7 +92,7 @@ def test_interrupted_run_goes_on_as_it_began_and_says_so(finished, tmp_path):
         r"take cuda in bf16 \(--set device=cuda --set precision=bf16 begins another run\)\.",
         other_numerics(plan, store, ask),
     )
-    assert other_numerics(plan, store, best_precision) == ""
+    assert other_numerics(plan, store, suits_here) == ""
     assert other_numerics(planned(None, ask), store, ask) == ""
 
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from distributed import Client
-
 from hyp.hypotheses.shared_steps import STAGES
 
 SETTINGS = {

@@ -52,29 +52,22 @@ def test_a_constant_rate_leaves_specs_as_they_were():
 
 def test_planning_does_not_import_torch():
     code = (
-        "import sys, hyp.models, hyp.models.specs, hyp.models.hardware as h; h.best_precision();"
+        "import sys, hyp.models, hyp.models.specs, hyp.models.hardware, hyp.models.precision;"
         "heavy = {'torch', 'pandas', 'xarray', 'zarr'} & set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize(
-    ("flags", "capability", "device", "expected"),
-    [
-        ({"avx2", "amx_bf16"}, None, "auto", ("bf16", True, "cpu")),
-        ({"avx2"}, None, "auto", ("fp32", True, "cpu")),
-        ({"avx2"}, 9.0, "auto", ("bf16", True, "cuda")),
-        ({"avx2"}, 7.5, "auto", ("fp32", True, "cuda")),
-        ({"avx2"}, 9.0, "cpu", ("fp32", True, "cpu")),
-        ({"amx_bf16"}, None, "cuda", ("fp32", True, "cuda")),
-    ],
+    ("listed", "asked", "expected"),
+    [([], "auto", "cpu"), (["H100, 580"], "auto", "cuda"), (["H100, 580"], "cpu", "cpu")],
 )
-def test_best_precision_follows_the_hardware(monkeypatch, flags, capability, device, expected):
-    monkeypatch.setattr(hardware, "_cpu_flags", lambda: frozenset(flags))
-    monkeypatch.setattr(hardware, "_cuda_capability", lambda: capability)
-    assert hardware.best_precision(device) == expected
+def test_the_device_is_what_the_driver_shows(monkeypatch, listed, asked, expected):
+    monkeypatch.setattr(hardware, "_cuda_devices", lambda: listed)
+    numerics = hardware.best_numerics("resnet18", 64, device=asked, precision="bf16")
+    assert numerics == ("bf16", True, expected)
 
 
 def test_hidden_cuda_devices_are_not_used(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert hardware.best_precision().device == "cpu"
+    assert hardware.best_device() == "cpu"

@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 import torch
 from tiny_networks import MemoryDataset
 
+from hyp import stopping
 from hyp.errors import HypError
 from hyp.models.checkpoints import RESUME, load_model, save_resume
 from hyp.models.extraction import extract_pixels
@@ -138,6 +140,32 @@ def test_a_state_saved_before_there_were_schedules_is_gone_on_from(dataset, tmp_
     done = []
     train(spec, dataset, tmp_path / "cut", progress=lambda d, _: done.append(d))
     assert done[0] == 11
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGUSR1])
+def test_signal_saves_the_state_of_that_batch(dataset, tmp_path, signum):
+    """In the middle of a window of losses, and in the middle of an evaluation."""
+    spec = spec_of(snapshots=(7, 20), evaluate_every=6)
+    train(spec, dataset, tmp_path / "whole")
+
+    def send(done, total):
+        if done == 9:
+            os.kill(os.getpid(), signum)
+
+    with pytest.raises(stopping.Stopped, match=signum.name), stopping.stoppable():
+        train(spec, dataset, tmp_path / "cut", progress=send)
+
+    class Interrupting(MemoryDataset):
+        def batch(self, indices):
+            if indices[0] == self.n_images - self.n_val and not stopping._PROCESS.signum:
+                os.kill(os.getpid(), signum)
+            return super().batch(indices)
+
+    done = []
+    with pytest.raises(stopping.Stopped), stopping.stoppable():
+        train(spec, Interrupting(), tmp_path / "cut", progress=lambda d, _: done.append(d))
+    assert done == [10, 11]
+    done = []
+    train(spec, dataset, tmp_path / "cut", progress=lambda d, _: done.append(d))
+    assert done[0] == 13
     assert_same(result(tmp_path / "whole"), result(tmp_path / "cut"))
 
 

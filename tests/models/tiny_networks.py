@@ -81,3 +81,17 @@ def tiny(num_outputs: int) -> nn.Module:
 
 def too_narrow(num_outputs: int) -> nn.Module:
     return TinyNet(num_outputs - 1)
+
+
+class Float32Only(TinyNet):
+    """A network with an operation that bfloat16 has not got."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        features = self.conv(images)
+        if features.dtype == torch.bfloat16:
+            raise RuntimeError('"an_operation" not implemented for BFloat16')
+        return self.fc(features.mean(dim=(2, 3)))
+
+
+def only_float32(num_outputs: int) -> nn.Module:
+    return Float32Only(num_outputs)

@@ -93,3 +93,10 @@ def test_the_same_labels_need_a_choice_and_paired_copies_across_groups_are_fine(
     paired = {**ROLES, "unit": None, "paired": "seed", "unpaired": False}
     assert judge_table(rows, **ROLES).verdict.outcome == "invalid"
     assert judge_table(rows, **paired).verdict.outcome != "invalid"
+
+
+def test_pairs_that_agree_in_both_groups_are_copies():
+    rows = copied(copied(table(), ("a", 1), ("a", 4)), ("b", 1), ("b", 4))
+    judged = judge_table(rows, **{**ROLES, "unit": None, "paired": "seed", "unpaired": False})
+    assert judged.verdict.outcome == "invalid"
+    assert "seed 1 and 4 agree in all 12 scores" in judged.sentence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hyp.cli.options import DEFAULT_STORE, INTERRUPTED, StorePath, read_settings
+from hyp.cli.options import DEFAULT_STORE, INTERRUPTED, StorePath, here, read_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,8 +66,12 @@ def doctor(
 
 @brainscore_app.command("import")
 def import_scores(
-    table: Annotated[Path, typer.Argument(help="brainscore_results.csv or leaderboard.csv.")],
-    out: Annotated[Path, typer.Option(help="Tidy CSV to write, as 'hyp test' reads it.")],
+    table: Annotated[
+        Path, typer.Argument(help="brainscore_results.csv or leaderboard.csv.", callback=here)
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Tidy CSV to write, as 'hyp test' reads it.", callback=here)
+    ],
 ) -> None:
     """Turn scores that somebody has already into one tidy table."""
     from hyp.cli.terminal import say
@@ -95,7 +99,8 @@ def score_models(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the results; default: in the store.")
+        Path | None,
+        typer.Option(help="Folder for the results; default: in the store.", callback=here),
     ] = None,
     snapshot: Annotated[
         list[int] | None, typer.Option(help="Batch count of the weights. Repeatable.")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hyp.cli.options import read_settings
+from hyp.addresses import is_address
+from hyp.cli.options import here, read_settings
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -22,7 +23,6 @@ data_app = typer.Typer(
 )
 
 
-Folder = Annotated[Path, typer.Argument(help="Folder of a finished dataset.")]
 Place = Annotated[str, typer.Argument(help="Folder or address (s3://...) of a dataset.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the numbers for programs.")]
 Device = Annotated[str, typer.Option(help="Where to render: cpu or cuda.")]
@@ -30,7 +30,10 @@ Device = Annotated[str, typer.Option(help="Where to render: cpu or cuda.")]
 
 @data_app.command()
 def make(
-    out: Annotated[Path, typer.Argument(help="Folder to fill: new, empty, or half-filled.")],
+    out: Annotated[
+        str,
+        typer.Argument(help="Folder to fill: new, empty, or half-filled; or address (s3://...)."),
+    ],
     design: Annotated[
         str, typer.Option(help="What varies, such as full or categories=4+centered.")
     ] = "full",
@@ -70,6 +73,7 @@ def make(
     """Make a dataset; interrupted, the same command goes on where it stopped."""
     from hyp.cli.terminal import console, count_bar, resumable
     from hyp.datasets.making import is_finished, make_dataset
+    from hyp.datasets.remote import holds, make_dataset_at
     from hyp.datasets.sources import remarks_of
 
     fields = {
@@ -87,13 +91,15 @@ def make(
     if dry_run:
         screen.print(_planned(spec, frame_rate))
         return
-    if is_finished(spec, out):
+    if holds(spec, out) if is_address(out) else is_finished(spec, Path(out)):
         screen.print(f"{out} already holds this dataset.", soft_wrap=True)
         return
     with resumable(), count_bar("images", screen, total=spec.n_stored) as progress:
-        make_dataset(
-            spec, out, device=device, workers=workers, scheduler=scheduler, progress=progress
-        )
+        how = {"device": device, "workers": workers, "scheduler": scheduler, "progress": progress}
+        if is_address(out):
+            make_dataset_at(spec, out, **how)
+        else:
+            make_dataset(spec, Path(out), **how)
     screen.print(f"{out}: {spec.n_images} images, {spec.n_val} held out.", soft_wrap=True)
 
 
@@ -116,7 +122,8 @@ def diff(
     a: Place,
     b: Place,
     out: Annotated[
-        Path | None, typer.Option(help="PNG file of random images of both, side by side.")
+        Path | None,
+        typer.Option(help="PNG file of random images of both, side by side.", callback=here),
     ] = None,
     n: Annotated[int, typer.Option("--n", min=1, help="Number of those pairs.")] = 6,
     seed: Annotated[int, typer.Option(min=0, help="Draws the images.")] = 0,
@@ -142,7 +149,7 @@ def diff(
 
 @data_app.command()
 def check(
-    folder: Folder,
+    place: Place,
     render: Annotated[
         int, typer.Option(min=0, help="Render this many random images again and compare.")
     ] = 0,
@@ -153,19 +160,21 @@ def check(
     from hyp.cli.terminal import say
     from hyp.datasets.checking import check_dataset
 
-    problems = check_dataset(folder, render=render, seed=seed, device=device)
+    problems = check_dataset(place, render=render, seed=seed, device=device)
     for problem in problems:
         say(problem)
     if problems:
-        say(f"{folder}: {len(problems)} problem{'s' if len(problems) > 1 else ''} found.")
+        say(f"{place}: {len(problems)} problem{'s' if len(problems) > 1 else ''} found.")
         raise typer.Exit(1)
-    say(f"{folder} is sound.")
+    say(f"{place} is sound.")
 
 
 @data_app.command()
 def preview(
     place: Place,
-    out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("preview.png"),
+    out: Annotated[Path, typer.Option(help="PNG file to write.", callback=here)] = Path(
+        "preview.png"
+    ),
     n: Annotated[int, typer.Option("--n", help="Number of images.")] = 12,
     seed: Annotated[int, typer.Option(min=0, help="Draws the images.")] = 0,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hyp.cli.options import Name, ProfileName, Settings, named_plan
+from hyp.cli.options import Name, ProfileName, Settings, here, named_plan
 from hyp.errors import HypError
 
 
@@ -21,7 +21,10 @@ def show_design(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Power curves, .svg or .png; default: NAME-PROFILE-power.svg, here."),
+        typer.Option(
+            help="Power curves, .svg or .png; default: NAME-PROFILE-power.svg, here.",
+            callback=here,
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON, and draw only with --out.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hyp.cli.options import Name, ProfileName, Settings, checked_plan
+from hyp.cli.options import Name, ProfileName, Settings, checked_plan, here
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,7 +21,7 @@ def freeze_declaration(
     settings: Settings = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="File to write; default: NAME-PROFILE.frozen.json, here."),
+        typer.Option(help="File to write; default: NAME-PROFILE.frozen.json, here.", callback=here),
     ] = None,
 ) -> None:
     """Freeze a declaration to a file; every later report says whether it was kept."""

@@ -32,6 +32,7 @@ from hyp.cli.options import (
     Settings,
     StorePath,
     checked_plan,
+    here,
     named_plan,
 )
 from hyp.cli.published import show_published
@@ -198,16 +199,16 @@ def run(
 
     from hyp.cli.progress import run_with_progress
     from hyp.cli.run_all import plan_all, sharing_table
-    from hyp.cli.terminal import console
+    from hyp.cli.terminal import console, resumable
     from hyp.hypotheses.builders import check_steps
     from hyp.hypotheses.workers import other_numerics, workers_numerics
-    from hyp.models.hardware import best_precision
+    from hyp.models.hardware import suits_here
     from hyp.store import Store
 
     if every == (name is not None):
         raise HypError("name one hypothesis, or say --all; 'hyp list' shows what there is.")
     screen = console()
-    ask = cache(partial(workers_numerics, scheduler) if scheduler else best_precision)
+    ask = cache(partial(workers_numerics, scheduler) if scheduler else suits_here)
     found = _store_if_any(store)
     if name is None:
         plans, left_out = plan_all(profile, settings, store=found, ask=ask)
@@ -223,7 +224,7 @@ def run(
     for sentence in filter(None, {other_numerics(planned, found, ask) for planned in plans}):
         typer.echo(sentence, err=True)
     opened = Store.create(store)
-    try:
+    with resumable():
         for planned in plans:
             run_with_progress(
                 planned,
@@ -233,11 +234,6 @@ def run(
                 console=screen,
                 quiet=quiet,
             )
-    except KeyboardInterrupt:
-        typer.echo(
-            "\ninterrupted; nothing is lost. The same command goes on where it stopped.", err=True
-        )
-        raise typer.Exit(INTERRUPTED) from None
 
 
 @app.command()
@@ -258,7 +254,8 @@ def report(
     profile: Annotated[str | None, typer.Option("--profile", "-p", help="Size of the run.")] = None,
     store: StorePath = DEFAULT_STORE,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the report; default: in the store.")
+        Path | None,
+        typer.Option(help="Folder for the report; default: in the store.", callback=here),
     ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Report every finished run, and a page over them.")

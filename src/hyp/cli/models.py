@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hyp.cli.options import here
 from hyp.errors import HypError
 
 if TYPE_CHECKING:
@@ -25,9 +26,10 @@ models_app = typer.Typer(
 @models_app.command("import")
 def import_(
     file: Annotated[
-        Path, typer.Argument(help="Weights (torch.save), or a folder of released ones.")
+        Path,
+        typer.Argument(help="Weights (torch.save), or a folder of released ones.", callback=here),
     ],
-    folder: Annotated[Path, typer.Argument(help="Folder to fill: new or empty.")],
+    folder: Annotated[Path, typer.Argument(help="Folder to fill: new or empty.", callback=here)],
     objective: Annotated[
         str | None, typer.Option(help="What it was trained for, such as distance+rotation.")
     ] = None,
@@ -77,7 +79,7 @@ def import_(
 
 
 @models_app.command()
-def info(folder: Annotated[Path, typer.Argument(help="A model folder.")]) -> None:
+def info(folder: Annotated[Path, typer.Argument(help="A model folder.", callback=here)]) -> None:
     """Describe a network: what it was trained for, its outputs, its checkpoints."""
     from hyp.cli.terminal import console
     from hyp.models.checkpoints import read_info

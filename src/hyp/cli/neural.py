@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hyp.cli.options import DEFAULT_STORE, StorePath, read_settings
+from hyp.cli.options import DEFAULT_STORE, StorePath, here, read_settings
 
 if TYPE_CHECKING:
     from hyp.datasets.specs import DatasetSpec
@@ -132,7 +132,9 @@ def score(
     formula: Annotated[
         Literal["2026", "2024"], typer.Option(help="r^2/ceiling, or (r/ceiling)^2 as in 2024.")
     ] = "2026",
-    out: Annotated[Path | None, typer.Option(help="CSV of the scores to write.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="CSV of the scores to write.", callback=here)
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Local processes.")] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="A running Dask scheduler, tcp://HOST:PORT.")

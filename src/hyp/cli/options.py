@@ -7,12 +7,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hyp.addresses import STORE, refuse_address
 from hyp.errors import HypError
 
 if TYPE_CHECKING:
     from hyp.hypotheses.plan import Plan
     from hyp.models.hardware import Ask
     from hyp.store import Store
+
+
+def a_store(path: Path) -> Path:
+    """Return the path of a store, having checked that it is no address."""
+    refuse_address(path, STORE)
+    return path
+
+
+def here(path: Path | None) -> Path | None:
+    """Return a path that an option gave, having checked that it is no address."""
+    if path is not None:
+        refuse_address(path, "name a file or folder that this machine sees")
+    return path
+
 
 Name = Annotated[str, typer.Argument(help="A hypothesis (see 'hyp list') or a .toml file.")]
 OptionalName = Annotated[
@@ -24,7 +39,10 @@ Settings = Annotated[
     typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a field of the profile."),
 ]
 StorePath = Annotated[
-    Path, typer.Option("--store", envvar="HYP_STORE", help="Folder that keeps all results.")
+    Path,
+    typer.Option(
+        "--store", envvar="HYP_STORE", help="Folder that keeps all results.", callback=a_store
+    ),
 ]
 DEFAULT_STORE = Path("hyp-store")
 INTERRUPTED = 130
@@ -50,10 +68,10 @@ def named_plan(
         If it names none.
     """
     from hyp.hypotheses.plan import plan_named
-    from hyp.models.hardware import best_precision
+    from hyp.models.hardware import suits_here
 
     return plan_named(
-        name, profile, read_settings(settings), store=store, ask=ask or best_precision
+        name, profile, read_settings(settings), store=store, ask=ask or suits_here
     )
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from hyp.cli.options import here
+
 
 def show_published(
     table: Annotated[
@@ -20,7 +22,7 @@ def show_published(
         typer.Option(help="With --analyse: SD of neural means between seeds, for intervals."),
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw the table there: PNG, SVG or PDF.")
+        Path | None, typer.Option(help="Draw the table there: PNG, SVG or PDF.", callback=here)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:

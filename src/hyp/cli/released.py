@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from hyp.cli.options import here
+
 released_app = typer.Typer(
     name="released",
     help="Check and write ThreeDWorld sets in the published layout.",
@@ -17,7 +19,9 @@ released_app = typer.Typer(
 
 @released_app.command()
 def scan(
-    path: Annotated[Path, typer.Argument(help="Folder that holds images/, or a scene's zip.")],
+    path: Annotated[
+        Path, typer.Argument(help="Folder that holds images/, or a scene's zip.", callback=here)
+    ],
     tolerance: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of images that may be left out.")
     ] = 0.001,
@@ -45,7 +49,9 @@ def scan(
 @released_app.command()
 def write(
     dataset: Annotated[str, typer.Argument(help="Folder or address of a finished dataset.")],
-    out: Annotated[Path, typer.Argument(help="Folder to fill: new, empty, or half-filled.")],
+    out: Annotated[
+        Path, typer.Argument(help="Folder to fill: new, empty, or half-filled.", callback=here)
+    ],
     zipped: Annotated[
         bool, typer.Option("--zipped/--folders", help="A zip file a scene, or folders.")
     ] = True,

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from hyp.cli.options import here
 from hyp.errors import HypError
 
 
@@ -36,11 +37,27 @@ class DecimalMark(StrEnum):
     COMMA = ","
 
 
+class TestName(StrEnum):
+    """Which test compares two groups."""
+
+    RANK = "rank"
+    STUDENTIZED = "studentized"
+    BRUNNER_MUNZEL = "brunner-munzel"
+
+
+class CorrectionName(StrEnum):
+    """How comparisons of one family are corrected."""
+
+    HOLM = "holm"
+    MAX_T = "max-t"
+
+
 def judge_scores(
     scores: Annotated[
         Path,
         typer.Argument(
-            help="CSV, TSV, JSON lines (also compressed), Excel, Parquet, NetCDF or Zarr."
+            help="CSV, TSV, JSON lines (also compressed), Excel, Parquet, NetCDF or Zarr.",
+            callback=here,
         ),
     ],
     group: Annotated[
@@ -71,6 +88,13 @@ def judge_scores(
     fold: Annotated[
         str | None,
         typer.Option(metavar="COLUMN", help="Column with what is nested in a unit; averaged."),
+    ] = None,
+    stimulus: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Column with the stimuli that all units saw: adds a verdict for new stimuli.",
+        ),
     ] = None,
     family: Annotated[
         list[str] | None,
@@ -116,6 +140,20 @@ def judge_scores(
         bool,
         typer.Option("--non-inferior", help="Ask only if A is not worse than B by the margin."),
     ] = False,
+    test: Annotated[
+        TestName | None,
+        typer.Option(
+            help="rank: exact Mann-Whitney (pairs: signed-rank); the others allow for unequal "
+            "spreads. Default: rank; studentized under max-t."
+        ),
+    ] = None,
+    correction: Annotated[
+        CorrectionName,
+        typer.Option(
+            help="Of a family: holm, or max-t, which finds more where its comparisons are made on "
+            "the same units."
+        ),
+    ] = CorrectionName.HOLM,
     alpha: Annotated[float, typer.Option(help="Family-wise error rate.")] = 0.05,
     missing: Annotated[
         Missing,
@@ -133,7 +171,7 @@ def judge_scores(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Also write a report there: one HTML file.")
+        Path | None, typer.Option(help="Also write a report there: one HTML file.", callback=here)
     ] = None,
 ) -> None:
     """Compare groups in a table of scores: what can be concluded, and what cannot.
@@ -152,6 +190,7 @@ def judge_scores(
         group=group,
         unit=unit,
         fold=fold,
+        stimulus=stimulus,
         family=family or (),
         separate=separate or (),
         value=value,
@@ -167,6 +206,8 @@ def judge_scores(
         margin=margin,
         non_inferior=non_inferior,
         bayes=bayes,
+        test=None if test is None else test.value,
+        correction=correction.value,
         alpha=alpha,
     )
     if out is not None:

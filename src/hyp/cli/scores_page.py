@@ -49,6 +49,9 @@ def _verdict(judged: TableVerdict) -> Iterator[Text]:
     yield Text(judged.meaning)
     for part in judged.verdict.parts:
         yield Text(f"{part.name}: ").append(outcome_text(part)).append(f". {part.sentence}")
+    if judged.stimuli_verdict is not None:
+        over = Text("For new stimuli, too: ", style="dim")
+        yield over.append(outcome_text(judged.stimuli_verdict))
     if judged.pooled_verdict is not None:
         pooled = Text("With folds pooled, nothing corrected: ", style="dim")
         yield pooled.append(outcome_text(judged.pooled_verdict))
@@ -81,7 +84,7 @@ def _groups(judged: TableVerdict) -> Table:
 def _table(judged: TableVerdict) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     table.add_column("", overflow="fold", min_width=4)
-    headings = ["units", "difference", "95 % interval", "p", "corr. p"]
+    headings = ["units", "shift", "95 % interval", "p", "corr. p"]
     if judged.non_inferior:
         headings.append("not worse")
     elif judged.margin is not None:
@@ -94,7 +97,7 @@ def _table(judged: TableVerdict) -> Table:
         table.add_row(*_cells(row, judged), style="bold" if row.significant else "")
     left = len(judged.comparisons) - _ROWS
     which = f"{judged.groups[0]} - {judged.groups[1]}" if len(judged.groups) == 2 else "a - b"
-    table.caption = f"difference: {which}; * at most {judged.alpha:g} after correction" + (
+    table.caption = f"shift: {which}; * at most {judged.alpha:g} after correction" + (
         f"; {left} more comparisons are in --json" if left > 0 else ""
     )
     table.caption_justify = "left"
@@ -105,10 +108,10 @@ def _cells(row: TableComparison, judged: TableVerdict) -> list[str]:
     cells = [
         row.name if len(judged.comparisons) > 1 else "",
         f"{len(row.a)} pairs" if judged.paired else f"{len(row.a)} v {len(row.b)}",
-        wording.signed(row.difference),
-        wording.interval(row.ci_low, row.ci_high, sign=True),
+        wording.signed(row.shift),
+        wording.interval(row.shift_low, row.shift_high, sign=True),
         wording.p_value(row.p),
-        _starred(row.p_holm, row.significant),
+        _starred(row.p_corrected, row.significant),
     ]
     if judged.non_inferior:
         passed = row.p_not_worse is not None and row.p_not_worse <= judged.alpha

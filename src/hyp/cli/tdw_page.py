@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from hyp.datasets.tdw.planning import PlannedImages
+from hyp.datasets.tdw.image_counts import PlannedImages
 
 _SHOWN = 10
 

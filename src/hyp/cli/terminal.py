@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -9,7 +10,7 @@ import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from hyp.cli.options import INTERRUPTED
+from hyp.stopping import Stopped, stoppable
 from hyp.text import printable
 
 
@@ -41,12 +42,20 @@ def say(text: str, *, err: bool = False) -> None:
 
 @contextmanager
 def resumable() -> Iterator[None]:
-    """End the command on Ctrl-C, and say that the same one goes on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        typer.echo("\ninterrupted; the same command goes on where it stopped.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+    """End the command on Ctrl-C, SIGTERM or SIGUSR1, and say that the same one goes on.
+
+    The exit status is 128 and the number of the signal, as shells have it: 130 after Ctrl-C.
+    """
+    with stoppable():
+        try:
+            yield
+        except KeyboardInterrupt as error:
+            signum = error.signum if isinstance(error, Stopped) else signal.SIGINT
+            what = "interrupted" if signum == signal.SIGINT else f"ended by {error}"
+            typer.echo(
+                f"\n{what}; nothing is lost. The same command goes on where it stopped.", err=True
+            )
+            raise typer.Exit(128 + signum) from None
 
 
 @contextmanager

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hyp.addresses import is_address, written_out
 from hyp.datasets.dataset import Dataset, size_problem
 from hyp.datasets.latents import Latent
 from hyp.datasets.manifest import (
+    MANIFEST,
     TABLE,
     FileRecord,
     Manifest,
@@ -20,6 +23,7 @@ from hyp.datasets.manifest import (
     read_manifest,
     shard_name,
 )
+from hyp.datasets.remote import fetch_as_it_is, names_at
 from hyp.datasets.shards import RawShard, open_shard
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
@@ -38,7 +42,7 @@ def check_dataset(
     Parameters
     ----------
     folder : path
-        The dataset.
+        The dataset; or its address, such as ``s3://bucket/set``.
     render : int
         How many images, drawn at random, to render again and compare bit for bit.
     seed : int
@@ -51,14 +55,58 @@ def check_dataset(
     list of str
         One sentence a problem; empty if the dataset is sound.
     """
+    if is_address(folder):
+        return _check_at(written_out(folder), render, seed, device)
     folder = Path(folder).expanduser().absolute()
+    return _check(folder, lambda name: folder / name, _names_in(folder), render, seed, device)
+
+
+def _check_at(address: str, render: int, seed: int, device: str) -> list[str]:
+    """Check a dataset at an address: every file is fetched anew, and kept only if needed."""
+    with TemporaryDirectory(prefix="hyp-check-") as scratch:
+        folder = Path(scratch)
+
+        def bring(name: str) -> Path:
+            fetch_as_it_is(address, folder, name)
+            return folder / name
+
+        bring(MANIFEST)
+        if not (folder / MANIFEST).exists():
+            return [f"there is no finished dataset at {address}; check the address."]
+        names = names_at(address, "images")
+        found = _check(folder, bring, names, render, seed, device, keep=render > 0)
+        return [problem.replace(scratch, address) for problem in found]
+
+
+def _names_in(folder: Path) -> list[str]:
+    return [path.name for path in (folder / "images").glob("*")]
+
+
+def _check(
+    folder: Path,
+    bring: Callable[[str], Path],
+    images: list[str],
+    render: int,
+    seed: int,
+    device: str,
+    keep: bool = True,
+) -> list[str]:
     try:
         manifest = read_manifest(folder)
     except HypError as error:
         return [str(error)]
-    damaged = dict(_damaged_files(folder, manifest))
+    damaged = {}
+    for name in file_names(manifest.spec):
+        path = bring(name)
+        problem = _file_problem(folder, manifest, name)
+        if problem is not None:
+            damaged[name] = problem
+        if not keep and name != TABLE:
+            path.unlink(missing_ok=True)
     problems = list(damaged.values())
-    problems += _unexpected_files(folder, manifest)
+    known = {shard_name(manifest.spec, shard) for shard in range(manifest.spec.n_shards)}
+    strange = sorted({f"images/{name}" for name in images} - known)
+    problems += [f"{folder / name} is no part of the dataset" for name in strange]
     dataset = Dataset(folder, manifest)
     if TABLE not in damaged:
         problems += _table_problems(dataset)
@@ -68,15 +116,13 @@ def check_dataset(
     return problems
 
 
-def _damaged_files(folder: Path, manifest: Manifest) -> Iterator[tuple[str, str]]:
-    for name in file_names(manifest.spec):
-        problem = size_problem(folder, manifest, name)
-        if problem is None and FileRecord.of(folder / name) != manifest.files[name]:
-            problem = f"{folder / name} was changed: its SHA-256 is not the recorded one"
-        if problem is None and name != TABLE:
-            problem = _shape_problem(folder, manifest.spec, name)
-        if problem is not None:
-            yield name, problem
+def _file_problem(folder: Path, manifest: Manifest, name: str) -> str | None:
+    problem = size_problem(folder, manifest, name)
+    if problem is None and FileRecord.of(folder / name) != manifest.files[name]:
+        problem = f"{folder / name} was changed: its SHA-256 is not the recorded one"
+    if problem is None and name != TABLE:
+        problem = _shape_problem(folder, manifest.spec, name)
+    return problem
 
 
 def _shape_problem(folder: Path, spec: DatasetSpec, name: str) -> str | None:
@@ -92,12 +138,6 @@ def _shape_problem(folder: Path, spec: DatasetSpec, name: str) -> str | None:
     if len(shard) != len(rows):
         return f"{folder / name} holds {len(shard)} images instead of {len(rows)}"
     return None
-
-
-def _unexpected_files(folder: Path, manifest: Manifest) -> list[str]:
-    known = {shard_name(manifest.spec, shard) for shard in range(manifest.spec.n_shards)}
-    found = {f"images/{path.name}" for path in (folder / "images").glob("*")}
-    return [f"{folder / name} is no part of the dataset" for name in sorted(found - known)]
 
 
 def _table_problems(dataset: Dataset) -> list[str]:

@@ -106,18 +106,10 @@ class Dataset:
 
         return pd.read_parquet(self.file(TABLE))
 
-    def __len__(self) -> int:
-        return self.n_images
-
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], dict[str, Any]]:
         """Return an image, shape (H, W, 3), and its latents by name."""
         images, rows = self.batch([range(len(self))[index]])
         return images[0], {latent.name: rows[latent.name].iloc[0] for latent in self.latents}
-
-    def __repr__(self) -> str:
-        height, width, _ = self.image_shape
-        design = str(self.spec.design)
-        return f"<dataset of {len(self)} images of {width} x {height} px, design {design}>"
 
     def images(self, indices: ArrayLike) -> NDArray[np.uint8]:
         """Gather images.

@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from hyp.addresses import refuse_address
 from hyp.alone import alone
 from hyp.clusters import remote_client, require_shared
 from hyp.datasets.dataset import Dataset
@@ -98,6 +99,7 @@ def make_dataset(
         If the folder holds another dataset or other files under the names needed here, is
         being filled by another process, or cannot be written to.
     """
+    refuse_address(folder, "make the dataset in a folder, and copy it with copy_dataset")
     folder = Path(folder).expanduser().absolute()
     if workers < 1:
         raise HypError(f"the number of workers must be at least 1, not {workers}.")

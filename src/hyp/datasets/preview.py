@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from hyp.datasets.dataset import Dataset
 from hyp.datasets.latents import Latent
-from hyp.errors import HypError, disk_sentence
+from hyp.errors import HypError, reason_of
 from hyp.store.artifacts import write_atomically
 
 TILE = 256
@@ -142,9 +142,9 @@ def write_sheet(sheet: Image.Image, path: Path) -> None:
         sheet.save(content, Image.registered_extensions()[path.suffix.lower()])
         write_atomically(path, content.getvalue())
     except (OSError, ValueError, KeyError) as error:
-        known = disk_sentence(error) if isinstance(error, OSError) else ""
+        reason = "it is no image format" if isinstance(error, KeyError) else reason_of(error)
         raise HypError(
-            f"{known or f'cannot write {path}'}; name a .png file in a folder you may write to."
+            f"cannot write {path}: {reason}; name a .png file in a folder you may write to."
         ) from error
 
 

@@ -7,12 +7,14 @@ import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from hyp.addresses import is_address
 from hyp.datasets.dataset import Dataset
 from hyp.datasets.manifest import MANIFEST, PLACES, FileRecord, Manifest, file_names, read_manifest
+from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
 from hyp.store.artifacts import readable_disk_errors
 from hyp.store.caches import cache_folder
@@ -22,11 +24,6 @@ Progress = Callable[[int, int], None]
 
 _UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.tmp$")
 """What an interrupted copy leaves of the file that it was at."""
-
-
-def is_address(text: str) -> bool:
-    """Tell an address such as ``s3://bucket/set`` from a path."""
-    return "://" in text
 
 
 def open_dataset(place: str) -> Dataset:
@@ -142,6 +139,70 @@ def _is_there(filesystem: Any, where: str, record: FileRecord) -> bool:
         return False
     with filesystem.open(where, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest() == record.sha256
+def make_dataset_at(
+    spec: DatasetSpec,
+    address: str,
+    *,
+    device: str = "cpu",
+    workers: int = 1,
+    scheduler: str | None = None,
+    progress: Progress = lambda done, total: None,
+) -> None:
+    """Make a dataset in the cache folder and move it to an address.
+
+    The parameters are those of `make_dataset`; interrupted, the same call goes on.
+
+    Raises
+    ------
+    HypError
+        If the address holds another dataset or cannot be reached, before anything is made;
+        and as `make_dataset` and `copy_dataset`.
+    """
+    from hyp.datasets.making import make_dataset
+
+    if holds(spec, address):
+        return
+    folder = cache_folder("making", content_hash([address, spec.model_dump(mode="json")])[:20])
+    make_dataset(
+        spec, folder, device=device, workers=workers, scheduler=scheduler, progress=progress
+    )
+    copy_dataset(str(folder), address)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def holds(spec: DatasetSpec, address: str) -> bool:
+    """Return whether the finished dataset of a spec is at an address.
+
+    Raises
+    ------
+    HypError
+        If another one is there, or the address cannot be reached.
+    """
+    with _readable(address):
+        filesystem, root = _filesystem(address)
+        if not filesystem.exists(f"{root}/{MANIFEST}"):
+            return False
+    if open_dataset(address).spec.model_dump(mode="json") != spec.model_dump(mode="json"):
+        raise HypError(f"{address} already holds another dataset; choose another place.")
+    return True
+
+
+def fetch_as_it_is(address: str, folder: Path, name: str) -> None:
+    """Bring one file of a dataset here, whatever it holds; none where it is missing."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _readable(address), suppress(FileNotFoundError):
+        filesystem, root = _filesystem(address)
+        filesystem.get_file(f"{root}/{name}", str(path))
+
+
+def names_at(address: str, folder: str) -> list[str]:
+    """Return the names of the files in a folder of an address."""
+    with _readable(address), suppress(FileNotFoundError):
+        filesystem, root = _filesystem(address)
+        filesystem.invalidate_cache()
+        return [str(name).rpartition("/")[2] for name in filesystem.ls(f"{root}/{folder}", False)]
+    return []
 
 
 def _send(filesystem: Any, path: Path, where: str) -> None:
@@ -188,7 +249,10 @@ def _readable(address: str) -> Iterator[None]:
         raise HypError(f"there is no finished dataset at {address}; check the address.") from error
     except ImportError as error:
         raise HypError(f"{address} needs another package: {error}.") from error
-    except (OSError, ValueError) as error:
+    except Exception as error:
+        library = type(error).__module__.partition(".")[0]  # such as botocore, which has its own
+        if not isinstance(error, OSError | ValueError) and library in ("builtins", "hyp"):
+            raise
         raise HypError(
             f"{address} cannot be reached ({str(error) or type(error).__name__}); check the "
             "address, the network and your credentials."

@@ -15,7 +15,7 @@ from hyp.metrics.neural.ceilings import Formula
 from hyp.metrics.neural.layers import CANDIDATE_LAYERS
 from hyp.metrics.neural.simulation import SimulatedRegion
 from hyp.metrics.neural.specs import NeuralMetric, Pls
-from hyp.models.hardware import Numerics, best_precision
+from hyp.models.hardware import Numerics, best_device, best_numerics
 from hyp.models.specs import ExtractSpec
 from hyp.store import Step, Store
 from hyp.store.runs import KeptNumerics
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCORES = "scores.parquet"
+_USUAL_SIZE = 224
 _MODEL_COLUMNS = ("objective", "design", "seed", "backbone", "batches")
 
 
@@ -138,7 +139,10 @@ def alignment_step(
         If no layers are given for a backbone that the paper did not use.
     """
     candidates = tuple(layers) or _candidates(str(model.spec["backbone"]))
-    numerics = numerics or _numerics_of(model)
+    if numerics is None:
+        source = recording.inputs["stimuli"].spec["source"]
+        size = model.spec["input_size"] or source.get("image_size", _USUAL_SIZE)
+        numerics = _numerics_of(model, size)
     extraction = ExtractSpec(
         layers=candidates, snapshot=snapshot, threads=spec.threads, **numerics._asdict()
     )
@@ -259,10 +263,11 @@ def read_alignments(store: Store, goals: Sequence[Step]) -> pd.DataFrame:
     return joined[[*_MODEL_COLUMNS, "model", *tables[0].columns[: -len(_MODEL_COLUMNS) - 1]]]
 
 
-def _numerics_of(model: Step) -> Numerics:
-    here = best_precision()
-    if "kind" in model.spec or model.spec["device"] not in ("cpu", here.device):
-        return here
+def _numerics_of(model: Step, size: int) -> Numerics:
+    """Return what a network was trained with, or what suits this machine."""
+    device = best_device()
+    if "kind" in model.spec or model.spec["device"] not in ("cpu", device):
+        return best_numerics(str(model.spec["backbone"]), size)
     return Numerics(**KeptNumerics.of(model.spec).model_dump())
 
 

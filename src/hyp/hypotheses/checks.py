@@ -27,7 +27,8 @@ from hyp.stats.checks import check_decodable, check_learned, check_reduction
 from hyp.stats.verdict import Check
 
 UNEQUAL_LEARNING = 0.1
-"""Difference in held-out loss, as a share of the constant predictor's, worth a warning."""
+"""Largest difference in held-out loss, as a share of the constant predictor's, that counts as
+equal learning."""
 
 
 @dataclass(frozen=True)
@@ -150,29 +151,37 @@ def control_checks(
     )
 
 
-def unequal_learning(run: Manipulation) -> Iterator[str]:
-    """Say where one cohort's networks have come further in learning what both learn.
+def equal_learning_checks(run: Manipulation) -> Iterator[Check]:
+    """Check that compared networks which learn the same thing have come equally far.
 
     Equal numbers of batches are not equal learning: reduced variability can make the
-    target easier, and a further-trained network may decode better for that alone.
+    target easier, and a further-trained network may represent more for that alone. Cohorts
+    with other objectives, or with fewer images on purpose, need not.
     """
-    said = set()
+    seen = set()
     for question, one, other in _compared(run.asked):
-        pair = frozenset((one.name, other.name))
-        if one.objective != other.objective or one.share != other.share or pair in said:
+        part = run.part(question)
+        alike = one.objective == other.objective and one.share == other.share
+        if not alike or (one.name, other.name, part) in seen:
             continue
-        left = [_loss_share(run, cohort.name) for cohort in (one, other)]
-        if None in left:
+        seen.add((one.name, other.name, part))
+        left = _loss_share(run, one.name), _loss_share(run, other.name)
+        if left[0] is None or left[1] is None:
             continue
-        a, b = (float(share or 0.0) for share in left)
-        if abs(a - b) > UNEQUAL_LEARNING:
-            said.add(pair)
-            yield (
-                f"{question.label.capitalize()}: after the same number of batches the networks' "
-                f"held-out loss is {a:.0%} of the constant predictor's in {one.title} and "
-                f"{b:.0%} in {other.title}. A difference may come from how far the target was "
-                "learned."
-            )
+        apart = abs(left[0] - left[1])
+        yield Check(
+            name="learned equally",
+            passed=apart <= UNEQUAL_LEARNING,
+            value=apart,
+            threshold=UNEQUAL_LEARNING,
+            sentence=(
+                f"At the end of training the networks' held-out loss is {left[0]:.0%} of the "
+                f"constant predictor's in “{one.title}” and {left[1]:.0%} in “{other.title}” "
+                f"(at most {UNEQUAL_LEARNING:.0%} apart is asked for)."
+            ),
+            part=part,
+            confound=True,
+        )
 
 
 def final_errors(history: Mapping[str, Any]) -> list[tuple[str, float, float]]:

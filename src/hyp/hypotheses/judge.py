@@ -18,9 +18,9 @@ from hyp.hypotheses.checks import (
     Manipulation,
     control_checks,
     decodable_checks,
+    equal_learning_checks,
     learning_checks,
     reduction_checks,
-    unequal_learning,
 )
 from hyp.hypotheses.declaration import EQUIVALENT, Asked, Hypothesis
 from hyp.hypotheses.profile import PIXELS, SIMULATED, UNTRAINED, Profile
@@ -88,10 +88,13 @@ def judge_run(spec: Mapping[str, Any], inputs: Mapping[str, Path], folder: Path)
         profile_name,
         scores,
         similarities,
-        checks=(*reduction_checks(manipulation), *learning_checks(manipulation)),
+        checks=(
+            *reduction_checks(manipulation),
+            *learning_checks(manipulation),
+            *equal_learning_checks(manipulation),
+        ),
         cohorts=tuple(_cohorts(asked, inputs)),
         learning=tuple(_curves(histories)),
-        warnings=tuple(unequal_learning(manipulation)),
     )
     samples = {
         name: data.images(np.arange(min(N_SAMPLES, data.n_images)))
@@ -110,7 +113,6 @@ def conclude(
     checks: tuple[Check, ...] = (),
     cohorts: tuple[CohortSummary, ...] = (),
     learning: tuple[LearningCurve, ...] = (),
-    warnings: tuple[str, ...] = (),
 ) -> Result:
     """Judge scores that are there, wherever they came from."""
     scores = order_layers(scores, profile.layers)
@@ -132,7 +134,7 @@ def conclude(
         checks=checks,
         cohorts=cohorts,
         learning=learning,
-        warnings=(*warnings, *_warnings(hypothesis, profile)),
+        warnings=tuple(_warnings(hypothesis, profile)),
     )
 
 

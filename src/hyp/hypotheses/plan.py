@@ -21,7 +21,7 @@ from hyp.hypotheses.steps import END, VERSIONS, SharedSteps, dataset_step, step
 from hyp.hypotheses.testability import untestable
 from hyp.metrics.measures import added_measure
 from hyp.metrics.neural.specs import neural_metric
-from hyp.models.hardware import Ask, Numerics, best_precision, keeping
+from hyp.models.hardware import Ask, Numerics, keeping, suits_here
 from hyp.models.pretrained import resolve_pretrained
 from hyp.store import Step, Store, in_order
 from hyp.store.runs import KeptNumerics, kept_numerics
@@ -96,7 +96,7 @@ def make_plan(
     settings: Mapping[str, Any] | None = None,
     *,
     store: Store | None = None,
-    ask: Ask = best_precision,
+    ask: Ask = suits_here,
 ) -> Plan:
     """Expand a hypothesis under a profile into its graph of steps.
 
@@ -146,7 +146,7 @@ def plan_named(
     settings: Mapping[str, Any] | None = None,
     *,
     store: Store | None = None,
-    ask: Ask = best_precision,
+    ask: Ask = suits_here,
 ) -> Plan:
     """Return the plan of a hypothesis by name, or of the one that a TOML file declares."""
     return make_plan(find_hypothesis(name), profile_name, settings, store=store, ask=ask)

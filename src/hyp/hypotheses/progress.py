@@ -7,14 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Event, Lock, Thread
+from threading import Lock
 from typing import Literal
 
 from hyp.store import Step
+from hyp.store.runs import heartbeat
 
 StepState = Literal["running", "waiting", "done"]
 
-_TICK_SECONDS = 5.0
+_WATCHED_EVERY = 5.0
 
 
 @dataclass(frozen=True)
@@ -133,24 +134,8 @@ def watched(progress: RunProgress, watch: Callable[[RunProgress], None]) -> Iter
         progress(event)
         watch(progress)
 
-    with ticking(lambda: watch(progress)):
-        yield hear
-
-
-@contextmanager
-def ticking(tick: Callable[[], None]) -> Iterator[None]:
-    """Call `tick` every few seconds while the block runs, and once at its end."""
-    over = Event()
-
-    def loop() -> None:
-        while not over.wait(_TICK_SECONDS):
-            tick()
-
-    thread = Thread(target=loop, daemon=True)
-    thread.start()
     try:
-        yield
+        with heartbeat(lambda: watch(progress), _WATCHED_EVERY):
+            yield hear
     finally:
-        over.set()
-        thread.join()
-        tick()
+        watch(progress)

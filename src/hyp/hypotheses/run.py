@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hyp.alone import alone
-from hyp.clusters import local_client, remote_client, require_shared
+from hyp.clusters import (
+    local_client,
+    remote_client,
+    require_shared,
+    save_when_workers_close,
+)
 from hyp.errors import HypError
 from hyp.hypotheses.builders import build, check_steps
 from hyp.hypotheses.progress import Listener, RunProgress, StepEvent, watched
@@ -23,6 +28,7 @@ from hyp.hypotheses.workers import (
     refuse_late_worker,
     versions_here,
 )
+from hyp.stopping import Stopped
 from hyp.store import Step, Store
 
 if TYPE_CHECKING:
@@ -30,6 +36,11 @@ if TYPE_CHECKING:
 
 TOPIC = "hyp-progress"
 
+_GONE_ON_WITH = {
+    "models": ("weights-[0-9]*.pt", "resume.pt"),
+    "datasets": (".parts/**/*", "images/[0-9]*", "latents.parquet"),
+}
+"""Files that an interrupted step of a kind goes on with; other kinds begin anew."""
 
 def run_plan(
     plan: Plan,
@@ -147,8 +158,10 @@ def _compute_on(client: Any, pending: list[Step], store: Store, listener: Listen
         future.result()
     except KilledWorker as error:
         raise HypError(
-            "a worker died again and again (out of memory?); run with fewer --workers: "
-            "it goes on where it stopped."
+            f"workers died again and again while they made {error.task}, the last at "
+            f"{error.last_worker.address}: for lack of memory, at the end of their time, or "
+            "killed; the same command goes on where it stopped, with fewer --workers or ones "
+            "that have more memory and time."
         ) from error
     finally:
         client.unsubscribe_topic(TOPIC)
@@ -178,6 +191,7 @@ def _execute(
     store = Store.open(root)
 
     def make(folder: Path, inputs: Mapping[str, Path]) -> None:
+        remove_strangers(folder, _GONE_ON_WITH.get(step.kind, ()))
         with (
             alone(),
             # Lazy arrays are computed in this step, not as further tasks of the cluster.
@@ -186,9 +200,36 @@ def _execute(
         ):
             build(step, folder, inputs, progress)
 
-    store.make(step, make, waiting=lambda: tell(event("waiting")))
+    try:
+        store.make(step, make, waiting=lambda: tell(event("waiting")))
+    except Stopped:
+        if listener is not None:
+            raise
+        from distributed import Reschedule
+
+        raise Reschedule from None  # this worker closes: another one goes on
     tell(event("done", 1, 1))
     return step.key
+
+
+def remove_strangers(folder: Path, own: Iterable[str]) -> None:
+    """Remove what an unfinished artifact's folder holds beside files of its own.
+
+    Parameters
+    ----------
+    folder : Path
+    own : iterable of str
+        Patterns of the names that an interrupted step goes on with.
+    """
+    kept = {path for pattern in own for path in folder.glob(pattern)}
+    kept |= {above for path in kept for above in path.parents}
+    for path in sorted(folder.rglob("*"), reverse=True):  # what a folder holds before the folder
+        if path in kept:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        else:
+            path.unlink()
 
 
 def _log_to_scheduler(event: StepEvent) -> None:
@@ -202,6 +243,7 @@ def _client(workers: int, scheduler: str | None, store: Store) -> Iterator[Any]:
     if scheduler is not None:
         with remote_client(scheduler) as client:
             _check_store_is_shared(client, store)
+            save_when_workers_close(client)
             yield client
     else:
         with local_client(workers) as client:

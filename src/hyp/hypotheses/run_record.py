@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import platform
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from hyp.errors import HypError
-from hyp.hypotheses.progress import RunProgress, ticking
+from hyp.hypotheses.progress import RunProgress
 from hyp.hypotheses.timing import expected_seconds
 from hyp.store import Store
-from hyp.store.runs import Run, RunState, Stage, load_run, run_path, save_run
+from hyp.store.runs import Run, RunState, Stage, heartbeat, load_run, run_path, save_run
 
 if TYPE_CHECKING:
     from hyp.hypotheses.plan import Plan
@@ -75,17 +74,9 @@ def recorded(plan: Plan, store: Store) -> Iterator[RunProgress]:
         )
         save_run(store.root, run)
 
-    saved = time.monotonic()
-
-    def tick() -> None:
-        nonlocal saved
-        if time.monotonic() - saved >= _SAVED_EVERY:
-            saved = time.monotonic()
-            save("running")
-
     save("running")
     try:
-        with ticking(tick):
+        with heartbeat(lambda: save("running"), _SAVED_EVERY):
             yield progress
     except BaseException as error:
         with suppress(HypError):  # a disk that takes no record either: the first reason is told

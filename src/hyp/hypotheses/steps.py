@@ -11,7 +11,7 @@ from hyp.datasets.designs import Design
 from hyp.datasets.sources import ENGINE, Source, open_source, part_of, places
 from hyp.datasets.specs import DatasetSpec
 from hyp.hypotheses.profile import PIXELS, Profile
-from hyp.models.hardware import Ask, Numerics, best_precision
+from hyp.models.hardware import Ask, Numerics, Wanted, suits_here
 from hyp.models.specs import ExtractSpec, TrainSpec
 from hyp.store import Step
 
@@ -47,7 +47,7 @@ class SharedSteps:
     """
 
     profile: Profile
-    ask: Ask = field(default=best_precision, kw_only=True)
+    ask: Ask = field(default=suits_here, kw_only=True)
 
     @cached_property
     def source(self) -> Source:
@@ -64,11 +64,9 @@ class SharedSteps:
     @cached_property
     def numerics(self) -> Numerics:
         """Precision, memory layout and device of training and extraction."""
-        declared = "auto" not in (self.profile.device, self.profile.precision)
-        best = (best_precision if declared else self.ask)(self.profile.device)
-        if self.profile.precision == "auto":
-            return best
-        return best._replace(precision=self.profile.precision)
+        wanted = wanted_numerics(self.profile)
+        declared = "auto" not in (wanted.device, wanted.precision)
+        return (suits_here if declared else self.ask)(wanted)
 
     @cached_property
     def hardware(self) -> dict[str, Any]:
@@ -149,6 +147,12 @@ class SharedSteps:
         if whole:
             spec["whole"] = True
         return step("grams", spec, inputs, activations.label)
+
+
+def wanted_numerics(profile: Profile) -> Wanted:
+    """Return what a profile says of numerics."""
+    size = profile.input_size or profile.image_size
+    return Wanted(profile.backbone, size, profile.device, profile.precision)
 
 
 def dataset_step(spec: DatasetSpec, label: str) -> Step:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from hyp.clusters import remote_client
 from hyp.errors import HypError
-from hyp.models.hardware import Ask, Numerics, best_precision
+from hyp.hypotheses.steps import wanted_numerics
+from hyp.models.hardware import Ask, Numerics, Wanted, suits_here
 from hyp.store import Step, Store
 from hyp.store.artifacts import installed_versions
 
@@ -81,7 +82,7 @@ def check_this_process(pending: Iterable[Step]) -> None:
     _open(_devices(pending))
 
 
-def workers_numerics(address: str, device: Literal["auto", "cpu", "cuda"]) -> Numerics:
+def workers_numerics(address: str, wanted: Wanted) -> Numerics:
     """Return what suits the workers of a scheduler, which need not be what suits this machine.
 
     Raises
@@ -90,7 +91,7 @@ def workers_numerics(address: str, device: Literal["auto", "cpu", "cuda"]) -> Nu
         If they differ, for then it must be said which of them decide.
     """
     with remote_client(address) as client:
-        answers = _ask_all(client, partial(best_precision, device))
+        answers = _ask_all(client, partial(suits_here, wanted))
     workers = {Numerics(*answer): worker for worker, answer in answers.items()}
     if len(workers) > 1:
         told = ", ".join(
@@ -111,8 +112,8 @@ def other_numerics(plan: Plan, store: Store | None, ask: Ask) -> str:
         return ""
     if "auto" not in (profile.device, profile.precision):
         return ""
-    now = ask(profile.device)
-    precision = now.precision if profile.precision == "auto" else profile.precision
+    now = ask(wanted_numerics(profile))
+    precision = now.precision
     if (kept.device, kept.precision) == (now.device, precision):
         return ""
     return (

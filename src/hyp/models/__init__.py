@@ -9,8 +9,9 @@ from hyp._lazy import lazy_names
 if TYPE_CHECKING:
     from hyp.models.checkpoints import ModelInfo, load_model
     from hyp.models.extraction import extract, extract_pixels
-    from hyp.models.hardware import best_precision
+    from hyp.models.hardware import best_numerics
     from hyp.models.objectives import Objective, fit_objective, head_layout
+    from hyp.models.precision import choose_precision
     from hyp.models.pretrained import PretrainedSpec, build_pretrained, resolve_pretrained
     from hyp.models.released import import_cohort, import_weights
     from hyp.models.specs import ExtractSpec, TrainSpec
@@ -23,8 +24,9 @@ __all__ = [
     "Objective",
     "PretrainedSpec",
     "TrainSpec",
-    "best_precision",
+    "best_numerics",
     "build_pretrained",
+    "choose_precision",
     "evaluate",
     "extract",
     "extract_pixels",
@@ -44,8 +46,9 @@ _HOMES = {
     "Objective": "objectives",
     "PretrainedSpec": "pretrained",
     "TrainSpec": "specs",
-    "best_precision": "hardware",
+    "best_numerics": "hardware",
     "build_pretrained": "pretrained",
+    "choose_precision": "precision",
     "evaluate": "training",
     "extract": "extraction",
     "extract_pixels": "extraction",

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler, OneCycleLR
 
+from hyp import stopping
 from hyp.datasets.splits import Indices
 from hyp.errors import HypError
 from hyp.models import checkpoints
@@ -54,7 +55,8 @@ def train(
 
     If the folder holds the unfinished state of the same run, training goes on from it; on
     a CPU the result equals that of an uninterrupted run bit for bit. A damaged state is
-    ignored.
+    ignored. The state is saved now and then, and when a signal ends the process
+    (`hyp.stopping`).
 
     Parameters
     ----------
@@ -88,7 +90,7 @@ def train(
     with repeatable(device, spec.threads):
         run = _Run(spec, dataset, objective, device, folder)
         run.start()
-        run.go_on(progress, resume_every)
+        run.go_on_or_save(progress, resume_every)
         run.finish()
 
 
@@ -156,6 +158,7 @@ def evaluate(
     load = _loader(dataset, objective, preprocess)
     with closing(read_ahead(load, slices(rows, spec.batch_size))) as batches:
         for staged, targets in batches:
+            stopping.check()
             wanted = _on(device, targets)
             with autocast(device, spec.precision):
                 outputs = model(preprocess(staged))
@@ -190,6 +193,7 @@ class _Run:
         self.model, self.optimizer = new_model(self.spec, self.objective.n_outputs, self.device)
         self.schedule = new_schedule(self.spec, self.optimizer)
         self.batch = 0
+        self.due = True
         self.log = _LossLog([task.name for task in self.objective.tasks])
         self.evaluations: list[dict[str, Any]] = []
         self.fingerprint = hashlib.sha256(
@@ -199,8 +203,17 @@ class _Run:
         state = checkpoints.load_resume(self.folder, self.fingerprint)
         if state is not None and self._kept_all_before(state["batch"]):
             self._restore(state)
-        else:
+        if self.due:
             self._keep_if_due()
+
+    def go_on_or_save(self, progress: Progress | None, resume_every: float) -> None:
+        """Train to the last batch, or to the signal that ends this process."""
+        try:
+            with stopping.looked_after():
+                self.go_on(progress, resume_every)
+        except stopping.Stopped:
+            checkpoints.save_resume(self.folder, self.fingerprint, self._state())
+            raise
 
     def go_on(self, progress: Progress | None, resume_every: float) -> None:
         """Train to the last batch."""
@@ -224,6 +237,7 @@ class _Run:
                 self.batch += 1
                 if self.batch < spec.n_batches:
                     self.schedule.step()
+                self.due = True
                 if self.batch % LOG_EVERY == 0:
                     self.log.close(self.batch)
                 self._keep_if_due()
@@ -233,6 +247,7 @@ class _Run:
                     saved = time.monotonic()
                 if progress is not None:
                     progress(self.batch, spec.n_batches)
+                stopping.check()
 
     def finish(self) -> None:
         """Write the history and, last, the description; remove what only resuming needs."""
@@ -262,6 +277,7 @@ class _Run:
         if last or (every is not None and self.batch and self.batch % every == 0):
             self.log.check(self.batch)
             self._evaluate()
+        self.due = False
 
     def _evaluate(self) -> None:
         rows = self.rows["val"]
@@ -297,12 +313,15 @@ class _Run:
             "schedule": self.schedule.state_dict(),
             "torch_rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state() if cuda else None,
+            "due": self.due,
             "means": self.log.means,
+            "window": self.log.window,
             "evaluations": self.evaluations,
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.batch = state["batch"]
+        self.due = state.get("due", False)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state.get("schedule", {}))
@@ -310,6 +329,7 @@ class _Run:
         if state["cuda_rng"] is not None:
             torch.cuda.set_rng_state(state["cuda_rng"])
         self.log.means = state["means"]
+        self.log.window = [losses.to(self.device) for losses in state.get("window", [])]
         self.evaluations = state["evaluations"]
 
 
@@ -322,16 +342,16 @@ class _LossLog:
     def __init__(self, tasks: list[str]) -> None:
         self.tasks = tasks
         self.means: dict[str, list[float]] = {"batch": [], **{task: [] for task in tasks}}
-        self._window: list[Tensor] = []
+        self.window: list[Tensor] = []
 
     def add(self, losses: Tensor) -> None:
-        self._window.append(losses)
+        self.window.append(losses)
 
     def check(self, batch: int) -> NDArray[np.float64]:
         """Return the window's losses up to `batch`, having checked that they are finite."""
-        if not self._window:
+        if not self.window:
             return np.empty((0, len(self.tasks)))
-        losses = torch.stack(self._window).double().cpu().numpy()
+        losses = torch.stack(self.window).double().cpu().numpy()
         broken = ~np.isfinite(losses)
         if broken.any():
             position, task = np.argwhere(broken)[0]
@@ -348,7 +368,7 @@ class _LossLog:
         self.means["batch"].append(batch)
         for task, mean in zip(self.tasks, losses.mean(axis=0).tolist(), strict=True):
             self.means[task].append(mean)
-        self._window.clear()
+        self.window.clear()
 
 
 def _loader(

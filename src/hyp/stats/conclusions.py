@@ -11,10 +11,9 @@ import numpy as np
 from hyp.stats.comparisons import holm
 from hyp.stats.settling import what_would_settle
 from hyp.stats.table_verdict import TableComparison, TableVerdict
-from hyp.stats.table_words import finding, headline, interval, listed, p_word, worded
+from hyp.stats.table_words import finding, headline, interval, p_word, worded
 
 _MANY = 8
-_UNEQUAL = 3.0
 
 
 def described(judged: TableVerdict, *, icc: float | None, told: Sequence[str]) -> TableVerdict:
@@ -23,7 +22,7 @@ def described(judged: TableVerdict, *, icc: float | None, told: Sequence[str]) -
     Parameters
     ----------
     judged : TableVerdict
-        Without sentences; those of its verdict are replaced.
+        Its notes are kept, the sentences of its verdict are replaced.
     icc : float or None
         Share of the scores' variance within a group that lies between units; None
         without folds.
@@ -40,7 +39,9 @@ def described(judged: TableVerdict, *, icc: float | None, told: Sequence[str]) -
             "headline": headline(judged),
             "concluded": () if invalid else tuple(_concluded(judged)),
             "not_concluded": tuple(_not_concluded(judged)),
-            "would_settle": () if invalid else what_would_settle(judged),
+            "would_settle": ()
+            if invalid or (judged.non_inferior and judged.verdict.outcome == "supported")
+            else what_would_settle(judged),
             "notes": tuple(_notes(judged, icc, told)),
         }
     )
@@ -53,14 +54,16 @@ def _concluded(judged: TableVerdict) -> Iterator[str]:
             small = f", all of it inside ±{judged.margin:g}" if row.within_margin else ""
             yield (
                 f"{_in(judged, row)}{finding(judged, row)}{small}; {p_word(judged)} = "
-                f"{row.p_holm:.2g}."
+                f"{row.p_corrected:.2g}."
             )
         if row.equivalent and judged.margin is not None:
             yield (
                 f"{_in(judged, row)}{a} and {b} differ by less than {judged.margin:g}, the "
-                f"margin declared: {row.difference:+.3g}{interval(row)}; {p_word(judged)} of "
+                f"margin declared: {row.shift:+.3g}{interval(row)}; {p_word(judged)} of "
                 f"equivalence = {row.p_equivalence_holm:.2g}."
             )
+    if judged.stimuli_verdict is not None and judged.stimuli_verdict.outcome == "supported":
+        yield f"For new stimuli of the kind, too: {judged.stimuli_verdict.sentence}"
     if judged.non_inferior and judged.verdict.outcome == "supported":
         yield worded(judged, judged.verdict).sentence
 
@@ -72,39 +75,51 @@ def _not_concluded(judged: TableVerdict) -> Iterator[str]:
     if judged.verdict.outcome == "untestable":
         them = " or ".join(judged.groups)
         yield f"Whether {them} scores higher. {judged.verdict.sentence}"
-    open_rows = [row for row in judged.comparisons if not (row.significant or row.equivalent)]
+    open_rows = [row for row in judged.comparisons if not _settled(judged, row)]
     for row in open_rows[:_MANY]:
         a, b = row.groups
         fits = (
-            f"taken alone, differences ({a} - {b}) from {row.ci_low:+.3g} to {row.ci_high:+.3g} "
+            f"taken alone, differences ({a} - {b}) from {row.shift_low:+.3g} to {row.shift_high:+.3g} "
             "fit the data"
-            if row.ci_low is not None
-            else "with one unit in a group there is no interval"
-            if min(len(row.a), len(row.b)) < 2
-            else "the scores do not vary enough for an interval"
+            if row.shift_low is not None
+            else "so few units have no 95 % interval"
         )
+        if min(row.a + row.b) == max(row.a + row.b):
+            fits = "the scores do not vary"
+        if not row.signs_agree:
+            fits = (
+                f"the test points to {a if row.direction > 0 else b}, but the shift is "
+                f"{row.shift:+.3g} and the means differ by {row.difference:+.3g}; look for a unit "
+                "that failed"
+            )
         beyond = "" if judged.margin is None else f", against a margin of {judged.margin:g}"
         that = f"{_in(judged, row)}that" if len(judged.comparisons) > 1 else "That"
         yield (
             f"{that} {a} and {b} are equal, or that they differ "
-            f"({p_word(judged)} = {row.p_holm:.2g}): {fits}{beyond}."
+            f"({p_word(judged)} = {row.p_corrected:.2g}): {fits}{beyond}."
         )
     if len(open_rows) > _MANY:
         yield f"The same holds for {len(open_rows) - _MANY} more comparisons."
+    beyond = judged.stimuli_verdict
+    if beyond is not None and beyond.outcome != "supported":
+        yield f"For new stimuli of the kind: {beyond.sentence}"
+    shared = "architectures or training data" if beyond else (
+        "architectures, training data or stimuli"
+    )
     yield (
-        f"Anything about other architectures, training data or stimuli than those all units "
+        f"Anything about other {shared} than those all units "
         f"share: the test speaks for new units of the same kind (column {judged.unit!r})."
     )
 
 
 def _notes(judged: TableVerdict, icc: float | None, told: Sequence[str]) -> Iterator[str]:
-    yield from (sentence[:1].upper() + sentence[1:] for sentence in told)
+    yield from (sentence[:1].upper() + sentence[1:] for sentence in (*told, *judged.notes))
     if judged.paired:
         pairs = {len(row.a) for row in judged.comparisons}
         counts = " or ".join(map(str, sorted(pairs)))
         yield (
-            f"Paired by {judged.unit!r} ({counts} pairs): the exact signed-rank test of the "
-            "differences within pairs, which asks whether new pairs would differ in one direction."
+            f"Paired by {judged.unit!r} ({counts} pairs): the "
+            f"{judged.comparisons[0].test} test of the differences within pairs."
         )
     if judged.folds > 1:
         sizes = Counter((len(row.a), len(row.b)) for row in judged.comparisons)
@@ -143,15 +158,13 @@ def _notes(judged: TableVerdict, icc: float | None, told: Sequence[str]) -> Iter
             f"{len(judged.families)} families are corrected separately: each holds "
             f"{judged.alpha:g}, all together only their sum."
         )
-    unequal = [row.name for row in judged.comparisons if _spread_ratio(row) > _UNEQUAL]
-    if unequal and not judged.paired:
-        yield (
-            f"The groups' spreads differ more than threefold{_where(unequal)}. The exact test "
-            "asks whether all scores could come from one distribution, so there a small p can "
-            "come from the spread alone; look at the interval."
-        )
     if judged.margin is None:
         yield from _margin_help(judged)
+
+
+def _settled(judged: TableVerdict, row: TableComparison) -> bool:
+    not_worse = row.p_not_worse is not None and row.p_not_worse <= judged.alpha
+    return row.significant or row.equivalent or not_worse
 
 
 def _sensitivity(judged: TableVerdict) -> str:
@@ -217,14 +230,6 @@ def _margin_help(judged: TableVerdict) -> Iterator[str]:
     )
 
 
-def _where(names: Sequence[str]) -> str:
-    return f" in {listed(names)}" if any(names) else ""
-
-
 def _in(judged: TableVerdict, row: TableComparison) -> str:
     return f"In {row.name}: " if len(judged.comparisons) > 1 else ""
 
-
-def _spread_ratio(row: TableComparison) -> float:
-    low, high = sorted(float(np.std(scores)) for scores in (row.a, row.b))
-    return high / low if low > 0 else (np.inf if high > 0 else 1.0)

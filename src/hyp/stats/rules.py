@@ -45,6 +45,10 @@ _COUNTS = (
 )
 
 
+_CLAIMS: tuple[Outcome, ...] = ("supported", "mixed", "equivalent")
+"""Outcomes that say that something was shown, which a confound takes away."""
+
+
 class Finding(NamedTuple):
     """Whether a predicate holds, and in which words."""
 
@@ -327,7 +331,8 @@ def judge(
 
     In this order: ``untestable`` if no comparison could have reached alpha (unless a
     margin was declared and all are equivalent), ``invalid`` if a manipulation check
-    failed, ``supported`` if exactly one prediction holds, ``mixed`` if the rule's mixed
+    failed, ``confounded`` if one failed that leaves another cause for what was found,
+    ``supported`` if exactly one prediction holds, ``mixed`` if the rule's mixed
     pattern does or several predictions do, ``equivalent`` if every difference is within
     the declared margin, otherwise ``inconclusive``. A part is judged by the same rule on
     its own comparisons, with the corrections of the whole, and by the checks that concern
@@ -369,7 +374,7 @@ def _judge(
     untestable = _judge_design(name, rule, comparisons, sizes)
     if untestable is not None and not _equivalent(rule, comparisons):
         return untestable
-    failed = [check for check in checks if not check.passed]
+    failed = [check for check in checks if not check.passed and not check.confound]
     if failed:
         names = list(dict.fromkeys(check.name for check in failed))
         return Verdict(
@@ -380,12 +385,19 @@ def _judge(
             reasons=tuple(check.sentence for check in failed),
         )
     outcome, prediction, sentence = _decide(rule, comparisons)
+    reasons = tuple(_reasons(rule, comparisons))
+    doubts = [check for check in checks if not check.passed and check.confound]
+    if doubts and outcome in _CLAIMS:
+        names = list(dict.fromkeys(check.name for check in doubts))
+        found = sentence.replace(" is supported:", " would be supported:").rstrip(".")
+        return Verdict(
+            name=name,
+            outcome="confounded",
+            sentence=f"Nothing is shown: {_joined(names)} failed. Without that, {found}.",
+            reasons=(*(check.sentence for check in doubts), *reasons),
+        )
     return Verdict(
-        name=name,
-        outcome=outcome,
-        prediction=prediction,
-        sentence=sentence,
-        reasons=tuple(_reasons(rule, comparisons)),
+        name=name, outcome=outcome, prediction=prediction, sentence=sentence, reasons=reasons
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 import codecs
 import csv
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast

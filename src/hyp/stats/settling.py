@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from scipy.stats import chi2
+from scipy.stats import t as student
 
-from hyp.stats.attainable import is_testable, seeds_needed
+from hyp.stats.arguments import Alternative
+from hyp.stats.attainable import How, is_testable, seeds_needed
 from hyp.stats.designs import POWER
 from hyp.stats.power import detectable_effect, seeds_for_equivalence, seeds_for_power
 from hyp.stats.table_verdict import TableComparison, TableVerdict
 
 _STUDIES = 4000
+_EFFICIENCY = 3 / np.pi
+"""Of the signed-rank test against the t test, for normal differences."""
 
 
 def what_would_settle(judged: TableVerdict) -> tuple[str, ...]:
@@ -39,80 +45,149 @@ def _sentences(judged: TableVerdict) -> Iterator[str]:
     two_sided = judged.alternative == "two-sided"
     family = max(judged.families[row.family] for row in rows)
     fewest = min(min(len(row.a), len(row.b)) for row in rows)
-    testable = is_testable(fewest, fewest, family, judged.alpha, two_sided=two_sided)
+    how: How = {"two_sided": two_sided, "paired": judged.paired, "correction": judged.correction}
+    testable = is_testable(fewest, fewest, family, judged.alpha, **how)
     if not testable:
-        needed = seeds_needed(family, judged.alpha, two_sided=two_sided)
+        needed = seeds_needed(family, judged.alpha, **how)
         yield (
-            f"At least {needed} units a group: with fewer, no scores whatever could show a "
-            f"difference in {_family(family)}."
+            f"At least {needed} {'pairs' if judged.paired else 'units a group'}: with fewer, no "
+            f"scores whatever could show a difference in {_family(family)}{_max_t_hint(judged)}."
         )
-    spreads = [spread for row in rows if (spread := _pooled_sd(row)) is not None]
+    spreads = [spread for row in rows if (spread := _spread(row, paired=judged.paired)) is not None]
     if not spreads:
         yield "Units that vary: without spread among them no number of units can be planned."
         return
     sd, degrees = max(spreads)
     safe = sd * np.sqrt(degrees / chi2.ppf(0.2, degrees))
+    plan = _Plan(family, judged.alternative, judged.alpha, judged.paired)
     if judged.margin is not None:
-        yield from _for_margin(judged, judged.margin, family, sd, safe)
+        yield from _for_margin(plan, judged.margin, sd, safe)
         return
     if testable:
-        d = detectable_effect(
-            fewest,
-            fewest,
-            family=family,
-            alternative=judged.alternative,
-            alpha=judged.alpha,
-            studies=_STUDIES,
-        )
+        d = plan.detectable(fewest)
         yield (
-            f"With {fewest} units a group this design finds a difference of {d * sd:.2g} or more "
-            f"with {POWER:.0%} power (d = {d:.1f} at a spread of {sd:.2g} between units), if it is "
-            f"the only real one in {_family(family)}."
+            f"With {fewest} {plan.units} this design finds a difference of {d * sd:.2g} or more "
+            f"with {POWER:.0%} power (d = {d:.1f} at a spread of {sd:.2g} between "
+            f"{plan.of}), if it is the only real one in {_family(family)}."
         )
     yield (
-        "How many units are needed depends on the smallest difference that would matter: declare "
-        "it with a margin, and the number is given here, with a test of equivalence."
+        f"How many {plan.units} are needed depends on the smallest difference that would matter: "
+        "declare it with a margin, and the number is given here, with a test of equivalence."
     )
 
 
-def _for_margin(
-    judged: TableVerdict, margin: float, family: int, sd: float, safe: float
-) -> Iterator[str]:
-    find = [
-        seeds_for_power(
-            margin / spread,
-            family=family,
-            alternative=judged.alternative,
-            alpha=judged.alpha,
+@dataclass(frozen=True)
+class _Plan:
+    """How many units a design needs; spreads are of unit means, or of differences in pairs."""
+
+    family: int
+    alternative: Alternative
+    alpha: float
+    paired: bool
+
+    @property
+    def units(self) -> str:
+        return "pairs" if self.paired else "units a group"
+
+    @property
+    def of(self) -> str:
+        return "the pairs' differences" if self.paired else "units"
+
+    def detectable(self, n: int) -> float:
+        if self.paired:
+            return float(self._paired_power(nobs=n * _EFFICIENCY, effect_size=None))
+        return detectable_effect(
+            n,
+            n,
+            family=self.family,
+            alternative=self.alternative,
+            alpha=self.alpha,
             studies=_STUDIES,
         )
-        for spread in (sd, safe)
-    ]
-    exclude = [
-        seeds_for_equivalence(margin / spread, alpha=judged.alpha / family) for spread in (sd, safe)
-    ]
+
+    def to_find(self, d: float) -> int:
+        if self.paired:
+            two_sided = self.alternative == "two-sided"
+            fewest = seeds_needed(self.family, self.alpha, two_sided=two_sided, paired=True)
+            try:
+                n = float(self._paired_power(nobs=None, effect_size=d)) / _EFFICIENCY
+            except ValueError:
+                n = 0.0
+            return max(fewest, ceil(n))
+        return seeds_for_power(
+            d,
+            family=self.family,
+            alternative=self.alternative,
+            alpha=self.alpha,
+            studies=_STUDIES,
+        )
+
+    def to_exclude(self, margin: float) -> int:
+        level = self.alpha / self.family
+        if not self.paired:
+            return seeds_for_equivalence(margin, alpha=level)
+        n = 2
+        while _paired_equivalence_power(margin, n, level) < POWER:
+            n += max(1, n // 50)
+        return n
+
+    def _paired_power(self, **asked: float | None) -> float:
+        """Power of the paired t test; the signed-rank test is `_EFFICIENCY` times as good."""
+        from statsmodels.stats.power import TTestPower
+
+        solved: float = np.max(
+            TTestPower().solve_power(
+                **asked,
+                alpha=self.alpha / self.family,
+                power=POWER,
+                alternative="two-sided" if self.alternative == "two-sided" else "larger",
+            )
+        )
+        return solved
+
+
+def _paired_equivalence_power(margin: float, n: int, level: float) -> float:
+    rng = np.random.default_rng([0, n])
+    difference = rng.normal(0, np.sqrt(1 / n), _STUDIES)
+    half = student.ppf(1 - level, n - 1) * np.sqrt(rng.chisquare(n - 1, _STUDIES) / (n - 1) / n)
+    return float((np.abs(difference) + half < margin).mean())
+
+
+def _for_margin(plan: _Plan, margin: float, sd: float, safe: float) -> Iterator[str]:
+    find = [plan.to_find(margin / spread) for spread in (sd, safe)]
+    exclude = [plan.to_exclude(margin / spread) for spread in (sd, safe)]
     yield (
         f"To find a difference of {margin:g} in the comparison that varies most (spread between "
-        f"units {sd:.2g}): {_number(find)} for {POWER:.0%} power."
+        f"{plan.of} {sd:.2g}): {_number(find, plan)} for {POWER:.0%} power."
     )
     yield (
         f"To show that the groups differ by less than {margin:g} if they are equal: "
-        f"{_number(exclude)} for {POWER:.0%} power."
+        f"{_number(exclude, plan)} for {POWER:.0%} power."
     )
 
 
-def _number(needed: Sequence[int]) -> str:
+def _number(needed: Sequence[int], plan: _Plan) -> str:
     low, high = needed
     spread = "" if low == high else f" (up to {high}, because the spread itself is uncertain)"
-    return f"{low} units a group{spread}"
+    return f"{low} {plan.units}{spread}"
 
 
-def _pooled_sd(row: TableComparison) -> tuple[float, int] | None:
-    degrees = len(row.a) + len(row.b) - 2
+def _spread(row: TableComparison, *, paired: bool) -> tuple[float, int] | None:
+    """Return the pooled standard deviation of units (or of pairs' differences) and its df."""
+    samples = [np.subtract(row.a, row.b)] if paired else [np.array(row.a), np.array(row.b)]
+    degrees = sum(len(scores) - 1 for scores in samples)
     if degrees < 1:
         return None
-    squares = sum(float(np.var(scores)) * len(scores) for scores in (row.a, row.b))
+    squares = sum(float(np.var(scores)) * len(scores) for scores in samples)
     return (float(np.sqrt(squares / degrees)), degrees) if squares > 0 else None
+
+
+def _max_t_hint(judged: TableVerdict) -> str:
+    if judged.correction != "holm" or max(judged.families.values()) == 1:
+        return ""
+    if len(judged.groups) > 2:
+        return " under Holm"
+    return " under Holm (--correction max-t asks for fewer where all are made on the same units)"
 
 
 def _family(size: int) -> str:

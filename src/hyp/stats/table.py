@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from hyp.errors import HypError
-from hyp.stats.comparisons import Alternative
+from hyp.stats.arguments import Alternative
 from hyp.stats.completeness import completed
 from hyp.stats.conclusions import described
+from hyp.stats.offered import Correction, Test
 from hyp.stats.score_files import NOTES, read_score_file
 from hyp.stats.score_text import Decimal
 from hyp.stats.sensitivity import median_icc
@@ -29,6 +30,7 @@ def judge_table(
     group: str | None = None,
     unit: str | None = None,
     fold: str | None = None,
+    stimulus: str | None = None,
     family: Sequence[str] = (),
     separate: Sequence[str] = (),
     value: str = "score",
@@ -44,6 +46,8 @@ def judge_table(
     margin: float | None = None,
     non_inferior: bool = False,
     bayes: bool = False,
+    test: Test | None = None,
+    correction: Correction = "holm",
     alpha: float = 0.05,
 ) -> TableVerdict:
     """Compare groups of units in a table of scores and say what can be concluded.
@@ -61,6 +65,9 @@ def judge_table(
         each row of a wide table is one.
     fold : str, optional
         Column with what is nested in a unit (folds, checkpoints, stimuli); averaged.
+    stimulus : str, optional
+        Column with the stimuli that all units saw. Averaged like a fold for the verdict on
+        these stimuli; beside it stands one that holds for new stimuli (`hyp.stats.stimuli`).
     family : sequence of str
         Columns that tell one comparison from another, such as the layer. All
         comparisons are corrected together.
@@ -99,6 +106,11 @@ def judge_table(
         Ask whether a is not worse than b by the margin, and nothing else.
     bayes : bool
         Add Bayes factors to the sensitivity checks.
+    test : {"rank", "studentized", "brunner-munzel"}, optional
+        See `hyp.stats.compare`.
+    correction : {"holm", "max-t"}
+        How a family is corrected; max-T, over permuted labels of whole units, finds more
+        where comparisons share their units and go together.
     alpha : float
         Family-wise error rate.
 
@@ -133,6 +145,7 @@ def judge_table(
         group=group,
         unit=unit,
         fold=fold,
+        stimulus=stimulus,
         separate=tuple(separate),
         family=tuple(family),
         value=value,
@@ -148,6 +161,8 @@ def judge_table(
         margin=margin,
         non_inferior=non_inferior,
         bayes=bayes,
+        test=test,
+        correction=correction,
         alpha=alpha,
     )
     check_roles(rows, roles)

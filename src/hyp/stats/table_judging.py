@@ -14,7 +14,12 @@ from pydantic import BaseModel, ConfigDict
 from scipy import stats
 
 from hyp.errors import HypError
-from hyp.stats.comparisons import Alternative, compare, exact_permutation_p, holm
+from hyp.stats.arguments import Alternative
+from hyp.stats.assumptions import check_assumptions
+from hyp.stats.comparisons import compare
+from hyp.stats.families import holm
+from hyp.stats.offered import Correction, Test
+from hyp.stats.permutation import exact_permutation_p, sign_flip_p
 from hyp.stats.published import compare_published
 from hyp.stats.rules import (
     HIGHER_AND_LOWER,
@@ -29,8 +34,8 @@ from hyp.stats.rules import (
 from hyp.stats.scores import seed_means
 from hyp.stats.table_groups import friedman_p, kruskal_wallis_p, letters
 from hyp.stats.table_roles import ONE, TableRoles
+from hyp.stats.table_stimuli import with_stimuli
 from hyp.stats.table_verdict import Omnibus, TableComparison, TableVerdict
-from hyp.stats.tost import equivalence
 from hyp.stats.verdict import Check, Verdict
 
 Floats = NDArray[np.float64]
@@ -48,6 +53,8 @@ class Question(BaseModel):
     margin: float | None = None
     non_inferior: bool = False
     bayes: bool = False
+    test: Test | None = None
+    correction: Correction = "holm"
     alpha: float = 0.05
 
     def check(self, *, ordered: bool) -> None:
@@ -104,6 +111,10 @@ def judged_table(
     """
     if len(groups) > 2 and (question.alternative != "two-sided" or question.non_inferior):
         raise HypError("a direction is a question about two groups: name them with --between A,B.")
+    if len(groups) > 2 and roles.stimulus is not None:
+        raise HypError("--stimulus is for two groups: name them with --between A,B.")
+    if len(groups) > 2 and question.correction != "holm":
+        raise HypError("max-t corrects comparisons of two groups: name them with --between A,B.")
     keys = list(roles.keys) or [ONE]
     tidy = tidy.assign(family=_families(tidy, roles))
     means = seed_means(tidy, keys)
@@ -118,20 +129,23 @@ def judged_table(
         pooled = compare_published(tidy, keys, groups=(groups[0], groups[1]), alpha=question.alpha)
     omnibus = _omnibus(means, groups, keys, roles, question) if len(groups) > 2 else ()
     comparisons = _comparisons(rows, pooled, means, keys, groups, roles, question)
-    comparisons = tuple(_admitted(row, omnibus, checks) for row in comparisons)
+    silent = bool(checks) or question.non_inferior
+    comparisons = tuple(_admitted(row, omnibus, silent=silent) for row in comparisons)
     if omnibus:
         omnibus = tuple(_lettered(test, comparisons, groups) for test in omnibus)
     verdict = _verdict(rows, comparisons, omnibus, groups, keys, roles, question, checks)
     judged_pooled = None
     if pooled is not None and not question.non_inferior:
         judged_pooled = judge(_rule(groups, keys, roles, pooled, question), _records(pooled))
-    return TableVerdict(
+    judged = TableVerdict(
         groups=groups,
         value=roles.value,
         unit=roles.unit,
         paired=roles.paired,
         lower_is_better=question.lower_is_better,
         folds=folds,
+        correction=question.correction,
+        notes=check_assumptions(_records(rows), [*keys, *([_PAIR] if len(groups) > 2 else [])]),
         alpha=question.alpha,
         margin=question.margin,
         alternative=question.alternative,
@@ -143,6 +157,10 @@ def judged_table(
         omnibus=omnibus,
         non_inferior=question.non_inferior,
     )
+    if roles.stimulus is None or checks or question.non_inferior:
+        return judged
+    rule = _rule((groups[0], groups[1]), keys, roles, rows, question)
+    return with_stimuli(judged, tidy, rule)
 
 
 def _families(tidy: pd.DataFrame, roles: TableRoles) -> pd.Series | str:
@@ -169,6 +187,9 @@ def _compared(
             alternative=question.alternative,
             margin=question.margin,
             alpha=question.alpha,
+            test=question.test,
+            correction=question.correction,
+            paired="seed" if roles.paired else None,
         )
         found.append(rows.assign(**{_PAIR: f"{a} v {b}", "a": a, "b": b}))
     if len(found) == 1:
@@ -179,6 +200,7 @@ def _compared(
     by_family = rows.groupby("family", observed=True)
     rows["p_holm"] = by_family["p"].transform(holm)
     rows["p_bh"] = by_family["p"].transform(stats.false_discovery_control)
+    rows["p_corrected"] = rows["p_holm"]
     rows["significant"] = rows["p_holm"] <= question.alpha
     if question.margin is not None:
         rows["p_equivalence_holm"] = by_family["p_equivalence"].transform(
@@ -219,6 +241,9 @@ def _rule(
         alternative=question.alternative,
         margin=question.margin,
         parts=parts if len(parts) > 1 else (),
+        correction=question.correction,
+        test=question.test,
+        paired=roles.paired,
     )
 
 
@@ -237,7 +262,7 @@ def _verdict(
     if omnibus:
         return _verdict_on_groups(comparisons, omnibus, question)
     records = [
-        {**record, "significant": row.significant, "not_lower": _not_worse(row, question)}
+        {**record, "not_lower": _not_worse(row, question)}
         for record, row in zip(_records(rows), comparisons, strict=True)
     ]
     return judge(_rule(groups, keys, roles, rows, question), records)
@@ -324,13 +349,18 @@ def _place(row: TableComparison) -> str:
 
 
 def _admitted(
-    row: TableComparison, omnibus: tuple[Omnibus, ...], checks: tuple[Check, ...]
+    row: TableComparison, omnibus: tuple[Omnibus, ...], *, silent: bool
 ) -> TableComparison:
-    """Take back what was found where units are copies, or where no omnibus test says so."""
-    if checks:
+    """Take back what was found where nothing, or something else, is asked, or signs disagree.
+
+    With more than two groups a pair needs its omnibus test, too.
+    """
+    if silent:
         return row.model_copy(
             update={"significant": False, "equivalent": False, "within_margin": False}
         )
+    if row.significant and not row.signs_agree:
+        return row.model_copy(update={"significant": False})
     tests = [test for test in omnibus if test.name == _place(row)]
     if row.significant and tests and not tests[0].significant:
         return row.model_copy(update={"significant": False})
@@ -356,7 +386,7 @@ def _comparisons(
         tuple(by_place[(*(row[key] for key in keys), row[side])] for side in "ab")
         for row in records
     ]
-    permutation, t_test = _beside(pairs, question.alternative)
+    permutation, t_test = _beside(pairs, question.alternative, paired=roles.paired)
     found = []
     for position, (row, (a, b)) in enumerate(zip(records, pairs, strict=True)):
         figures = {name: row[name] for name in TableComparison.model_fields if name in row}
@@ -372,7 +402,7 @@ def _comparisons(
                     "a": tuple(a.tolist()),
                     "b": tuple(b.tolist()),
                     "within_margin": _within(row, question),
-                    "p_not_worse": _p_not_worse(a, b, roles, question),
+                    "p_not_worse": _p_not_worse(row, question),
                     "p_pooled": None if pooled is None else float(pooled["p"].iloc[position]),
                     "p_permutation": _defined(float(permutation[position])),
                     "p_t": _defined(float(t_test[position])),
@@ -384,16 +414,16 @@ def _comparisons(
 
 
 def _within(row: dict[str, Any], question: Question) -> bool:
-    if question.margin is None or math.isnan(row["ci_low"]):
+    if question.margin is None or math.isnan(row["shift_low"]):
         return False
-    return bool(-question.margin < row["ci_low"] and row["ci_high"] < question.margin)
+    return bool(-question.margin < row["shift_low"] and row["shift_high"] < question.margin)
 
 
-def _p_not_worse(a: Floats, b: Floats, roles: TableRoles, question: Question) -> float | None:
-    if not question.non_inferior or question.margin is None or min(len(a), len(b)) < 2:
+def _p_not_worse(row: dict[str, Any], question: Question) -> float | None:
+    if not question.non_inferior:
         return None
-    tested = equivalence(a, b, question.margin, paired=roles.paired)
-    return _defined(tested.p_not_higher if question.lower_is_better else tested.p_not_lower)
+    p: float | None = _defined(row["p_not_higher" if question.lower_is_better else "p_not_lower"])
+    return p
 
 
 def _bayes_factor(a: Floats, b: Floats, roles: TableRoles) -> float | None:
@@ -407,13 +437,23 @@ def _bayes_factor(a: Floats, b: Floats, roles: TableRoles) -> float | None:
     return float(bayesfactor_ttest(float(t.statistic), len(a), len(b), paired=roles.paired))
 
 
-def _beside(pairs: Sequence[tuple[Floats, ...]], alternative: Alternative) -> tuple[Floats, Floats]:
+def _beside(
+    pairs: Sequence[tuple[Floats, ...]], alternative: Alternative, *, paired: bool
+) -> tuple[Floats, Floats]:
     """Exact permutation p and t test of every pair; pairs of one size are tested together."""
     p, t = np.full(len(pairs), np.nan), np.full(len(pairs), np.nan)
     sizes = [(len(a), len(b)) for a, b in pairs]
     for size in set(sizes):
         rows = [position for position, own in enumerate(sizes) if own == size]
         a, b = (np.stack([pairs[row][group] for row in rows]) for group in (0, 1))
+        if paired:
+            d = a - b
+            p[rows] = sign_flip_p(d, alternative)
+            varies = np.ptp(d, axis=1) > 0
+            if size[0] > 1 and varies.any():
+                tested = stats.ttest_1samp(d[varies], 0, axis=1, alternative=alternative)
+                t[np.array(rows)[varies]] = tested.pvalue
+            continue
         p[rows] = exact_permutation_p(a, b, alternative)
         varies = np.maximum(np.ptp(a, axis=1), np.ptp(b, axis=1)) > 0
         if sum(size) > 2 and varies.any():

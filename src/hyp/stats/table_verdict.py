@@ -7,9 +7,9 @@ from html import escape
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from hyp.stats.comparisons import Alternative
+from hyp.stats.arguments import Alternative
+from hyp.stats.offered import Correction
 from hyp.stats.verdict import Check, Outcome, Verdict
-
 
 _MEANINGS: dict[Outcome, str] = {
     "supported": "The comparisons agree with what is claimed under the declared rule.",
@@ -39,15 +39,22 @@ class TableComparison(BaseModel):
         Comparisons corrected together share it.
     a, b : tuple of float
         One score a unit, folds averaged; sorted, or in the order of the pairs.
+    shift, shift_low, shift_high : float
+        By how much a lies above b, and its 95 % interval: what goes with `test`. Hodges and
+        Lehmann's for the rank tests; None where groups are too small for an interval.
     difference, ci_low, ci_high : float
         Mean of a minus mean of b, and its 95 % Welch interval (of the paired differences in
         a paired design).
+    signs_agree : bool
+        Whether the test, the shift and the difference point the same way; where they do not,
+        nothing is significant.
+    test : str
     ps, ps_low, ps_high : float
         Probability that a unit of a scores above one of b, and its 95 % interval; in a
         paired design the share of pairs in which a does.
-    p, p_attainable, p_holm, p_bh : float
-        Exact p, the smallest this design allows, corrected for the family, which decides,
-        and by Benjamini & Hochberg, for maps.
+    p, p_attainable, p_corrected, p_holm, p_bh : float
+        Exact p, the smallest this design allows, corrected for the family by the correction
+        declared, which decides, by Holm, and by Benjamini & Hochberg, for maps.
     p_equivalence, p_equivalence_holm : float or None
         Of the two one-sided tests against the margin, where one was declared.
     p_not_worse : float or None
@@ -65,6 +72,9 @@ class TableComparison(BaseModel):
         Equal-variance t test of the unit means, which is what a mixed model of all folds
         with a random level for each unit comes to when folds are balanced
         (`hyp.stats.mixed_model` fits it); None where it is not defined.
+    p_stimuli, p_stimuli_corrected, stimuli_low, stimuli_high : float or None
+        Of the difference of means with stimuli as a sample, too (`hyp.stats.stimuli`),
+        corrected by Holm, and its 95 % interval; where a column of stimuli was named.
     bayes_factor : float or None
         Evidence for a difference over none (JZS, scale 0.707), where asked for.
     """
@@ -77,6 +87,11 @@ class TableComparison(BaseModel):
     family: str
     a: tuple[float, ...]
     b: tuple[float, ...]
+    shift: float
+    shift_low: float | None
+    shift_high: float | None
+    signs_agree: bool
+    test: str
     difference: float
     ci_low: float | None
     ci_high: float | None
@@ -85,6 +100,7 @@ class TableComparison(BaseModel):
     ps_high: float | None
     p: float
     p_attainable: float
+    p_corrected: float
     p_holm: float
     p_bh: float
     direction: int
@@ -97,6 +113,10 @@ class TableComparison(BaseModel):
     p_pooled: float | None = None
     p_permutation: float | None = None
     p_t: float | None = None
+    p_stimuli: float | None = None
+    p_stimuli_corrected: float | None = None
+    stimuli_low: float | None = None
+    stimuli_high: float | None = None
     bayes_factor: float | None = None
 
 
@@ -149,6 +169,7 @@ class TableVerdict(BaseModel):
         Whether a low score is the good one.
     folds : int
         Most scores a unit has in a comparison.
+    correction : {"holm", "max-t"}
     alpha, margin, alternative
         As declared.
     families : dict of str to int
@@ -160,6 +181,8 @@ class TableVerdict(BaseModel):
     pooled_verdict : Verdict or None
         What the same rule says if folds are pooled as independent and nothing is
         corrected; None without folds.
+    stimuli_verdict : Verdict or None
+        What the same rule says of new stimuli; where a column of stimuli was named.
     comparisons : tuple of TableComparison
         With more than two groups every pair of them, all corrected together.
     omnibus : tuple of Omnibus
@@ -180,6 +203,7 @@ class TableVerdict(BaseModel):
     paired: bool = False
     lower_is_better: bool = False
     folds: int
+    correction: Correction = "holm"
     alpha: float
     margin: float | None
     alternative: Alternative
@@ -187,6 +211,7 @@ class TableVerdict(BaseModel):
     checks: tuple[Check, ...] = ()
     verdict: Verdict
     pooled_verdict: Verdict | None
+    stimuli_verdict: Verdict | None = None
     comparisons: tuple[TableComparison, ...]
     omnibus: tuple[Omnibus, ...] = ()
     non_inferior: bool = False
@@ -239,6 +264,6 @@ class TableVerdict(BaseModel):
             + "</ul>"
             for heading, sentences in self.sections.items()
         )
-        shown = ["n_a", "n_b", "difference", "ci_low", "ci_high", "p", "p_holm"]
+        shown = ["n_a", "n_b", "shift", "shift_low", "shift_high", "p", "p_corrected"]
         rows = self.rows.set_index("name")[shown].to_html(float_format="{:.3g}".format)
         return f"<h3>{escape(self.headline)}</h3><p><b>{escape(self.sentence)}</b></p>{told}{rows}"

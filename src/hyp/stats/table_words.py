@@ -43,6 +43,8 @@ def headline(judged: TableVerdict, verdict: Verdict | None = None) -> str:
     told = verdict.outcome.capitalize()
     if verdict.outcome != "supported":
         return told
+    if judged.non_inferior:
+        return f"{told}: {verdict.prediction}"
     small = ", smaller than the margin" * small_only(judged.comparisons)
     return f"{told}{small}: {verdict.prediction}"
 
@@ -65,15 +67,15 @@ def scores_higher(judged: TableVerdict, one: str, other: str) -> str:
 def finding(judged: TableVerdict, row: TableComparison) -> str:
     """Say which group of a comparison is ahead, by how much, and with which interval."""
     one, other = row.groups if row.direction > 0 else row.groups[::-1]
-    size = row.difference * row.direction
+    size = row.shift * row.direction
     return f"{scores_higher(judged, one, other)} by {size:.3g}{interval(row, row.direction)}"
 
 
 def interval(row: TableComparison, sign: int = 1) -> str:
     """Write the interval of a - b, or with sign -1 of b - a."""
-    if row.ci_low is None or row.ci_high is None:
+    if row.shift_low is None or row.shift_high is None:
         return ""
-    low, high = sorted((sign * row.ci_low, sign * row.ci_high))
+    low, high = sorted((sign * row.shift_low, sign * row.shift_high))
     return f" (95 % interval {low:+.3g} to {high:+.3g})"
 
 
@@ -112,7 +114,7 @@ def _found(judged: TableVerdict, rows: Sequence[TableComparison]) -> str:
     if len(judged.groups) > 2:
         return _groups_differ(judged, rows)
     if len(rows) == 1:
-        sentence = f"{finding(judged, rows[0])}; {p_word(judged)} = {rows[0].p_holm:.2g}"
+        sentence = f"{finding(judged, rows[0])}; {p_word(judged)} = {rows[0].p_corrected:.2g}"
     else:
         a, b = judged.groups
         up = [row.name for row in found if row.direction > 0]
@@ -162,7 +164,15 @@ def _open(judged: TableVerdict, rows: Sequence[TableComparison]) -> str:
             f"and alpha is {judged.alpha:g}."
         )
     a, b = judged.groups
-    smallest = min(row.p_holm for row in rows)
+    contrary = [row for row in rows if not row.signs_agree and row.p_corrected <= judged.alpha]
+    if contrary:
+        row = contrary[0]
+        return (
+            f"It is open which of {a} and {b} is higher{_in(rows, contrary)}: the test points to "
+            f"{a if row.direction > 0 else b}, but the shift is {row.shift:+.3g} and the means "
+            f"differ by {row.difference:+.3g} ({a} - {b}). Look for a unit that failed."
+        )
+    smallest = min(row.p_corrected for row in rows)
     if judged.alternative == "two-sided":
         what = f"It is open whether {a} or {b} " + (
             f"is better (lower {judged.value})"
@@ -176,6 +186,10 @@ def _open(judged: TableVerdict, rows: Sequence[TableComparison]) -> str:
         what = f"It is not shown that {scores_higher(judged, one, other)}"
     of = f"the smallest {p_word(judged)} of {len(rows)} comparisons" if len(rows) > 1 else "p"
     return f"{what}: {of} is {smallest:.2g}, and alpha is {judged.alpha:g}."
+
+
+def _in(rows: Sequence[TableComparison], some_rows: Sequence[TableComparison]) -> str:
+    return f" in {listed([row.name for row in some_rows])}" if len(rows) > 1 else ""
 
 
 def _not_worse(judged: TableVerdict, verdict: Verdict, rows: Sequence[TableComparison]) -> str:

@@ -53,20 +53,24 @@ def audit_units(
     notes : tuple of str
         What looks odd and cannot be decided from the table.
     """
-    units = tidy[["group", "seed"]].drop_duplicates().sort_values(["group", "seed"])
-    cells = _cells(tidy, units)
-    failed, notes = _copies(units, cells, _digits(tidy), roles)
+    who = ["seed"] if roles.paired else ["group", "seed"]
+    cells = _cells(tidy, who)
+    failed, notes = _copies(tidy[who].drop_duplicates().sort_values(who), cells, tidy, roles)
+    units = tidy[["group", "seed"]].drop_duplicates()
     failed += list(_nested_labels(units, groups, roles))
     failed += list(_clustered(tidy, table, groups, roles))
     return tuple(failed), tuple(notes)
 
 
-def _cells(tidy: pd.DataFrame, units: pd.DataFrame) -> NDArray[np.float64]:
-    """Return the scores as a matrix, units x cells, relative to the largest of each cell."""
-    keys = [one for one in tidy.columns if one not in {"group", "seed", "score", "stimulus"}]
+def _cells(tidy: pd.DataFrame, who: list[str]) -> NDArray[np.float64]:
+    """Return the scores as a matrix, units x cells, relative to the largest of each cell.
+
+    In a paired design a unit has the scores of all groups.
+    """
+    keys = [one for one in tidy.columns if one not in {*who, "score", "stimulus"}]
     place = tidy.groupby(keys, observed=True, sort=False).ngroup().to_numpy()
-    row = tidy.groupby(["group", "seed"], observed=True, sort=True).ngroup().to_numpy()
-    cells = np.full((len(units), place.max() + 1), np.inf)
+    row = tidy.groupby(who, observed=True, sort=True).ngroup().to_numpy()
+    cells = np.full((row.max() + 1, place.max() + 1), np.inf)
     cells[row, place] = tidy["score"].to_numpy(dtype=float)
     finite = np.isfinite(cells)
     largest = np.where(finite, np.abs(cells), 0).max(axis=0)
@@ -74,7 +78,7 @@ def _cells(tidy: pd.DataFrame, units: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _copies(
-    units: pd.DataFrame, cells: NDArray[np.float64], digits: pd.Series, roles: TableRoles
+    units: pd.DataFrame, cells: NDArray[np.float64], tidy: pd.DataFrame, roles: TableRoles
 ) -> tuple[list[Check], list[str]]:
     cells = np.unique(cells, axis=1)
     distinct, cluster, counts = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
@@ -82,13 +86,8 @@ def _copies(
         return [], []
     several = "score" if cells.shape[1] == 1 else f"all {cells.shape[1]} scores"
     labelled = units.assign(cluster=cluster.ravel())
-    if roles.paired:
-        repeated = labelled.duplicated(["cluster", "group"], keep=False)
-    else:
-        repeated = pd.Series(counts[labelled["cluster"]] > 1, index=labelled.index)
+    repeated = counts[labelled["cluster"]] > 1
     groups_of = [own for _, own in labelled[repeated].groupby("cluster", sort=False)]
-    if not groups_of:
-        return [], []
     named = [_named(own, roles) for own in groups_of]
     if _chance(distinct, len(cells)) < UNLIKELY:
         return [
@@ -102,10 +101,13 @@ def _copies(
                 "without effect).",
             )
         ], []
+    if roles.paired:
+        return [], []
+    digits = _digits(tidy)
     dead = [
         str(group)
         for group, own in labelled.groupby("group")
-        if len(own) >= 3 and own["cluster"].nunique() == 1 and digits[group] > _COARSE
+        if len(own) >= 3 and own["cluster"].nunique() == 1 and digits[group].max() > _COARSE
     ]
     if dead:
         return [
@@ -118,7 +120,8 @@ def _copies(
                 f"{roles.unit} had no effect there, so they are one unit, not several.",
             )
         ], []
-    if cells.shape[1] == 1 and digits.max() >= _FINE:
+    twins = digits.loc[pd.MultiIndex.from_frame(labelled.loc[repeated, ["group", "seed"]])]
+    if cells.shape[1] == 1 and twins.max() >= _FINE:
         return [], [
             f"{some(named)} have exactly the same score. Ties do happen; if a {roles.unit} was "
             "copied or had no effect, they are one unit and the p is too small."
@@ -148,17 +151,19 @@ def _tied_pairs(column: NDArray[np.float64]) -> float:
 
 
 def _digits(tidy: pd.DataFrame) -> pd.Series:
-    """Return the most significant digits that a score of each group needs."""
+    """Return the most significant digits that a score of each unit needs."""
     shown = tidy["score"].map(lambda score: f"{abs(score):.{_DIGITS}g}".split("e")[0])
     digits = shown.str.replace(".", "").str.strip("0").str.len()
-    return digits.groupby(tidy["group"]).max()
+    return digits.groupby([tidy["group"], tidy["seed"]]).max()
 
 
 def _named(units: pd.DataFrame, roles: TableRoles) -> str:
-    parts = []
-    for group, own in units.groupby("group", sort=False):
-        parts.append(f"{roles.unit} {' and '.join(map(str, own['seed']))} of {group}")
-    return " and ".join(parts)
+    if "group" not in units:
+        return f"{roles.unit} {' and '.join(map(str, units['seed']))}"
+    return " and ".join(
+        f"{roles.unit} {' and '.join(map(str, own['seed']))} of {group}"
+        for group, own in units.groupby("group", sort=False)
+    )
 
 
 def _nested_labels(

@@ -6,7 +6,9 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-Outcome = Literal["supported", "mixed", "equivalent", "inconclusive", "untestable", "invalid"]
+Outcome = Literal[
+    "supported", "mixed", "equivalent", "inconclusive", "untestable", "invalid", "confounded"
+]
 
 
 class Check(BaseModel):
@@ -24,6 +26,9 @@ class Check(BaseModel):
         The finding in plain words.
     part : str
         The part of the hypothesis it concerns; empty for all of it.
+    confound : bool
+        Where it fails, what was found may have another cause than the one that was declared:
+        nothing is supported, but the comparisons stand.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
@@ -34,6 +39,7 @@ class Check(BaseModel):
     threshold: float
     sentence: str
     part: str = ""
+    confound: bool = False
 
 
 class Verdict(BaseModel):
@@ -46,7 +52,8 @@ class Verdict(BaseModel):
     outcome : {"supported", "mixed", "equivalent", "inconclusive", "untestable", "invalid"}
         ``untestable``: the design could not have reached alpha. ``invalid``: a
         manipulation check failed. ``mixed``: the comparisons contradict each other.
-        ``equivalent``: every difference is within a margin that was declared.
+        ``equivalent``: every difference is within a margin that was declared. ``confounded``:
+        a pattern was found, but the groups differ in something else that may have made it.
     prediction : str or None
         The prediction that is supported; None for any other outcome.
     sentence : str

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field
 
 from hyp import __version__
+from hyp.addresses import STORE, refuse_address
 from hyp.errors import UNREADABLE, HypError, disk_sentence
 from hyp.store.checksums import checksums, damages
 from hyp.store.steps import KEY, Step, content_hash, in_order, key_of
@@ -26,6 +27,8 @@ from hyp.store.steps import KEY, Step, content_hash, in_order, key_of
 STORE_FORMAT = 1
 RECORD = "artifact.json"
 _SEAL = "record_sha256"
+DISCARDED = ".discarded"
+"""Where the records of artifacts lie of which nothing else was kept."""
 _LIBRARIES = ("hyp", "numpy", "scipy", "torch", "torchvision", "warp-lang", "zarr", "xarray")
 _PASSING = (errno.ENOENT, errno.EEXIST, errno.EINVAL)
 """What is more often a fault of the code than of the disk."""
@@ -76,10 +79,11 @@ class Store:
     Raises
     ------
     HypError
-        If the folder cannot be made or belongs to a newer format.
+        If the folder cannot be made, belongs to a newer format, or is an address.
     """
 
     def __init__(self, root: Path | str) -> None:
+        refuse_address(root, STORE)
         self.root = Path(root).expanduser().absolute()
 
     @classmethod
@@ -153,7 +157,8 @@ class Store:
         """
         found = []
         if KEY.fullmatch(key):
-            found = [path.parent for path in self.root.glob(f"*/{key}/{RECORD}")]
+            places = (f"*/{key}/{RECORD}", f"{DISCARDED}/*/{key}/{RECORD}")
+            found = [path.parent for place in places for path in self.root.glob(place)]
         if not found:
             raise HypError(f"the store at {self.root} has no artifact {key}; 'hyp status' helps.")
         record = read_record(found[0])
@@ -211,6 +216,50 @@ class Store:
                 if not self.has(step):
                     self._build(step, build)
         return final
+
+    def discard(self, goals: Iterable[Step], unneeded: Callable[[Step], bool]) -> int:
+        """Delete what goals were made from and is not needed any more; keep its records.
+
+        What is deleted counts as missing, and is made again if something wants it. What was
+        made from it keeps its origin, see `step`. Nothing is deleted unless all goals are
+        published. No other run may be reading what is deleted.
+
+        Parameters
+        ----------
+        goals : iterable of Step
+            These stay.
+        unneeded : callable
+            Tells which of the steps that lead to the goals are to go.
+
+        Returns
+        -------
+        int
+            Bytes that were freed.
+
+        Raises
+        ------
+        HypError
+            If the disk refuses.
+        """
+        kept = list(goals)
+        if not all(map(self.has, kept)):
+            return 0
+        going = [step for step in in_order(kept) if step not in kept and unneeded(step)]
+        with readable_disk_errors(self.root):
+            return sum(map(self._discard, going))
+
+    def _discard(self, step: Step) -> int:
+        if not self.has(step):
+            return 0
+        final = self.path(step)
+        with self._locked(final, lambda: None):
+            record = self.record(step)
+            remembered = self.root / DISCARDED / step.kind / step.key
+            remembered.mkdir(parents=True, exist_ok=True)
+            write_atomically(remembered / RECORD, (final / RECORD).read_bytes())
+            (final / RECORD).unlink()  # from here on it is missing, however this ends
+            shutil.rmtree(final)
+        return sum(record.files.values())
 
     @contextmanager
     def _locked(self, final: Path, waiting: Callable[[], None]) -> Iterator[None]:

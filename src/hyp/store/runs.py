@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any, Literal
 
 import psutil
@@ -34,6 +37,15 @@ class Stage(BaseModel):
     kind: str
     done: float
     total: int
+
+
+BEAT_SECONDS = 30.0
+"""Between two writings of the record of a run that is running."""
+
+SILENT_SECONDS = 180.0
+"""Without a new record: longer than a network file system keeps an old file's state."""
+
+
 class KeptNumerics(BaseModel):
     """What a run trains and extracts with."""
 
@@ -50,7 +62,7 @@ class KeptNumerics(BaseModel):
 
 
 class Run(BaseModel):
-    """One call of ``hyp run``: written when it starts and when it ends.
+    """One call of ``hyp run``: written when it starts, while it runs, and when it ends.
 
     Attributes
     ----------
@@ -92,10 +104,48 @@ class Run(BaseModel):
 
     @property
     def seen_state(self) -> str:
-        """The state, or ``killed`` where it says running but its process is gone."""
-        if self.state == "running" and self.host == platform.node():
-            return "running" if psutil.pid_exists(self.pid) else "killed"
-        return self.state
+        """The state, or ``killed`` where it says running but gives no sign of life.
+
+        On this host its process is looked for; from another host the record must have been
+        written in the last minutes, as a running process does.
+        """
+        if self.state != "running":
+            return self.state
+        alive = _is_running(self) if self.host == platform.node() else _was_seen(self)
+        return "running" if alive else "killed"
+
+
+def _is_running(run: Run) -> bool:
+    """Return whether the process that wrote a record runs on this host."""
+    try:
+        began = psutil.Process(run.pid).create_time()
+    except psutil.Error:
+        return False
+    return began <= datetime.fromisoformat(run.updated).timestamp() + 1
+
+
+def _was_seen(run: Run) -> bool:
+    silent = datetime.now(UTC) - datetime.fromisoformat(run.updated)
+    return silent.total_seconds() < SILENT_SECONDS
+
+
+@contextmanager
+def heartbeat(beat: Callable[[], None], seconds: float = BEAT_SECONDS) -> Iterator[None]:
+    """Call `beat` every so often in another thread, for as long as the block runs."""
+    ended = Event()
+
+    def keep_beating() -> None:
+        while not ended.wait(seconds):
+            with suppress(OSError, HypError):  # a full disk may have room again
+                beat()
+
+    thread = Thread(target=keep_beating, name="hyp-heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def run_path(root: Path, hypothesis: str, profile: str, goal: str) -> Path:

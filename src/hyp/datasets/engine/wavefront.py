@@ -22,6 +22,7 @@ Polygon = list[tuple[int, int | None]]
 
 _FREE_FORM = ("curv", "curv2", "surf", "cstype")
 _NO_SURFACE = ("p", "l")
+_NO_MATERIAL = ("", "(null)")
 
 
 @dataclass
@@ -101,9 +102,12 @@ def _read(content: bytes, name: str, remarks: Remarks) -> _Content:
                 read.uvs.append([float(word) for word in rest.partition("#")[0].split()][:2])
             elif key in ("f", "fo"):
                 polygon = _polygon(rest.partition("#")[0], read)
+                if len(polygon) < 3:
+                    remarks.left_out.add("faces of fewer than three corners")
+                    continue
                 read.polygons.setdefault(material, []).append(polygon)
             elif key == "usemtl":
-                material = rest or None
+                material = None if rest in _NO_MATERIAL else rest
             elif key == "mtllib":
                 read.libraries.append(rest)
             elif key in _FREE_FORM:
@@ -126,8 +130,6 @@ def _polygon(text: str, read: _Content) -> Polygon:
         uv = rest.partition("/")[0]
         place = _place(int(vertex), "v", read)
         corners.append((place, _place(int(uv), "vt", read) if uv else None))
-    if len(corners) < 3:
-        raise ValueError("a face has fewer than three corners")
     return corners
 
 
@@ -192,7 +194,7 @@ def _triangles(polygons: list[Polygon], vertices: Floats, remarks: Remarks) -> I
         else:
             remarks.mended.add("concave polygons")
             found.append(ears + start)
-    if (sizes == 4).all():
+    if (sizes == 4).all() and all(len(halves) == 2 for halves in found):
         halves = np.stack(found)
         return corners[np.concatenate([halves[:, 0], halves[:, 1]])]
     return corners[np.concatenate(found)]

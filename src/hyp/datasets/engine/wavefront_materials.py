@@ -221,10 +221,15 @@ def _picture(
 
 
 def _parsed(said: str, companions: Companions) -> _Map:
-    """Read the options before a texture's name, which may have spaces in it."""
-    if companions.has(said) or not said.startswith("-"):
-        return _Map(said, said)
+    """Read the options before a texture's name, which may have spaces in it.
+
+    Of a path that is not there, the last word counts if there is such a file: exporters write
+    where it lay on their own machine.
+    """
     words = said.split()
+    if companions.has(said) or not said.startswith("-"):
+        last = said if companions.has(said) or not companions.has(words[-1]) else words[-1]
+        return _Map(said, last)
     numbers = {"-s": [1.0, 1.0, 1.0], "-o": [0.0] * 3, "-t": [0.0] * 3, "-mm": [0.0, 1.0]}
     clamped, changed = False, []
     at = 0

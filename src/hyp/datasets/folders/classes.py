@@ -11,10 +11,12 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from hyp.datasets.folders.pictures import decode, examples, jpeg_bytes
+from hyp.datasets.folders.pictures import SUFFIXES, decode, jpeg_bytes
 from hyp.datasets.latents import Latent
 from hyp.datasets.rows import Columns, Images, Rows, RowsSource
+from hyp.datasets.skipping import Problem, passed_over, read_share, settle
 from hyp.errors import HypError
 
 _JPEG = (".jpg", ".jpeg")
@@ -54,11 +56,21 @@ class ClassedSource(RowsSource):
 
     The digest is of the names and sizes of all files, not of their contents: ImageNet has
     150 GB of them.
+
+    Attributes
+    ----------
+    skipped : tuple of str
+        Files that were left out because they are no whole images.
+    remarks : str or None
+        What was left out when the folder was read, and why; not written to keys.
     """
+
+    skipped: tuple[str, ...] = Field(default=(), exclude_if=lambda names: not names)
+    remarks: str | None = Field(default=None, exclude=True, repr=False)
 
     def columns(self) -> Columns:
         """Return the category and the file of all images, shape (n_rows,) each."""
-        listing = _same(self.require_path(), self.digest)
+        listing = _same(self.require_path(), self.digest, self.skipped)
         return {"category": np.array(listing.classes)[listing.codes], "file": listing.names}
 
     def read(self, rows: Rows) -> Images:
@@ -67,27 +79,52 @@ class ClassedSource(RowsSource):
         Raises
         ------
         HypError
-            If a file is no image, or truncated.
+            With a list of all files among them that are no images, or truncated.
         """
         folder = self.require_path()
-        names = _same(folder, self.digest).names[rows]
-        if self.encoding == "jpeg":
-            return [jpeg_bytes(folder / name) for name in names]
-        images = np.empty((len(rows), self.image_size, self.image_size, 3), dtype=np.uint8)
-        for image, name in zip(images, names, strict=True):
-            image[...] = decode(folder / name, self.image_size)
-        return images
+        names = _same(folder, self.digest, self.skipped).names[rows]
+        problems: list[Problem] = []
+        files: list[bytes] = []
+        raw = self.encoding == "raw"
+        shape = (len(rows) if raw else 0, self.image_size, self.image_size, 3)
+        images = np.empty(shape, dtype=np.uint8)
+        for row, name in enumerate(names):
+            try:
+                if raw:
+                    images[row] = decode(folder / name, self.image_size)
+                else:
+                    files.append(jpeg_bytes(folder / name))
+            except HypError as error:
+                problems.append(Problem(name, str(error)))
+        if len(problems) == 1:
+            raise HypError(problems[0].sentence)
+        settle(problems, len(names), 0.0, folder)
+        return images if raw else files
 
 
-def describe(folder: Path, image_size: int | None) -> dict[str, Any]:
+def describe(folder: Path, image_size: int | None, skip: float = 0.0) -> dict[str, Any]:
     """Return the fields of a `ClassedSource` that reads a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    image_size : int or None
+        Pixels a side; None for 224.
+    skip : float
+        Share of the images that may be left out; unless it is 0, all are decoded once.
 
     Raises
     ------
     HypError
-        If there are no class folders, an empty one, or empty files.
+        If there are no class folders, an empty one, or more files that are no whole images
+        than `skip` of them, which are listed.
     """
-    listing = list_classes(folder)
+    skipped, said = (), ""
+    if skip:
+        names = _found(folder)[0]
+        problems = [problem for name in names if (problem := _problem(folder, name))]
+        skipped, said = settle(problems, len(names), skip, folder)
+    listing = list_classes(folder, skipped)
     latent = Latent(name="category", kind="categorical", frame="object", values=listing.classes)
     is_jpeg = all(str(name).lower().endswith(_JPEG) for name in listing.names)
     return {
@@ -97,7 +134,17 @@ def describe(folder: Path, image_size: int | None) -> dict[str, Any]:
         "n_rows": len(listing.names),
         "digest": listing.digest,
         "path": folder,
+        "skipped": skipped,
+        "remarks": said or None,
     }
+
+
+def _problem(folder: Path, name: str) -> Problem | None:
+    try:
+        decode(folder / name, 1)
+    except HypError as error:
+        return Problem(name, str(error))
+    return None
 
 
 class ClassFolderSource(ClassedSource):
@@ -113,25 +160,88 @@ class ClassFolderSource(ClassedSource):
     kind: Literal["classes"] = "classes"
 
     @classmethod
-    def open(cls, path: Path, *, image_size: int | None = None) -> Self:
+    def open(cls, path: Path, *, image_size: int | None = None, skip: Any = 0.0) -> Self:
         """Describe a folder of class folders.
+
+        Parameters
+        ----------
+        path : Path
+        image_size : int, optional
+            Pixels a side.
+        skip : float or str
+            Share of the images that may be left out because they are no whole images, such
+            as 0.1 or ``10%``; their names become part of the source. Unless it is 0, all
+            images are decoded once.
 
         Raises
         ------
         HypError
-            If there are no class folders, an empty one, or empty files.
+            If there are no class folders, an empty one, or more files that cannot be used
+            than `skip` of them, which are listed.
         """
-        return cls(**describe(path, image_size))
+        fields = describe(path, image_size, read_share(skip))
+        others = passed_over(_others(path), SUFFIXES)
+        fields["remarks"] = "\n".join(line for line in (fields["remarks"], others) if line) or None
+        return cls(**fields)
 
 
-def list_classes(folder: Path) -> Listing:
-    """List the images of class folders.
+def _others(folder: Path) -> list[str]:
+    """List the files that are no images, and the images that lie in no class folder."""
+    from torchvision.datasets.folder import IMG_EXTENSIONS
+
+    found = []
+    for place, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        top = Path(place) == folder
+        found += [
+            name
+            for name in files
+            if not name.startswith(".") and (top or not name.lower().endswith(IMG_EXTENSIONS))
+        ]
+    return found
+
+
+def list_classes(folder: Path, skipped: tuple[str, ...] = ()) -> Listing:
+    """List the images of class folders but for those that are left out.
 
     Raises
     ------
     HypError
         If there are no class folders, an empty one, or empty files.
     """
+    names, codes, classes = _found(folder)
+    if skipped:
+        left_out = set(skipped)
+        kept = [row for row, name in enumerate(names) if name not in left_out]
+        names, codes = [names[row] for row in kept], codes[kept]
+        bare = sorted(set(range(len(classes))) - set(codes.tolist()))
+        if bare:
+            raise HypError(
+                f"{folder}: no image of the class {classes[bare[0]]!r} can be used; mend them or "
+                "remove its folder."
+            )
+    sizes = [_size(folder / name) for name in names]
+    empty = [
+        Problem(name, f"{name} is an empty file, or a link to nothing.")
+        for name, size in zip(names, sizes, strict=True)
+        if not size
+    ]
+    settle(empty, len(names), 0.0, folder)
+    digest = hashlib.sha256()
+    for name, size in zip(names, sizes, strict=True):
+        digest.update(f"{name}\0{size}\n".encode("utf-8", "surrogateescape"))
+    return Listing(np.array(names, dtype=object), codes, tuple(classes), digest.hexdigest())
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _found(folder: Path) -> tuple[list[str], NDArray[np.int64], list[str]]:
+    """Return the path of every image in the folder, its class, and the classes' names."""
     from torchvision.datasets.folder import IMG_EXTENSIONS, find_classes, make_dataset
 
     if not folder.is_dir():
@@ -139,29 +249,18 @@ def list_classes(folder: Path) -> Listing:
     try:
         classes, numbers = find_classes(str(folder))
         found = make_dataset(str(folder), numbers, IMG_EXTENSIONS)
-        sizes = [os.stat(path).st_size for path, _ in found]  # noqa: PTH116
     except OSError as error:
         raise HypError(
             f"{folder} cannot be read as class folders ({str(error).rstrip('.')}); it needs a "
             "folder for each class, with images in it."
         ) from error
     names = [path[len(str(folder)) + 1 :].replace(os.sep, "/") for path, _ in found]
-    empty = [name for name, size in zip(names, sizes, strict=True) if not size]
-    if empty:
-        raise HypError(
-            f"{len(empty):,} of the {len(names):,} images in {folder} are empty files "
-            f"({examples(empty)}); replace or remove them."
-        )
-    digest = hashlib.sha256()
-    for name, size in zip(names, sizes, strict=True):
-        digest.update(f"{name}\0{size}\n".encode("utf-8", "surrogateescape"))
-    codes = np.array([code for _, code in found], dtype=np.int64)
-    return Listing(np.array(names, dtype=object), codes, tuple(classes), digest.hexdigest())
+    return names, np.array([code for _, code in found], dtype=np.int64), classes
 
 
 @lru_cache(maxsize=2)
-def _same(folder: Path, digest: str) -> Listing:
-    listing = list_classes(folder)
+def _same(folder: Path, digest: str, skipped: tuple[str, ...]) -> Listing:
+    listing = list_classes(folder, skipped)
     if listing.digest != digest:
         raise HypError(
             f"the files in {folder} are not those of when it was first used; name it anew."

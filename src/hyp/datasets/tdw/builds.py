@@ -7,14 +7,11 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
+from hyp.datasets.tdw.build_session import Patience, Stage
 from hyp.datasets.tdw.connection import BuildError, PortInUseError
-from hyp.datasets.tdw.stage import Patience, Stage
+from hyp.datasets.tdw.settings import TDWSettings
 from hyp.errors import HypError
-
-if TYPE_CHECKING:
-    from hyp.datasets.tdw.source import TDWSource
 
 _LOCK = threading.RLock()
 _STAGES: dict[tuple[int, str], Stage] = {}
@@ -22,7 +19,7 @@ _STAGES: dict[tuple[int, str], Stage] = {}
 
 
 @contextmanager
-def stage_of(source: TDWSource) -> Iterator[Stage]:
+def stage_of(source: TDWSettings) -> Iterator[Stage]:
     """Yield a build of a source for the caller alone; it stays connected afterwards.
 
     A process takes the first of the source's ports that no other program listens on. A
@@ -59,7 +56,7 @@ def _let_go(key: tuple[int, str]) -> None:
         stage.close()
 
 
-def _opened(source: TDWSource) -> tuple[tuple[int, str], Stage]:
+def _opened(source: TDWSettings) -> tuple[tuple[int, str], Stage]:
     patience = Patience(source.patience, source.loading)
     for address in source.addresses:
         key = (os.getpid(), address)

@@ -40,11 +40,11 @@ class Launched:
         descriptor, name = tempfile.mkstemp(prefix=f"hyp-tdw-{port}-", suffix=".log")
         os.close(descriptor)
         self.log = Path(name)
-        keeper = Path(__file__).with_name("keeper.py")
-        command = [sys.executable, "-I", str(keeper), str(build), f"-port={port}"]
+        supervisor = Path(__file__).with_name("supervisor.py")
+        command = [sys.executable, "-I", str(supervisor), str(build), f"-port={port}"]
         environment = {**os.environ, **({"DISPLAY": display} if display is not None else {})}
         with self.log.open("wb") as output:
-            self._keeper = subprocess.Popen(
+            self._supervisor = subprocess.Popen(
                 [*command, "-logFile", f"{self.log}.build"],
                 stdin=subprocess.PIPE,
                 stdout=output,
@@ -55,17 +55,17 @@ class Launched:
 
     def ended(self) -> str | None:
         """Say how the build ended; None if it runs."""
-        status = self._keeper.poll()
+        status = self._supervisor.poll()
         if status is None:
             return None
         return f"with exit status {status} (its logs are {self.log} and {self.log}.build)"
 
     def close(self) -> None:
         """Let the build end and wait for it; what it logged is kept if it went wrong."""
-        assert self._keeper.stdin is not None
-        self._keeper.stdin.close()
+        assert self._supervisor.stdin is not None
+        self._supervisor.stdin.close()
         with suppress(subprocess.TimeoutExpired):
-            status = self._keeper.wait(_GRACE)
+            status = self._supervisor.wait(_GRACE)
             if status == 0:
                 for path in (self.log, Path(f"{self.log}.build")):
                     path.unlink(missing_ok=True)

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hyp.datasets.designs import Design
 from hyp.datasets.poses import EULER, POSITION
+from hyp.datasets.tdw.build_session import Frame, Pose, Stage, relative_pose
 from hyp.datasets.tdw.builds import stage_of
 from hyp.datasets.tdw.catalogue import category_of, latents
 from hyp.datasets.tdw.planning import Shown, choices_of
 from hyp.datasets.tdw.sampling import Regions, candidates, one_by_one
-from hyp.datasets.tdw.stage import Frame, Pose, Stage, relative_pose
+from hyp.datasets.tdw.settings import TDWSettings
 from hyp.errors import HypError
-
-if TYPE_CHECKING:
-    from hyp.datasets.tdw.source import TDWSource
 
 Columns = dict[str, NDArray[Any]]
 Rows = NDArray[np.int64]
@@ -36,7 +34,7 @@ _NONE_COVERED = 0.001
 
 
 def draw(
-    source: TDWSource, design: Design, seed: int, indices: Rows, *, images: bool
+    source: TDWSettings, design: Design, shown: Shown, seed: int, indices: Rows, *, images: bool
 ) -> tuple[list[bytes], Columns]:
     """Return the JPEG files of images, empty without `images`, and their columns.
 
@@ -48,7 +46,6 @@ def draw(
     indices = np.asarray(indices, dtype=np.int64)
     design.check(latents())
     choices = choices_of(design)
-    shown = source.shown(design, seed, indices)
     frames = [Frame((0.0,) * len(WORLD), b"")] * len(indices)
     version = ""
     if len(indices):
@@ -81,7 +78,7 @@ def _groups(stage: Stage, design: Design, shown: Shown) -> Iterator[Rows]:
 
 
 def _accepted(
-    stage: Stage, source: TDWSource, design: Design, regions: Regions, seed: int, indices: Rows
+    stage: Stage, source: TDWSettings, design: Design, regions: Regions, seed: int, indices: Rows
 ) -> list[Pose]:
     """Return the first pose of each image in which the object is seen well enough."""
     stage.try_out()
@@ -100,7 +97,7 @@ def _accepted(
 
 
 def _first_seen(
-    stage: Stage, source: TDWSource, design: Design, index: int, poses: Iterator[Pose]
+    stage: Stage, source: TDWSettings, design: Design, index: int, poses: Iterator[Pose]
 ) -> Pose:
     looks = 0
     for pose in poses:

@@ -346,6 +346,13 @@ def correlated(found: Correlation | RepeatedCorrelation, networks: int) -> Value
     }
 
 
+def measured_words(scored: AnyScore) -> str:
+    """Say what is measured: ``decoding of category``, ``alignment``."""
+    if isinstance(scored, Decoding):
+        return f"decoding of {', '.join(scored.latents)}"
+    return scored.kind
+
+
 def joined(names: Sequence[str], word: str) -> str:
     """Join names as in a sentence."""
     return f" {word} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -15,6 +15,7 @@ from hyp.hypotheses.questions.base import (
     Values,
     higher_words,
     joined,
+    measured_words,
 )
 from hyp.hypotheses.scores import AnyScore, Score
 from hyp.stats.attainable import attainable_p
@@ -66,7 +67,7 @@ class Contrast(Question):
     def describe(self) -> str:
         """Say what is held against what, by the cohorts' names."""
         best = "the best of " if len(self.b) > 1 else ""
-        return f"{self.score.kind} of {self.a} against {best}{', '.join(self.b)}"
+        return f"{measured_words(self.score)}: {self.a} against {best}{', '.join(self.b)}"
 
     def ask(self, titles: Mapping[str, str], measured: str, alternative: Alternative) -> str:
         """Put the question into words."""

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from hyp.hypotheses.questions.base import Alternative, Evidence, Question, Values, correlated
+from hyp.hypotheses.questions.base import (
+    Alternative,
+    Evidence,
+    Question,
+    Values,
+    correlated,
+    measured_words,
+)
 from hyp.hypotheses.questions.panels import Panel, TrendPanel, network_scores
 from hyp.hypotheses.scores import AnyScore, Score
 
@@ -61,7 +68,7 @@ class Trend(Question):
 
     def describe(self) -> str:
         """Say what is held against what, by the cohorts' names."""
-        return f"{self.score.kind} with {self.unit} over {', '.join(self.sizes)}"
+        return f"{measured_words(self.score)} with {self.unit} over {', '.join(self.sizes)}"
 
     def ask(self, titles: Mapping[str, str], measured: str, alternative: Alternative) -> str:
         """Put the question into words."""

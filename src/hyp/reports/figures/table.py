@@ -65,11 +65,11 @@ def effects(judged: TableVerdict, name: str) -> str:
             axes.axvspan(-judged.margin, judged.margin, color=GRID, zorder=0, gid="hyp-margin")
         axes.axvline(0, color=MUTED, linewidth=1)
         for y, row in enumerate(judged.comparisons):
-            colour = INK if not row.significant else (FULL if row.difference > 0 else REDUCED)
-            if row.ci_low is not None and row.ci_high is not None:
-                axes.plot((row.ci_low, row.ci_high), (y, y), color=colour, linewidth=2)
+            colour = INK if not row.significant else (FULL if row.shift > 0 else REDUCED)
+            if row.shift_low is not None and row.shift_high is not None:
+                axes.plot((row.shift_low, row.shift_high), (y, y), color=colour, linewidth=2)
             axes.plot(
-                row.difference,
+                row.shift,
                 y,
                 linestyle="none",
                 marker="D" if row.equivalent else "o",
@@ -82,7 +82,7 @@ def effects(judged: TableVerdict, name: str) -> str:
         which = judged.groups if len(judged.groups) == 2 else ("first", "second")
         axes.set_xlabel(f"{which[0]} − {which[1]}, {judged.value}")
         told = "; ".join(
-            f"{row.name or 'all'} {signed(row.difference)} (corrected p {p_value(row.p_holm)})"
+            f"{row.name or 'all'} {signed(row.shift)} (corrected p {p_value(row.p_corrected)})"
             for row in judged.comparisons
         )
         return to_svg(figure, name, f"Differences with 95 % intervals. {told}.")
