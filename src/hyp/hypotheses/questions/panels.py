@@ -220,7 +220,8 @@ def _row_means(matrix: NDArray[np.float64], wanted: NDArray[np.bool_]) -> NDArra
     counts = np.isfinite(kept).sum(axis=1)
     sums = np.nansum(kept, axis=1)
     means: NDArray[np.float64] = np.full(len(sums), np.nan)
-    return np.divide(sums, counts, out=means, where=counts > 0)
+    np.divide(sums, counts, out=means, where=counts > 0)
+    return means
 
 
 def unique(items: Iterable[str]) -> tuple[str, ...]:
