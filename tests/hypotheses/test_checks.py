@@ -22,10 +22,7 @@ HYPOTHESIS = find_hypothesis("nontarget-variability")
 SIMILARITY = find_hypothesis("nontarget-similarity")
 LATENTS = (
     Latent(name="category", kind="categorical", values=("a", "b")),
-    *(
-        Latent(name=name, kind="continuous", low=-1, high=1)
-        for name in ("rel_pos_x", "rel_pos_y")
-    ),
+    *(Latent(name=name, kind="continuous", low=-1, high=1) for name in ("rel_pos_x", "rel_pos_y")),
 )
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from distributed import Client
-from hyp.hypotheses.shared_steps import STAGES
+from hyp.hypotheses.steps import STAGES
 
 SETTINGS = {
     "image_size": 16,

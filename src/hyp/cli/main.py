@@ -142,8 +142,8 @@ def options(
 @app.command("list")
 def list_hypotheses() -> None:
     """List the hypotheses that can be run."""
-    from hyp.cli.show import hypotheses_table
     from hyp.cli.terminal import console
+    from hyp.reports.plans import hypotheses_table
 
     console().print(hypotheses_table())
 
@@ -151,9 +151,9 @@ def list_hypotheses() -> None:
 @app.command()
 def show(name: Name) -> None:
     """Show what a hypothesis declares: question, predictions, rule, profiles."""
-    from hyp.cli.show import hypothesis_page
     from hyp.cli.terminal import console
     from hyp.hypotheses.registry import find_hypothesis
+    from hyp.reports.plans import hypothesis_page
 
     console().print(hypothesis_page(find_hypothesis(name)))
 
@@ -166,8 +166,8 @@ def plan(
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Show what would be computed, what is stored already, and how long it takes."""
-    from hyp.cli.show import plan_page
     from hyp.cli.terminal import console
+    from hyp.reports.plans import plan_page
 
     opened = _store_if_any(store)
     console().print(plan_page(checked_plan(name, profile, settings, store=opened), opened))
@@ -239,8 +239,8 @@ def run(
 @app.command()
 def status(store: StorePath = DEFAULT_STORE) -> None:
     """Show the runs of a store and how far each has come."""
-    from hyp.cli.show import status_table
     from hyp.cli.terminal import console
+    from hyp.reports.plans import status_table
     from hyp.store import Store
 
     console().print(status_table(Store.open(store)))

@@ -70,9 +70,7 @@ def named_plan(
     from hyp.hypotheses.plan import plan_named
     from hyp.models.hardware import suits_here
 
-    return plan_named(
-        name, profile, read_settings(settings), store=store, ask=ask or suits_here
-    )
+    return plan_named(name, profile, read_settings(settings), store=store, ask=ask or suits_here)
 
 
 def checked_plan(

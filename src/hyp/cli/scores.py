@@ -177,7 +177,7 @@ def judge_scores(
     """Compare groups in a table of scores: what can be concluded, and what cannot.
 
     One row a score:     hyp test scores.csv --group objective --unit seed --fold fold
-    Losses:              hyp test losses.csv --group model --unit seed --value loss --lower-is-better
+    Losses:              hyp test losses.csv --group model --unit seed --lower-is-better
     The same tasks:      hyp test tasks.csv --group model --paired task
     A column a group:    hyp test sheet.csv --wide resnet,vit --paired subject
     """

@@ -139,6 +139,8 @@ def _is_there(filesystem: Any, where: str, record: FileRecord) -> bool:
         return False
     with filesystem.open(where, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest() == record.sha256
+
+
 def make_dataset_at(
     spec: DatasetSpec,
     address: str,

@@ -26,6 +26,14 @@ CONFIRMATORY, SECONDARY = "confirmatory", "secondary"
 EQUIVALENT = "equivalent"
 """The outcome that needs no prediction: every difference is within the margin."""
 
+_ONLY: Mapping[str, Any] = {
+    "correction": "holm",
+    "test": None,
+    "equivalence_test": "welch",
+    "paired": False,
+}
+"""What rules of tables can choose and rules of hypotheses cannot."""
+
 SEEDS_APART = 1000
 """Cohorts that give no first seed take the next free multiple of this."""
 
@@ -231,6 +239,15 @@ class Hypothesis(Declared):
                 "misfit", "{message}", {"message": message, "problems": problems}
             )
         return self
+
+    def __repr__(self) -> str:
+        return f"<hypothesis {self.name}: {self.title}>"
+
+    def _repr_html_(self) -> str:
+        from hyp.reports.notebook import as_html
+        from hyp.reports.plans import hypothesis_page
+
+        return as_html(hypothesis_page(self))
 
     def profile(self, name: str, settings: Mapping[str, Any] | None = None) -> Profile:
         """Return a profile by name with settings applied, as in ``--set``.
@@ -456,6 +473,10 @@ def _problems(hypothesis: Hypothesis) -> Iterator[Problem]:
 
 
 def _rule_problems(rule: DecisionRule, asked: Mapping[str, Question]) -> Iterator[Problem]:
+    for field, only in _ONLY.items():
+        if getattr(rule, field) != only:
+            message = f"a hypothesis's rule cannot have {field}={getattr(rule, field)!r} yet"
+            yield Problem(message, ("rule", field))
     placed = [
         (need, ("rule", "predictions", number, "needs"))
         for number, one in enumerate(rule.predictions)

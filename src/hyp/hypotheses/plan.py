@@ -66,6 +66,16 @@ class Plan:
         """The cohorts and questions that the profile comes to."""
         return self.hypothesis.asked(self.profile)
 
+    def __repr__(self) -> str:
+        what = f"{self.name}, profile {self.profile_name}"
+        return f"<plan of {what}: {self.untestable or f'{len(self.steps)} steps'}>"
+
+    def _repr_html_(self) -> str:
+        from hyp.reports.notebook import as_html
+        from hyp.reports.plans import plan_page
+
+        return as_html(plan_page(self, None))
+
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
         """Declared questions that the profile does not ask, and why."""

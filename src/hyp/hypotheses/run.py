@@ -42,6 +42,7 @@ _GONE_ON_WITH = {
 }
 """Files that an interrupted step of a kind goes on with; other kinds begin anew."""
 
+
 def run_plan(
     plan: Plan,
     store: Store,

@@ -1,0 +1,93 @@
+"""The names that ``import hyp`` offers, in ten lines and in a notebook."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import hyp
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "hypotheses"))
+
+from tiny_runs import SETTINGS  # noqa: E402
+
+TINY = {**SETTINGS, "precision": "fp32", "n_seeds": 4}
+
+
+def test_the_names_are_few_and_all_there():
+    assert 15 <= len(hyp.__all__) <= 20
+    assert dir(hyp) == hyp.__all__
+    for name in hyp.__all__:
+        assert getattr(hyp, name) is not None
+    assert (Path(hyp.__file__).parent / "py.typed").exists()
+
+
+def test_importing_brings_nothing_heavy():
+    code = (
+        "import sys, hyp; "
+        "heavy = {'numpy', 'pandas', 'torch', 'pydantic', 'xarray', 'rich'} & {*sys.modules}; "
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("api")
+    return hyp.run("nontarget-variability", folder / "store", progress=False, **TINY)
+
+
+def test_a_run_is_asked_in_python(run, tmp_path):
+    assert run.verdict.outcome in ("supported", "inconclusive", "invalid", "mixed", "confounded")
+    rows = run.rows
+    assert len(rows) == 1
+    assert rows.query("significant").shape[0] == rows["significant"].sum()
+    mean = run.scores["decoding"].mean("fold").sel(cohort="full")
+    assert mean.sizes["network"] == 4
+    assert run.report(tmp_path / "out").read_text().startswith("<!doctype html")
+    for shown in (run, run.plan, run.plan.hypothesis):
+        assert "<pre>" in shown._repr_html_()
+    assert run.verdict.sentence in repr(run)
+    again = hyp.run(run.plan.hypothesis, run.store.root, progress=False, **TINY)
+    assert again.folder == run.folder
+
+
+def test_settings_are_python_values():
+    plan = hyp.plan("nontarget-variability", n_seeds=7, layers=["fc"], precision="fp32")
+    assert plan.profile.n_seeds == 7
+    assert plan.settings == {"n_seeds": "7", "layers": "fc", "precision": "fp32"}
+    with pytest.raises(hyp.HypError, match="did you mean 'n_seeds'"):
+        hyp.plan("nontarget-variability", n_sedes=7)
+
+
+def test_a_training_loop_gets_images_and_latents(run):
+    import torch
+
+    (folder,) = (run.store.path(s) for s in run.plan.steps if s.label == "full")
+    images = hyp.dataset(folder)
+    image, latents = images[3]
+    assert image.shape == (16, 16, 3)
+    assert latents["category"] == images.table["category"].iloc[3]
+    loader = torch.utils.data.DataLoader(
+        hyp.torch_dataset(folder, latents=["rel_pos_z", "category"]), batch_size=8
+    )
+    batch, targets = next(iter(loader))
+    assert batch.shape == (8, 3, 16, 16)
+    assert 0 <= batch.min() <= batch.max() <= 1
+    rows = images.table.iloc[images.split("train")[:8]]
+    assert targets["rel_pos_z"].tolist() == pytest.approx(rows["rel_pos_z"].tolist(), rel=1e-6)
+    values = next(one for one in images.latents if one.name == "category").values
+    assert [values[k] for k in targets["category"]] == rows["category"].tolist()
+    with pytest.raises(hyp.HypError, match="no split 'test'"):
+        hyp.torch_dataset(folder, split="test")
+
+
+def test_anyones_table_is_judged():
+    table = pd.DataFrame(
+        {"objective": ["a"] * 5 + ["b"] * 5, "seed": range(10), "score": [*range(5, 10), *range(5)]}
+    )
+    assert hyp.test(table, group="objective", unit="seed").verdict.outcome == "supported"
