@@ -9,13 +9,12 @@ from hyp._lazy import lazy_names
 if TYPE_CHECKING:
     from hyp.reports.overview import overview_table, write_overview
     from hyp.reports.report import make_all_reports, make_report, write_report
-    from hyp.reports.terminal import result_html, result_panel
+    from hyp.reports.terminal import result_panel
 
 __all__ = [
     "make_all_reports",
     "make_report",
     "overview_table",
-    "result_html",
     "result_panel",
     "write_overview",
     "write_report",
@@ -25,7 +24,6 @@ _HOMES = {
     "make_all_reports": "report",
     "make_report": "report",
     "overview_table": "overview",
-    "result_html": "terminal",
     "result_panel": "terminal",
     "write_overview": "overview",
     "write_report": "report",

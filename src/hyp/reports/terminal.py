@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -70,16 +69,6 @@ def result_panel(result: Result) -> RenderableType:
         ),
         *(block for label in declared for block in _question(label, questions[label])),
         *_foot(result),
-    )
-
-
-def result_html(result: Result) -> str:
-    """Return the panel as HTML, for notebooks."""
-    console = Console(width=100, file=io.StringIO(), record=True, force_jupyter=False)
-    console.print(result_panel(result))
-    style = "white-space: pre; overflow-x: auto; line-height: 1.3; font-family: monospace"
-    return console.export_html(
-        inline_styles=True, code_format=f'<pre style="{style}">{{code}}</pre>'
     )
 
 
