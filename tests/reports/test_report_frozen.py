@@ -150,6 +150,9 @@ def test_deviation_is_told_field_by_field_and_beside_the_verdict(store, here):
     ]
     assert document["same"] is False
     assert str(here) not in page + text
+    assert "(not as it was frozen)</span></span>" in page
+    assert "(not as it was frozen) – " in page[page.index("<title>") : page.index("</title>")]
+    assert "(not as it was frozen)" in text.partition("## Verdict: ")[2].partition("\n")[0]
 
 
 def test_a_study_is_held_against_what_was_frozen_too(store_of_regions, here):

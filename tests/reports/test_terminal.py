@@ -3,8 +3,9 @@ import subprocess
 import sys
 
 import pytest
-from rich.console import Console
+from rich.console import Console, Group
 
+from hyp.reports.notebook import as_html
 from hyp.reports.terminal import MOST_ROWS, result_panel
 from results import KINDS, made
 
@@ -83,6 +84,16 @@ def test_latents_are_headings_of_their_layers():
     lines = [line.strip() for line in text.splitlines()]
     assert lines.index("category") < lines.index("translation x")
     assert sum(line.startswith("layer3.0 ") for line in lines) == 2
+
+
+def test_notebooks_show_the_same_and_take_it_for_text():
+    result = made("layers")[4]
+    told = Group(result_panel(result.model_copy(update={"warnings": ("<b>[/x]",)})), "[b]\x1b[2J")
+    page = as_html(told)
+    assert page.startswith("<pre")
+    assert "Supported: up" in page
+    assert "&lt;b&gt;[/x]" in page
+    assert "[b]\\x1b[2J" in page
 
 
 def test_panel_does_not_import_matplotlib():

@@ -12,7 +12,7 @@ from hyp.hypotheses.result_files import write_result
 from hyp.hypotheses.scores import Decoding
 from hyp.reports import result_panel, write_report
 from hyp.reports.markdown_report import escaped
-from hyp.reports.wording import literal
+from hyp.text import printable
 from results import PROVENANCE, made
 
 NAMES = {
@@ -24,19 +24,21 @@ NAMES = {
 }
 LAYERS = ("enc[mlp]", "enc[attn]", r"$\frac$", "a\x1b[2Jb")
 
+ASKED = "helps [mlp] $y$"
+
 
 def hostile(folder, name):
     """Write a result in which everything that a person names is called `name`."""
     _, _, scores, _, result = made("layers")
     layers = dict(zip(result.settings["layers"], LAYERS, strict=True))
     question = Contrast(
-        name=name,
+        name=ASKED,
         score=Decoding(latents=("category", "rel_pos_x")),
         a="distance",
         b=("rotation",),
         figure=name,
     )
-    changes = {"question": name, "a": name, "b": name, "note": name}
+    changes = {"question": ASKED, "a": name, "b": name, "note": name}
     rows = tuple(
         row.model_copy(update={**changes, "layer": layers[row.layer]}) for row in result.rows
     )
@@ -72,7 +74,7 @@ def test_names_come_out_literally_in_every_medium(tmp_path, name):
     result = hostile(tmp_path / "result", name)
     provenance = {**PROVENANCE, "command": name, "machine": {name: name}}
     path = write_report(tmp_path / "result", tmp_path / "out", provenance=provenance)
-    shown = flat(literal(name))
+    shown = flat(printable(name))
 
     text = path.read_text(encoding="utf-8")
     page = Page(text)
@@ -100,21 +102,6 @@ def test_names_come_out_literally_in_every_medium(tmp_path, name):
     assert "enc[mlp]" in plain
     assert "enc[attn]" in plain
     assert shown in flat(re.sub("[│╭╮╰╯]", "", plain))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("a\x1b[31mb", "a␛[31mb"),
-        ("\x00\x7f\x9b", "␀␡\\x9b"),
-        ("left\u202eright", "left\\u202eright"),
-        ("\udc80", "\\udc80"),
-        ("two\nlines\tand a tab", "two\nlines\tand a tab"),
-        ("µ é 日本 👩‍🔬", "µ é 日本 👩‍🔬"),
-    ],
-)
-def test_what_steers_becomes_visible_and_all_else_stays(text, expected):
-    assert literal(text) == expected
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from hyp.hypotheses.questions import KINDS, PairQuestion, Question
 from hyp.hypotheses.questions.base import joined
@@ -22,6 +23,9 @@ from hyp.reports.wording import (
     verdict_words,
 )
 from hyp.stats.published import WHY_PUBLISHED_DIFFERS
+
+if TYPE_CHECKING:
+    from hyp.hypotheses.frozen_comparison import AgainstFrozen
 
 _SCORES = {"depth": "layer depth"}
 _EXPLAINED = {
@@ -56,14 +60,23 @@ MARKS = (
 )
 
 
-def qualification(result: Result) -> str:
-    """Say what stands beside a result's outcome wherever it is named; empty for nothing."""
-    return "simulated responses" if rests_on_simulation(result, result.rows) else ""
+def qualification(result: Result, frozen: AgainstFrozen | None = None) -> str:
+    """Say what stands beside a result's outcome wherever it is named; empty for nothing.
+
+    Parameters
+    ----------
+    result : Result
+    frozen : AgainstFrozen or None
+        The run held against its frozen declaration, where that was done.
+    """
+    told = ["simulated responses"] if rests_on_simulation(result, result.rows) else []
+    told += ["not as it was frozen"] if frozen and frozen.same is False else []
+    return ", ".join(told)
 
 
-def headline(result: Result) -> str:
+def headline(result: Result, frozen: AgainstFrozen | None = None) -> str:
     """Say the verdict in the first line that a person reads."""
-    told = qualification(result)
+    told = qualification(result, frozen)
     return verdict_words(result.verdict) + (f" ({told})" if told else "")
 
 

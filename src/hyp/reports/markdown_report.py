@@ -18,12 +18,12 @@ from hyp.reports.answers import (
     networks_words,
     place,
     pooled_words,
-    question_measures,
     why_published_differs,
 )
 from hyp.reports.material import Material
 from hyp.reports.published import paper_sentence, statement_about
 from hyp.stats.verdict import Check, Verdict
+from hyp.text import printable
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#$]|&(?=#?\w+;))")
 _INSIDE_WORD = re.compile(r"(?<=\w)\\_(?=\w)")
@@ -43,7 +43,7 @@ def markdown_report(
         f"# {escaped(result.title)}",
         escaped(result.question),
         bullets(f"**{escaped(k)}**: {escaped(v)}" for k, v in result.predictions.items()),
-        f"## Verdict: {escaped(headline(result))}",
+        f"## Verdict: {escaped(headline(result, frozen))}",
         f"**{escaped(result.verdict.sentence)}**",
         wording.outcome_meaning(result.verdict.outcome),
         bullets(map(escaped, result.verdict.reasons)),
@@ -139,9 +139,8 @@ def _question(question: Question, material: Material) -> list[str]:
     header += ["As published, all taken as independent"] if pooled else []
     header += ["Paper says higher"] if any(statements) else []
     header += [f"p, within ±{margin:g}", f"p, not lower by {margin:g}"] if margin else []
-    asked = question.ask(material.titles, question_measures(question), rows[0].alternative)
     told = [
-        f"{escaped(asked)} {escaped(answered(rows))} Bold: significant. Tests are "
+        f"{escaped(material.ask(question))} {escaped(answered(rows))} Bold: significant. Tests are "
         f"{alternative_words(rows)}."
     ]
     if material.is_simulated(question):
@@ -241,6 +240,6 @@ def table(header: Sequence[str], alignment: str, rows: Iterable[Sequence[str]]) 
 
 def escaped(text: str) -> str:
     """Escape what Markdown or HTML would take for markup, mathematics or a list; one line."""
-    line = " ".join(wording.literal(text).split())
+    line = " ".join(printable(text).split())
     line = _INSIDE_WORD.sub("_", _SPECIAL.sub(r"\\\1", line))
     return _LIST.sub(lambda found: found[0] + "\\" if found[0].isdigit() else f"\\{found[0]}", line)

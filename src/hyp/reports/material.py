@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import cycle, permutations
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from hyp.errors import HypError
 from hyp.hypotheses.profile import UNTRAINED
-from hyp.hypotheses.questions import SCORE_COLUMNS, AnyQuestion, Evidence, Question, Similarities
+from hyp.hypotheses.questions import (
+    SCORE_COLUMNS,
+    Alternative,
+    AnyQuestion,
+    Evidence,
+    Question,
+    Similarities,
+)
 from hyp.hypotheses.questions.panels import Panel, Series, network_scores
 from hyp.hypotheses.result_files import (
     CohortSummary,
@@ -29,7 +37,7 @@ from hyp.hypotheses.result_files import (
     load_similarities,
 )
 from hyp.hypotheses.scores import ALIGNED
-from hyp.reports.answers import in_order
+from hyp.reports.answers import in_order, question_measures
 from hyp.reports.figures.style import MARKERS, REFERENCE, SERIES, Look
 from hyp.reports.wording import plain
 
@@ -130,6 +138,11 @@ class Material:
             for row in self.result.rows
             if (row.question, row.objective) == (question.name, question.objective)
         )
+
+    def ask(self, question: Question) -> str:
+        """Put a question into words."""
+        alternative = cast(Alternative, self.rows(question)[0].alternative)
+        return question.ask(self.titles, question_measures(question), alternative)
 
     def panels(self, question: Question) -> list[Panel]:
         """Return what a question's figures show."""

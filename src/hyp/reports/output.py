@@ -49,7 +49,7 @@ def publish_report(
         If `out` cannot be written.
     """
     document = {
-        "headline": headline(result),
+        "headline": headline(result, frozen),
         "result": json.loads(result.model_dump_json()),
         "frozen": frozen and frozen.model_dump(),
         "provenance": dict(provenance),

@@ -169,7 +169,7 @@ class _Drawer:
         matrices = [panel for panel in self.panels if isinstance(panel, PairMatrix)]
         return Section(
             question=question,
-            asked=question.ask(titles, question_measures(question), rows[0].alternative),
+            asked=material.ask(question),
             answered=answered(rows),
             tested=alternative_words(rows),
             simulated=bool(self.note),

@@ -147,9 +147,8 @@ def _measures(material: Material, questions: list[PairQuestion]) -> Measures:
     by_measure = {question.similarity.measure: question for question in questions}
     first = by_measure.get(_UNBIASED, questions[0])
     measure = question_measures(first)
-    asked = first.ask(material.titles, measure, material.rows(first)[0].alternative)
     return Measures(
-        asked=asked.replace(f" ({measure})", ""),
+        asked=material.ask(first).replace(f" ({measure})", ""),
         measures=tuple(question_measures(by_measure[measure]) for measure in found),
         lines=tuple(
             (layer_words(layer), tuple(rows.get(layer) for rows in found.values()))

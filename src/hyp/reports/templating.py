@@ -8,6 +8,7 @@ import jinja2
 from markupsafe import Markup
 
 from hyp.reports import wording
+from hyp.text import printable
 
 
 def template(name: str) -> jinja2.Template:
@@ -45,7 +46,7 @@ def template(name: str) -> jinja2.Template:
 
 def _literal(value: object) -> object:
     if isinstance(value, str) and not isinstance(value, Markup):
-        return wording.literal(value)
+        return printable(value)
     return value
 
 

@@ -21,6 +21,7 @@ from hyp.reports.answers import (
     qualification,
 )
 from hyp.stats.verdict import Verdict
+from hyp.text import printable
 
 MOST_ROWS = 12
 _MOST_REASONS = 4
@@ -38,7 +39,7 @@ OUTCOME_COLOURS = {
 
 def text(words: str, style: str = "") -> Text:
     """Return words as they are: no markup, and nothing that steers the terminal."""
-    return Text(wording.literal(words), style=style)
+    return Text(printable(words), style=style)
 
 
 def outcome_text(verdict: Verdict, qualified: str = "") -> Text:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,7 +38,6 @@ _SIGNS = {
     "invalid": "✗",
     "confounded": "!",
 }
-_BIDIRECTIONAL = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 _OUTCOMES = {
     "supported": "Supported",
     "mixed": "Mixed",
@@ -63,30 +61,6 @@ _MEANINGS = {
     "confounded": "Something other than what was asked about differs too and can explain the "
     "comparisons, so they do not support a prediction.",
 }
-
-
-def literal(text: str) -> str:
-    r"""Return a text as it can be shown anywhere: control characters as signs, nothing dropped.
-
-    Line breaks and tabs stay; what would steer a terminal, turn the direction of writing, or
-    cannot be encoded becomes visible.
-
-    Examples
-    --------
-    >>> literal("a\x1b[31mb")
-    'a␛[31mb'
-    """
-    return "".join(map(_visible, text))
-
-
-def _visible(character: str) -> str:
-    code = ord(character)
-    steers = unicodedata.category(character) in ("Cc", "Cs") or code in _BIDIRECTIONAL
-    if character in "\n\t" or not steers:
-        return character
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "␡" if code == 0x7F else character.encode("unicode_escape").decode("ascii")
 
 
 def latent_words(name: str) -> str:

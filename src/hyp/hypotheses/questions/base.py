@@ -275,7 +275,8 @@ class Question(Declared):
                 Series(evidence.titles[name], by_layer(here[here["cohort"] == name]), name)
                 for name in self.about
             ]
-            metric, levels = "", {}
+            metric = ""
+            levels: dict[str, float] = {}
             if isinstance(self.scored, Decoding):
                 own = evidence.scores[
                     (evidence.scores["kind"] == "decoding")

@@ -219,7 +219,9 @@ def _row_means(matrix: NDArray[np.float64], wanted: NDArray[np.bool_]) -> NDArra
     kept = np.where(wanted, matrix, np.nan)
     counts = np.isfinite(kept).sum(axis=1)
     sums = np.nansum(kept, axis=1)
-    return np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+    means: NDArray[np.float64] = np.full(len(sums), np.nan)
+    np.divide(sums, counts, out=means, where=counts > 0)
+    return means
 
 
 def unique(items: Iterable[str]) -> tuple[str, ...]:

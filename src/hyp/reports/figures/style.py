@@ -15,7 +15,7 @@ from matplotlib.markers import MarkerStyle
 from matplotlib.patches import PathPatch
 from matplotlib.transforms import Affine2D
 
-from hyp.reports.wording import literal
+from hyp.text import printable
 
 INK = "#000001"
 MUTED = "#000002"
@@ -114,13 +114,13 @@ def to_svg(figure: Figure, name: str, description: str) -> str:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    root = ElementTree.fromstring(literal(buffer.getvalue()))
+    root = ElementTree.fromstring(printable(buffer.getvalue()))
     _clean(root, name)
     root.attrib = {
         "viewBox": root.attrib["viewBox"],
         "class": "figure",
         "role": "img",
-        "aria-label": literal(description),
+        "aria-label": printable(description),
     }
     return ElementTree.tostring(root, encoding="unicode")
 
