@@ -278,7 +278,8 @@ def test(table: pd.DataFrame | str | Path, **options: Any) -> TableVerdict:
     from hyp.stats import judge_table, read_score_file
 
     rows = table if isinstance(table, pd.DataFrame) else read_score_file(Path(table))
-    return judge_table(rows, **options)
+    judged: TableVerdict = judge_table(rows, **options)
+    return judged
 
 
 test.__test__ = False  # type: ignore[attr-defined]  # pytest would take it for a test

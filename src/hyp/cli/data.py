@@ -95,7 +95,7 @@ def make(
         screen.print(f"{out} already holds this dataset.", soft_wrap=True)
         return
     with resumable(), count_bar("images", screen, total=spec.n_stored) as progress:
-        how = {"device": device, "workers": workers, "scheduler": scheduler, "progress": progress}
+        how: dict[str, Any] = {"device": device, "workers": workers, "scheduler": scheduler, "progress": progress}
         if is_address(out):
             make_dataset_at(spec, out, **how)
         else:

@@ -327,9 +327,8 @@ class Hypothesis(Declared):
                 questions.append(question)
             else:
                 for target in targets:
-                    placed = question.renamed(
-                        lambda name, to=target: f"{name}/{to}" if name in several else name
-                    )
+                    names = {name: f"{name}/{target}" for name in several}
+                    placed = question.renamed(names)
                     questions.append(placed.model_copy(update={"objectives": (target,)}))
         named = {name for question in questions for name in question.about}
         cohorts = tuple(

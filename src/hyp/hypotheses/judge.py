@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -468,7 +468,7 @@ def _warnings(hypothesis: Hypothesis, profile: Profile) -> Iterator[str]:
         )
 
 
-def _confirmatory_families(hypothesis: Hypothesis, profile: Profile, asked: Asked) -> Iterable[str]:
+def _confirmatory_families(hypothesis: Hypothesis, profile: Profile, asked: Asked) -> set[str]:
     return {
         hypothesis.family(question, profile)
         for question in asked.questions

@@ -127,7 +127,7 @@ class Profile(Declared):
     objectives: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     cohorts: tuple[str, ...] = ()
-    references: tuple[Literal["untrained", "pixels"], ...] = (UNTRAINED, PIXELS)
+    references: tuple[Literal["untrained", "pixels"], ...] = ("untrained", "pixels")
     family: Literal["all", "question"] = "all"
     published_features: Literal["exact", "projected"] = "exact"
     recording: str = SIMULATED

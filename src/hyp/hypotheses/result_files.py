@@ -230,7 +230,7 @@ def write_result(
         networks = np.array(similarities.networks)
         np.savez(folder / SIMILARITY_FILE, allow_pickle=False, networks=networks, **named)
     if samples:
-        np.savez(folder / SAMPLES_FILE, allow_pickle=False, **samples)  # type: ignore[arg-type]
+        np.savez(folder / SAMPLES_FILE, allow_pickle=False, **samples)
     (folder / RESULT_FILE).write_text(result.model_dump_json(indent=1))
 
 

@@ -121,7 +121,7 @@ def _is_running(run: Run) -> bool:
         began = psutil.Process(run.pid).create_time()
     except psutil.Error:
         return False
-    return began <= datetime.fromisoformat(run.updated).timestamp() + 1
+    return bool(began <= datetime.fromisoformat(run.updated).timestamp() + 1)
 
 
 def _was_seen(run: Run) -> bool:

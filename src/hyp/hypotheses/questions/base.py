@@ -7,7 +7,7 @@ ask the question itself and need no change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -175,17 +175,17 @@ class Question(Declared):
         """Pairs of cohorts that are held against each other."""
         return ()
 
-    def renamed(self, rename: Callable[[str], str]) -> Self:
-        """Return a copy about other cohorts."""
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """Return a copy about other cohorts; those that `names` leaves out stay."""
         changed: dict[str, Any] = {}
         for name in self.cohort_fields:
             value = getattr(self, name)
             if isinstance(value, str):
-                changed[name] = rename(value)
+                changed[name] = names.get(value, value)
             elif isinstance(value, dict):
-                changed[name] = {rename(key): item for key, item in value.items()}
+                changed[name] = {names.get(key, key): item for key, item in value.items()}
             else:
-                changed[name] = tuple(map(rename, value))
+                changed[name] = tuple(names.get(one, one) for one in value)
         return self.model_copy(update=changed)
 
     def direction(self, default: Alternative) -> Alternative:
