@@ -330,7 +330,7 @@ def read_record(folder: Path) -> Record:
         content = json.loads(path.read_bytes())
         record = Record.model_validate(content)
         key = key_of(record.kind, record.version, record.spec, record.inputs)
-        unchanged = content.get(_SEAL) in (None, _seal(content))
+        unchanged = content[_SEAL] == _seal(content) if _SEAL in content else _is_old(content)
     except PermissionError as error:
         raise HypError(f"{disk_sentence(error, path)}.") from error
     except UNREADABLE as error:
@@ -338,6 +338,11 @@ def read_record(folder: Path) -> Record:
     if not unchanged or (folder.parent.name, folder.name) != (record.kind, key):
         raise HypError(f"{path} was changed since it was written; {advice}.")
     return record
+
+
+def _is_old(content: Mapping[str, Any]) -> bool:
+    """Return whether a record is one of an older hyp, which had neither checksums nor a hash."""
+    return set(content) == {*Record.model_fields} - {"checksums"}
 
 
 def check_artifact(folder: Path) -> Path:

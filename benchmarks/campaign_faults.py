@@ -1,0 +1,161 @@
+"""Damage on purpose: kills at random moments, flipped bytes in every kind of artifact.
+
+A tiny `nontarget-variability` is run by a process that is killed (SIGKILL) again and again at
+random moments until it has come to its end; its tables must be those of a run that nobody
+disturbed. Then one random bit of a random file of a random artifact is turned, in a store that
+is otherwise whole, and the step that reads it is made again: it must refuse. Not part of CI's
+fast path: python benchmarks/campaign_faults.py --kills 100 --flips 100
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "hypotheses"))
+
+from tiny_runs import SETTINGS, result_tables
+
+from _machine import write
+from hyp.errors import HypError
+from hyp.hypotheses.plans import plan_named
+from hyp.hypotheses.running import run_plan, run_steps
+from hyp.store import Store
+from hyp.store.artifacts import check_artifact
+from hyp.store.verifying import verify_store
+
+
+def run_in_fork(plan, root: Path, kill_after: float | None) -> bool:
+    """Run a plan in a child that may be killed; return whether it came to its end."""
+    child = os.fork()
+    if child == 0:
+        try:
+            run_plan(plan, Store.create(root))
+        except BaseException as error:
+            print(f"a run failed: {error}", file=sys.stderr)
+            os._exit(1)
+        os._exit(0)
+    started = time.monotonic()
+    while kill_after is None or time.monotonic() - started < kill_after:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status) == 0
+        time.sleep(0.002)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return False
+
+
+def kill(plan, folder: Path, expected, seconds: float, n_kills: int, rng: random.Random):
+    """Kill runs at random moments; count kills by stage, and runs whose tables differ."""
+    killed: Counter[str] = Counter()
+    finished = different = damaged = 0
+    while killed.total() < n_kills:
+        root = folder / f"killed-{finished}"
+        while not run_in_fork(plan, root, rng.uniform(0.0, seconds / 6)):
+            unfinished = [path.parent.name for path in root.glob("*/*.partial")]
+            killed[unfinished[0] if unfinished else "between steps"] += 1
+        finished += 1
+        different += result_tables(root) != expected
+        damaged += len(verify_store(Store.open(root)).problems)
+        shutil.rmtree(root)
+    return {
+        "kills": killed.total(),
+        "by stage": dict(killed),
+        "runs finished": finished,
+        "runs with other tables": different,
+        "damaged artifacts": damaged,
+    }
+
+
+def flip(plan, store: Store, n_flips: int, rng: random.Random):
+    """Turn single bits; count by kind, and those that the reading step did not refuse."""
+    readers = {parent: step for step in plan.steps for parent in step.inputs.values()}
+    by_kind = {kind: [s for s in plan.steps if s.kind == kind] for kind in kinds(plan)}
+    flips: Counter[str] = Counter()
+    believed: list[str] = []
+    for number in range(n_flips):
+        kind = list(by_kind)[number % len(by_kind)]
+        step = rng.choice(by_kind[kind])
+        files = [p for p in sorted(store.path(step).rglob("*")) if p.is_file() and p.stat().st_size]
+        path = rng.choice(files)
+        whole = path.read_bytes()
+        place, bit = rng.randrange(len(whole)), rng.randrange(8)
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << bit)]) + whole[place + 1 :])
+        flips[kind] += 1
+        if not refused(store, step, readers.get(step)):
+            believed.append(f"{kind}: byte {place}, bit {bit} of {path.name}")
+        if not verify_one(store, step):
+            believed.append(f"verify, {kind}: byte {place}, bit {bit} of {path.name}")
+        path.write_bytes(whole)
+    return {"flips": flips.total(), "by kind": dict(flips), "believed": believed}
+
+
+def refused(store: Store, damaged, reader) -> bool:
+    """Return whether the step that reads a damaged artifact refuses it."""
+    if reader is None:
+        return verify_one(store, damaged)
+    final = store.path(reader)
+    aside = final.with_name("aside")
+    final.rename(aside)
+    try:
+        run_steps([reader], store)
+    except HypError as error:
+        return damaged.key in str(error)
+    else:
+        return False
+    finally:
+        shutil.rmtree(final, ignore_errors=True)
+        shutil.rmtree(final.with_name(f"{final.name}.partial"), ignore_errors=True)
+        aside.rename(final)
+
+
+def verify_one(store: Store, step) -> bool:
+    """Return whether verifying an artifact finds its damage."""
+    try:
+        check_artifact(store.path(step))
+    except HypError:
+        return True
+    return False
+
+
+def kinds(plan) -> list[str]:
+    return list(dict.fromkeys(step.kind for step in plan.steps))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--flips", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    rng = random.Random(given.seed)
+    settings = {key: str(value) for key, value in SETTINGS.items()}
+    plan = plan_named("nontarget-variability", "laptop", settings)
+    with tempfile.TemporaryDirectory(prefix="hyp-faults-") as scratch:
+        folder = Path(scratch)
+        started = time.monotonic()
+        if not run_in_fork(plan, folder / "whole", None):
+            sys.exit("the run that nobody disturbs failed")
+        seconds = time.monotonic() - started
+        expected = result_tables(folder / "whole")
+        found = {
+            "seed": given.seed,
+            "killed": kill(plan, folder, expected, seconds, given.kills, rng),
+            "flipped": flip(plan, Store.open(folder / "whole"), given.flips, rng),
+        }
+    print(write(None, "faults", found))
+    lost = found["killed"]["runs with other tables"] + found["killed"]["damaged artifacts"]
+    sys.exit(bool(lost or found["flipped"]["believed"]))
+
+
+if __name__ == "__main__":
+    main()
