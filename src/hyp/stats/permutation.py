@@ -194,12 +194,20 @@ def label_statistics(
         yield Arranged(now.values, seen.values[:, 0], seen.rounding)
 
 
-def sign_statistics(differences: ArrayLike, statistic: PairStatistic) -> Iterator[Arranged]:
-    """Yield the statistic of every row under some flips of the pairs' signs at a time."""
+def sign_statistics(
+    differences: ArrayLike, statistic: PairStatistic, *, most: int | None = None
+) -> Iterator[Arranged]:
+    """Yield the statistic of every row under some flips of the pairs' signs at a time.
+
+    With `most`, of more flips only so many are taken: the first, and others at random.
+    """
     d = pairs_of(differences)
     if statistic == "rank":
         d = np.sign(d) * np.where(d == 0, 0.0, _ranks_without_zeros(np.abs(d)))
     signs = sign_arrangements(d.shape[1])
+    if most is not None and len(signs) > most:
+        others = np.random.default_rng(0).integers(0, len(signs), most - 1)
+        signs = signs[np.concatenate([[0], others])]
     largest = np.abs(d).max(axis=1, keepdims=True)
     d = d / np.where(largest > 0, largest, 1.0)
     rounding = np.full(len(d), 4 * d.shape[1] * _EPS)
