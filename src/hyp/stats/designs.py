@@ -227,8 +227,8 @@ def power_table(
         for d in effects:
             row: dict[str, float] = {"units": n, "d": d}
             for real in ("one", "all"):
-                row[real] = comparison_power(
-                    sign * d, n, n, real=real, studies=studies, seed=seed, **design.planned
-                )
+                planned: Planned = {**design.planned, "studies": studies, "seed": seed}
+                planned["real"] = real
+                row[real] = comparison_power(sign * d, n, n, **planned)
             rows.append(row)
     return pd.DataFrame(rows).astype({"units": int})

@@ -24,7 +24,7 @@ the scores, whatever their unit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -179,14 +179,9 @@ def label_statistics(
     scores = np.concatenate([a, b], axis=1)
     labels = label_arrangements(n1, b.shape[1], most)
     size = max(1, _CHUNK // (len(scores) if statistic != "brunner-munzel" else scores.shape[1]))
-    if statistic == "brunner-munzel":
-        scores = rankdata(scores, axis=1)
-        of = _brunner_munzel
-    elif statistic == "rank":
+    of = _OF[statistic]
+    if statistic in ("brunner-munzel", "rank"):
         scores = 2 * rankdata(scores, axis=1) - scores.shape[1] - 1
-        of = _difference
-    else:
-        of = _welch if statistic == "studentized" else _difference
     scale, rounding = _scaled(scores)
     seen = of(scale, rounding, labels[:1].astype(float))
     for start in range(0, len(labels), size):
@@ -247,7 +242,8 @@ def _p(arranged: Iterator[Arranged], alternative: Alternative) -> Floats:
 def tail(lower: Floats, upper: Floats, alternative: Alternative) -> Floats:
     """Return the p of an alternative from the shares at or below, and at or above."""
     if alternative == "two-sided":
-        return np.minimum(1.0, 2 * np.minimum(lower, upper))
+        both: Floats = np.minimum(1.0, 2 * np.minimum(lower, upper))
+        return both
     return upper if alternative == "greater" else lower
 
 
@@ -304,6 +300,14 @@ def _brunner_munzel(ranks: Floats, rounding: Floats, labels: Floats) -> Arranged
         share = first.sum(axis=1) / (n1 * n2) - 0.5
         values[row] = share / np.sqrt(np.maximum(spread, _FLAT))
     return Arranged(values, values[:, 0], 1e-9 * (1 + np.abs(values[:, 0])))
+
+
+_OF: dict[Statistic, Callable[[Floats, Floats, Floats], Arranged]] = {
+    "rank": _difference,
+    "mean": _difference,
+    "studentized": _welch,
+    "brunner-munzel": _brunner_munzel,
+}
 
 
 def _variance(placements: Floats, n: int) -> Floats:

@@ -113,7 +113,7 @@ def comparison_power(
     compared = family if real == "all" or correction == "max-t" else 1
     shifted = 1 if real == "one" else compared
     units = n1 if paired else n1 + n2
-    moved = d * (np.arange(units) < n1)
+    moved = np.where(np.arange(units) < n1, float(d), 0.0)
     if chosen != "rank" or correction == "max-t":
         return _permuted_power(
             rng, moved, n1, compared, shifted, _Level(alpha, family, alternative), chosen, paired,

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from hyp.errors import HypError
-from hyp.stats.comparisons import Alternative, compare, exact_permutation_p
+from hyp.stats.arguments import Alternative
+from hyp.stats.comparisons import compare, exact_permutation_p
 from hyp.stats.conclusions import described
 from hyp.stats.published import compare_published
 from hyp.stats.rules import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from hyp.stats.comparisons import Alternative
+from hyp.stats.arguments import Alternative
 from hyp.stats.verdict import Verdict
 
 
