@@ -10,6 +10,7 @@ _SPREAD = 3.0
 _SPREAD_OF_THE_SMALLER = 2.0
 _SIZES = 1.5
 _MANY = 6
+_INDEPENDENT = ("Mann-Whitney", "Brunner-Munzel permutation", "studentized permutation")
 
 
 def check_assumptions(rows: Iterable[Mapping[str, Any]], keys: Iterable[str]) -> tuple[str, ...]:
@@ -43,9 +44,8 @@ def check_assumptions(rows: Iterable[Mapping[str, Any]], keys: Iterable[str]) ->
     columns = list(keys)
     smaller, spread = [], []
     for row in rows:
-        if row["test"] not in ("Mann-Whitney", "Brunner-Munzel permutation"):
-            if row["test"] != "studentized permutation":
-                continue
+        if row["test"] not in _INDEPENDENT:
+            continue
         ratio, small_first = _ratio(row), row["n_a"] < row["n_b"]
         of_the_smaller = ratio if small_first else 1 / ratio if ratio > 0 else inf
         sizes = max(row["n_a"], row["n_b"]) / min(row["n_a"], row["n_b"])
@@ -69,9 +69,9 @@ def check_assumptions(rows: Iterable[Mapping[str, Any]], keys: Iterable[str]) ->
         )
     if spread:
         sentences.append(
-            f"The groups' spreads differ more than threefold in {_some(spread)}: the rank test asks "
-            "whether all scores could come from one distribution, so a small p can come from the "
-            'spread alone; the tests "studentized" and "brunner-munzel" allow for it.'
+            f"The groups' spreads differ more than threefold in {_some(spread)}: the rank test "
+            "asks whether all scores could come from one distribution, so a small p can come from "
+            'the spread alone; the tests "studentized" and "brunner-munzel" allow for it.'
         )
     return tuple(sentences)
 
