@@ -87,7 +87,7 @@ def test_three_groups_have_an_omnibus_test_and_all_pairs_in_one_family():
 
 
 def test_pairs_count_only_where_the_omnibus_test_does():
-    table = groups({name: 0.7 for name in "abcd"}, stream=3)
+    table = groups(dict.fromkeys("abcd", 0.7), stream=3)
     judged = judge_table(table, group="model", unit="net")
     assert judged.verdict.outcome == "inconclusive"
     assert not any(row.significant for row in judged.comparisons)
@@ -106,9 +106,10 @@ def test_kruskal_wallis_is_the_share_of_all_arrangements(sizes):
     rng = np.random.default_rng(1)
     scores = np.round(rng.normal(size=(3, sum(sizes))), 1)
     p, least = kruskal_wallis_p(scores, sizes)
-    labels = {order for order in permutations(np.repeat(range(len(sizes)), sizes).tolist())}
+    labels = set(permutations(np.repeat(range(len(sizes)), sizes).tolist()))
     assert len(labels) == arrangements(sizes)
     for row, found in zip(scores, p, strict=True):
+
         def h(order, row=row):
             return stats.kruskal(*(row[np.array(order) == g] for g in range(len(sizes))))[0]
 

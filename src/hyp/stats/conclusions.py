@@ -103,8 +103,8 @@ def _not_concluded(judged: TableVerdict) -> Iterator[str]:
     beyond = judged.stimuli_verdict
     if beyond is not None and beyond.outcome != "supported":
         yield f"For new stimuli of the kind: {beyond.sentence}"
-    shared = "architectures or training data" if beyond else (
-        "architectures, training data or stimuli"
+    shared = (
+        "architectures or training data" if beyond else ("architectures, training data or stimuli")
     )
     yield (
         f"Anything about other {shared} than those all units "
@@ -232,4 +232,3 @@ def _margin_help(judged: TableVerdict) -> Iterator[str]:
 
 def _in(judged: TableVerdict, row: TableComparison) -> str:
     return f"In {row.name}: " if len(judged.comparisons) > 1 else ""
-

@@ -43,9 +43,7 @@ def with_stimuli(judged: TableVerdict, tidy: pd.DataFrame, rule: DecisionRule) -
         at = [number for number, row in enumerate(rows) if row.family == family]
         p = [1.0 if rows[number].p_stimuli is None else rows[number].p_stimuli for number in at]
         for number, corrected in zip(at, holm(p), strict=True):
-            rows[number] = rows[number].model_copy(
-                update={"p_stimuli_corrected": float(corrected)}
-            )
+            rows[number] = rows[number].model_copy(update={"p_stimuli_corrected": float(corrected)})
     beside = judged.model_copy(
         update={"comparisons": tuple(_as_decided(row, judged.alpha) for row in rows)}
     )

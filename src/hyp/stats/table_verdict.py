@@ -11,7 +11,6 @@ from hyp.stats.arguments import Alternative
 from hyp.stats.offered import Correction
 from hyp.stats.verdict import Check, Outcome, Verdict
 
-
 _MEANINGS: dict[Outcome, str] = {
     "supported": "The comparisons agree with what is claimed under the declared rule.",
     "mixed": "The comparisons contradict each other.",
