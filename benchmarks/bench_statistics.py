@@ -47,6 +47,7 @@ def main() -> None:
     np.testing.assert_allclose(judged[0]["p_holm"], p_peer["p_holm"], rtol=1e-10)
     np.testing.assert_allclose(p_ours, p_peer["permutation"], rtol=1e-10)
     roles: dict[str, Any] = {"group": "side", "unit": "seed", "fold": "fold", "family": KEYS}
+    roles["unpaired"] = True
     everything, _ = timed(lambda: judge_table(table.rename(columns={"group": "side"}), **roles))
     curve, _ = timed(
         lambda: [comparison_power(d, 6, 6, family=18, studies=studies) for d in EFFECTS]

@@ -95,12 +95,53 @@ def test_json_and_report(scores, tmp_path):
     assert again.read_text() == page
 
 
+def test_a_paired_spreadsheet_says_the_same_everywhere(tmp_path):
+    rng = np.random.default_rng(1)
+    subject = rng.normal(0.5, 0.2, 9)
+    sheet = pd.DataFrame({"subject": range(9), "vit": subject + 0.1, "resnet": subject})
+    sheet["vit"] += rng.normal(0, 0.02, 9)
+    sheet.round(4).to_csv(tmp_path / "sheet.csv", index=False, sep=";", decimal=",")
+    out = tmp_path / "page.html"
+    roles = [tmp_path / "sheet.csv", "--wide", "vit,resnet", "--paired", "subject"]
+    done = hyp(*roles, "--json", "--out", out)
+    assert done.returncode == 0, done.stderr
+    judged = json.loads(done.stdout)
+    assert judged["headline"] == "Supported: vit > resnet"
+    assert judged["comparisons"][0]["p"] == 2 / 2**9
+    page, shown = out.read_text(), " ".join(hyp(*roles).stdout.replace("│", " ").split())
+    sentences = [judged["verdict"]["sentence"], *judged["not_concluded"], *judged["notes"]]
+    for sentence in sentences:
+        assert str(escape(sentence)) in page, sentence
+        assert sentence.split(" (")[0] in shown.replace("• ", ""), sentence
+    assert "9 pairs" in page
+    assert "9 pairs" in shown
+
+
+def test_three_groups_show_letters_in_the_terminal_and_on_the_page(tmp_path):
+    rows = [
+        {"net": f"{name}{unit}", "model": name, "score": mean + 0.001 * unit**1.1}
+        for name, mean in (("a", 0.5), ("b", 0.6), ("c", 0.601))
+        for unit in range(6)
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "scores.csv", index=False)
+    out = tmp_path / "page.html"
+    done = hyp(tmp_path / "scores.csv", "--group", "model", "--unit", "net", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "Supported: the groups differ" in done.stdout
+    assert "groups that share a letter" in done.stdout
+    assert "Which groups differ" in out.read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--group", "objective", "--unit", "network"], "no column 'network'"),
         ([*ROLES, "--between", "supervised"], "does not name two groups"),
         ([*ROLES, "--value", "layer"], "named twice"),
+        ([*ROLES, "--value", "score", "--value", "loss"], "--value is given more than once"),
+        ([*ROLES, "--fold", "layer"], "--fold is given more than once"),
+        ([one for one in ROLES if one != "--unpaired"], "say --paired seed"),
+        ([*ROLES, "--wide", "a", "--wide", "group=b"], "cannot do both"),
         ([*ROLES, "--out", "page.pdf"], "does not end in .html"),
         ([*ROLES, "--out", "/nowhere/page.html"], "there is no folder"),
     ],

@@ -106,7 +106,7 @@ def test_kruskal_wallis_is_the_share_of_all_arrangements(sizes):
     rng = np.random.default_rng(1)
     scores = np.round(rng.normal(size=(3, sum(sizes))), 1)
     p, least = kruskal_wallis_p(scores, sizes)
-    labels = {order for order in permutations(np.repeat(range(len(sizes)), sizes).tolist())}
+    labels = set(permutations(np.repeat(range(len(sizes)), sizes).tolist()))
     assert len(labels) == arrangements(sizes)
     for row, found in zip(scores, p, strict=True):
 

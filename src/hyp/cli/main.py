@@ -27,6 +27,7 @@ from hyp.cli.options import (
     DEFAULT_STORE,
     INTERRUPTED,
     Name,
+    Once,
     OptionalName,
     ProfileName,
     Settings,
@@ -289,7 +290,7 @@ app.command("design")(show_design)
 app.command("freeze")(freeze_declaration)
 app.command("new")(new_hypothesis)
 app.command("published")(show_published)
-app.command("test")(judge_scores)
+app.command("test", cls=Once)(judge_scores)
 app.command("score")(score_models)
 app.command("doctor")(doctor)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.core import TyperCommand
 
 from hyp.addresses import STORE, refuse_address
 from hyp.errors import HypError
@@ -105,3 +106,18 @@ def read_settings(settings: list[str] | None) -> dict[str, str]:
             raise HypError(f"--set {setting!r} is not KEY=VALUE.")
         values[key.strip()] = value.strip()
     return values
+
+
+class Once(TyperCommand):
+    """A command that refuses an option given twice where only the last would count."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        """Look at the order of options before their values are read."""
+        *_, order = self.make_parser(ctx).parse_args(args=list(args))
+        for option in dict.fromkeys(order):
+            single = not getattr(option, "multiple", False) and not getattr(
+                option, "is_flag", False
+            )
+            if option.param_type_name == "option" and single and order.count(option) > 1:
+                raise HypError(f"{option.opts[0]} is given more than once; it takes one value.")
+        return super().parse_args(ctx, args)

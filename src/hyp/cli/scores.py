@@ -174,12 +174,17 @@ def judge_scores(
         Path | None, typer.Option(help="Also write a report there: one HTML file.", callback=here)
     ] = None,
 ) -> None:
-    """Compare groups in a table of scores: what can be concluded, and what cannot.
+    r"""Compare groups in a table of scores: what can be concluded, and what cannot.
 
-    One row a score:     hyp test scores.csv --group objective --unit seed --fold fold
-    Losses:              hyp test losses.csv --group model --unit seed --lower-is-better
-    The same tasks:      hyp test tasks.csv --group model --paired task
-    A column a group:    hyp test sheet.csv --wide resnet,vit --paired subject
+    \b
+    One row a score (networks are only numbered by their seeds):
+      hyp test scores.csv --group objective --unit seed --unpaired --fold fold
+    Losses:
+      hyp test runs.csv --group model --unit run --value loss --lower-is-better
+    The same tasks given to both models:
+      hyp test tasks.csv --group model --paired task
+    A spreadsheet with a column for each group:
+      hyp test sheet.xlsx --wide resnet,vit --paired subject
     """
     from hyp.cli.scores_page import scores_page
     from hyp.cli.terminal import console

@@ -136,7 +136,7 @@ def judged_table(
     verdict = _verdict(rows, comparisons, omnibus, groups, keys, roles, question, checks)
     judged_pooled = None
     if pooled is not None and not question.non_inferior:
-        judged_pooled = judge(_rule(groups, keys, roles, pooled, question), _records(pooled))
+        judged_pooled = judge(_rule(groups, keys, roles, rows, question), _records(pooled))
     judged = TableVerdict(
         groups=groups,
         value=roles.value,
