@@ -98,7 +98,7 @@ def clip_ears(points: Floats) -> Ints:
     across /= np.linalg.norm(across)
     flat = (points - points[0]) @ np.stack([across, np.cross(normal, across)], axis=1)
     found = mapbox_earcut.triangulate_float64(flat, np.array([len(flat)], dtype=np.uint32))
-    triangles = found.astype(np.int64).reshape(-1, 3)
+    triangles: Ints = found.astype(np.int64).reshape(-1, 3)
     one, other = (flat[triangles[:, k]] - flat[triangles[:, 0]] for k in (1, 2))
     inverted = one[:, 0] * other[:, 1] < one[:, 1] * other[:, 0]
     triangles[inverted] = triangles[inverted][:, ::-1]

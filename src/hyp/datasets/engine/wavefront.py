@@ -193,7 +193,8 @@ def _triangles(polygons: list[Polygon], vertices: Floats, remarks: Remarks) -> I
         halves = np.concatenate([np.arange(0, len(polygon), 2), np.arange(1, len(polygon), 2)])
         polygon, place = polygon[halves], place[halves]
     first = np.cumsum(sizes) - sizes
-    return corners[first[polygon][:, None] + place]
+    triangles: Ints = corners[first[polygon][:, None] + place]
+    return triangles
 
 
 def _uvs(read: _Content, corners: Ints, material: Material | None, name: str) -> Floats:
