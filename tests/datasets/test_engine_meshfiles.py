@@ -7,7 +7,7 @@ import pytest
 from gltf_files import BLUE, GREEN, RED, WHITE, colour_at, four, quadrants
 
 from hyp.datasets.engine.meshfiles import read_model
-from hyp.datasets.engine.polygons import cut
+from hyp.datasets.engine.polygons import fans_cover
 from hyp.errors import HypError
 
 ELL = [(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)]
@@ -80,8 +80,9 @@ def test_concave_polygons_are_covered_once(tmp_path, polygon, start, kind):
 
 
 def test_a_polygon_that_its_fan_covers_is_cut_as_ever():
-    assert cut(np.array([[x, y, 0.0] for x, y in ELL])) is None
-    assert cut(np.array([[0, 0, 0], [1, 0, 0.3], [1, 1, 0], [0, 1, 0.3]])) is None
+    ell = [[x, y, 0.0] for x, y in ELL]
+    assert fans_cover(np.array([ell, ell[2:] + ell[:2]])).tolist() == [True, False]
+    assert fans_cover(np.array([[[0, 0, 0], [1, 0, 0.3], [1, 1, 0], [0, 1, 0.3]]])).all()
 
 
 @pytest.mark.parametrize("lines", ["mtllib m.mtl n.mtl", "mtllib m.mtl\nmtllib n.mtl"])

@@ -17,6 +17,7 @@ from hyp.datasets.sources import open_source, places, read_source
 from hyp.errors import HypError
 
 FACING = "+".join(f"rel_rot_euler_{k}={v}" for k, v in enumerate((0, 180, 0)))
+TRIANGLE = "v 0 0 0\nv 1 0 0\nv 0 1 0\n"
 AHEAD = f"rel_pos_x=0+rel_pos_y=0+{FACING}"
 
 
@@ -367,11 +368,79 @@ def test_equal_names_of_files_are_told_apart_by_category(tmp_path):
     }
 
 
+def test_names_that_no_category_tells_apart_are_paths(tmp_path):
+    for name in ("a/x/1.ply", "b/x/1.ply", "b/x/1.stl", "c/2.ply"):
+        save(ball(), tmp_path / name)
+    assert dict(open_source(f"engine:{tmp_path}").identity_category) == {
+        "2": "c",
+        "a/x/1": "x",
+        "b/x/1.ply": "x",
+        "b/x/1.stl": "x",
+    }
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """Nine good objects, three broken ones, and files of other formats."""
+    root = tmp_path_factory.mktemp("mixed")
+    for k in range(9):
+        save(ball(), root / "balls" / f"{k}.ply")
+    write(root / "balls" / "broken.ply", "ply")
+    write(root / "balls" / "empty.obj", "v 0 0 0\n")
+    write(root / "balls" / "lost.obj", "mtllib none.mtl\n" + TRIANGLE + "f 1 2 3\n")
+    write(root / "balls" / "no face.off", "OFF")
+    write(root / "balls" / "scene.dae", "<COLLADA/>")
+    (root / "panoramas").mkdir()
+    Image.new("RGB", (64, 32)).save(root / "panoramas" / "sky.webp")
+    return root
+
+
+def test_all_broken_files_are_listed_at_once(mixed):
+    with pytest.raises(HypError) as caught:
+        open_source(f"engine:{mixed}")
+    said = str(caught.value)
+    assert said.startswith(f"3 of 12 files in {mixed} cannot be used; mend them, or leave them out")
+    assert "skip=25%" in said
+    lines = said.splitlines()[1:]
+    assert [line.split()[0] for line in lines] == [
+        "balls/broken.ply",
+        "balls/empty.obj",
+        "balls/lost.obj",
+    ]
+    with pytest.raises(HypError, match="3 of 12 files"):
+        open_source(f"engine:{mixed}", skip=0.2)
+
+
+def test_broken_files_are_left_out_within_a_share(mixed):
+    source = open_source(f"engine:{mixed}", skip="25%", image_size=16)
+    assert source.skipped == ("balls/broken.ply", "balls/empty.obj", "balls/lost.obj")
+    assert [item.identity for item in source.objects] == [str(k) for k in range(9)]
+    assert "Passed over: 1 .dae, 1 .off, 1 .webp" in source.remarks
+    assert "none.mtl" in source.remarks
+    spec = source.model_dump(mode="json")
+    assert spec["skipped"] == list(source.skipped)
+    assert not {"remarks", "path", "opaque"} & set(spec)
+    again = read_source({**json.loads(json.dumps(spec)), **places(source)})
+    images = again.render(Design(), 0, np.arange(2))[0]
+    np.testing.assert_array_equal(images, source.render(Design(), 0, np.arange(2))[0])
+    for skip in ("x", 1, -0.1):
+        with pytest.raises(HypError, match="is no share"):
+            open_source(f"engine:{mixed}", skip=skip)
+
+
+def test_drawing_glass_opaque_is_part_of_the_source(tmp_path):
+    write(tmp_path / "glass.mtl", "newmtl g\nKd 1 1 1\nd 0.3\n")
+    write(tmp_path / "glass.obj", "mtllib glass.mtl\nusemtl g\n" + TRIANGLE + "f 1 2 3\n")
+    with pytest.raises(HypError, match="transparent"):
+        open_source(f"engine:{tmp_path}")
+    source = open_source(f"engine:{tmp_path}", opaque="true", image_size=16)
+    assert source.model_dump(mode="json")["opaque"] is True
+    again = read_source({**source.model_dump(mode="json"), **places(source)})
+    assert again.render(Design(), 0, np.arange(1))[0].shape == (1, 16, 16, 3)
+
+
 def write(path, content):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-
-
-TRIANGLE = "v 0 0 0\nv 1 0 0\nv 0 1 0\n"
 
 
 @pytest.mark.parametrize(

@@ -174,13 +174,14 @@ def _local(node: dict[str, Any]) -> Floats:
 
 def _transform(translation: Any, rotation: Any, scale: Any) -> Floats:
     """Return the matrix that scales, then rotates, then moves."""
-    from trimesh.transformations import quaternion_matrix, translation_matrix
+    from trimesh import transformations
 
+    maths: Any = transformations
     matrix: Floats = np.eye(4)
     if translation is not None:
-        matrix = matrix @ translation_matrix(translation)
+        matrix = matrix @ maths.translation_matrix(translation)
     if rotation is not None:
-        matrix = matrix @ quaternion_matrix(np.reshape(rotation, 4)[[3, 0, 1, 2]])
+        matrix = matrix @ maths.quaternion_matrix(np.reshape(rotation, 4)[[3, 0, 1, 2]])
     if scale is not None:
         matrix = matrix @ np.diag([*scale, 1.0])
     return matrix

@@ -101,7 +101,8 @@ class Values:
         start = view.get("byteOffset", 0)
         if start + view["byteLength"] > len(content):
             raise ValueError("a buffer is truncated")
-        return content[start : start + view["byteLength"]]
+        found: bytes = content[start : start + view["byteLength"]]
+        return found
 
     def accessor(self, number: int) -> dict[str, Any]:
         """Return what the JSON says of an accessor."""

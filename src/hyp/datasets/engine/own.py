@@ -281,7 +281,8 @@ def _named(
     """Give every object its identity, sorted; names that a design could not name are noted."""
     entries = list(entries)
     where = [entry.file.relative_to(folder).as_posix() for entry in entries]
-    objects, first = [], {}
+    objects: list[tuple[Path, str, str, Axis]] = []
+    first: dict[str, str] = {}
     for entry, place, identity in zip(entries, where, _identities(entries, where), strict=True):
         try:
             names = (_name(identity, place), _name(entry.category, place))

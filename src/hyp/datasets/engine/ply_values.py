@@ -77,7 +77,8 @@ def read_elements(content: bytes) -> PlyContent:
 
 def _read_ascii(body: bytes, elements: dict[str, Element]) -> dict[str, dict[str, Column]]:
     numbers = np.array(body.split(), dtype=np.float64)
-    found, at = {}, 0
+    found: dict[str, dict[str, Column]] = {}
+    at = 0
     for name, element in elements.items():
         widths = [len(types) for types in element.properties.values()]
         if max(widths, default=1) == 1:
@@ -106,14 +107,15 @@ def _read_ascii(body: bytes, elements: dict[str, Element]) -> dict[str, dict[str
 def _read_binary(
     body: bytes, elements: dict[str, Element], order: str
 ) -> dict[str, dict[str, Column]]:
-    found, at = {}, 0
+    found: dict[str, dict[str, Column]] = {}
+    at = 0
     for name, element in elements.items():
         properties = element.properties
         if all(len(types) == 1 for types in properties.values()):
-            dtype = np.dtype([(key, order + types[0]) for key, types in properties.items()])
-            table = np.frombuffer(body, dtype, element.count, at)
+            flat = np.dtype([(key, order + types[0]) for key, types in properties.items()])
+            table = np.frombuffer(body, flat, element.count, at)
             found[name] = {key: _native(table[key]) for key in properties}
-            at += dtype.itemsize * element.count
+            at += flat.itemsize * element.count
             continue
         dtype = _even(body, at, element, order)
         if dtype is not None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hyp.datasets.engine.mesh import Skin, Texture
 from hyp.datasets.engine.pictures import decoded_image
 from hyp.datasets.engine.ply_values import Column, read_elements
-from hyp.datasets.engine.polygons import cut, fan
+from hyp.datasets.engine.polygons import cut_polygons
 from hyp.datasets.engine.soup import GREY, NO_COLOUR, Companions, Part, Remarks, light
 from hyp.errors import HypError
 
@@ -100,26 +100,22 @@ def _cut(polygons: Column, vertices: Floats, remarks: Remarks) -> tuple[Ints, In
     if isinstance(polygons, np.ndarray) and polygons.shape[1] == 3:
         corners = polygons.astype(np.int64)
         return corners, np.arange(len(corners)), np.tile(np.arange(3), (len(corners), 1))
-    rows: list[list[tuple[int, Ints]]] = [[], [], [], []]
-    for number, polygon in enumerate(polygons):
-        if len(polygon) < 3:
-            continue
-        if polygon.min() < 0 or polygon.max() >= len(vertices):
-            raise ValueError("a face names a vertex that is not there")
-        ears = cut(vertices[polygon])
-        if ears is not None:
-            remarks.mended.add("concave polygons")
-        elif len(polygon) == 4:
-            rows[1].append((number, np.array([0, 1, 2])))
-            rows[2].append((number, np.array([2, 3, 0])))
-            continue
-        triangles = fan(len(polygon)) if ears is None else ears
-        rows[0 if len(polygon) == 3 else 3] += [(number, triangle) for triangle in triangles]
-    flat = [row for group in rows for row in group]
-    face = np.array([number for number, _ in flat], dtype=np.int64)
-    place = np.array([triangle for _, triangle in flat], dtype=np.int64).reshape(-1, 3)
-    corners = np.array([polygons[number][triangle] for number, triangle in flat], dtype=np.int64)
-    return corners.reshape(-1, 3), face, place
+    rows = [np.asarray(polygon, dtype=np.int64) for polygon in polygons if len(polygon) > 2]
+    numbers = np.array([k for k, polygon in enumerate(polygons) if len(polygon) > 2])
+    if not rows:
+        return empty, np.zeros(0, dtype=np.int64), empty
+    flat, sizes = np.concatenate(rows), np.array([len(row) for row in rows])
+    if flat.min() < 0 or flat.max() >= len(vertices):
+        raise ValueError("a face names a vertex that is not there")
+    polygon, place, clipped = cut_polygons(flat, sizes, vertices)
+    if clipped:
+        remarks.mended.add("concave polygons")
+    is_second = np.concatenate([[False], polygon[1:] == polygon[:-1]])
+    kind = np.select([sizes[polygon] == 3, sizes[polygon] == 4], [0, 1 + is_second], 3)
+    order = np.argsort(kind, kind="stable")
+    polygon, place = polygon[order], place[order]
+    first = np.cumsum(sizes) - sizes
+    return flat[first[polygon][:, None] + place], numbers[polygon], place
 
 
 def _strips(strips: list[NDArray[np.int64]]) -> Ints:

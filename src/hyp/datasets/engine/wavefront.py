@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyp.datasets.engine.mesh import Skin
-from hyp.datasets.engine.polygons import cut, fan
+from hyp.datasets.engine.polygons import cut_polygons
 from hyp.datasets.engine.soup import GREY, NO_COLOUR, Companions, Part, Remarks, light
 from hyp.datasets.engine.wavefront_materials import Material, read_materials
 from hyp.errors import HypError
@@ -177,30 +177,24 @@ def _ordered(
 
 
 def _triangles(polygons: list[Polygon], vertices: Floats, remarks: Remarks) -> Ints:
-    """Return triangles by vertex and UV (-1 where there is none), shape (n, 3, 2)."""
+    """Return triangles by vertex and UV (-1 where there is none), shape (n, 3, 2).
+
+    Where all are quads, their first halves come first, as in trimesh.
+    """
     flat = [(v, -1 if uv is None else uv) for polygon in polygons for v, uv in polygon]
     corners = np.array(flat, dtype=np.int64)
     if corners[:, 0].max() >= len(vertices):
         raise ValueError("a face names a vertex that is not there")
     sizes = np.array([len(polygon) for polygon in polygons])
+    polygon, place, clipped = cut_polygons(corners[:, 0], sizes, vertices)
+    if clipped:
+        remarks.mended.add("concave polygons")
+    if (sizes == 4).all() and len(polygon) == 2 * len(sizes):
+        halves = np.concatenate([np.arange(0, len(polygon), 2), np.arange(1, len(polygon), 2)])
+        polygon, place = polygon[halves], place[halves]
     first = np.cumsum(sizes) - sizes
-    if (sizes == 3).all():
-        return corners.reshape(-1, 3, 2)
-    found: list[Ints] = []
-    for start, size in zip(first.tolist(), sizes.tolist(), strict=True):
-        ears = cut(vertices[corners[start : start + size, 0]])
-        if ears is None:
-            found.append((_QUAD if size == 4 else fan(size)) + start)
-        else:
-            remarks.mended.add("concave polygons")
-            found.append(ears + start)
-    if (sizes == 4).all() and all(len(halves) == 2 for halves in found):
-        halves = np.stack(found)
-        return corners[np.concatenate([halves[:, 0], halves[:, 1]])]
-    return corners[np.concatenate(found)]
-
-
-_QUAD = np.array([[0, 1, 2], [2, 3, 0]])
+    triangles: Ints = corners[first[polygon][:, None] + place]
+    return triangles
 
 
 def _uvs(read: _Content, corners: Ints, material: Material | None, name: str) -> Floats:

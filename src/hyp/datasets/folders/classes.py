@@ -119,7 +119,8 @@ def describe(folder: Path, image_size: int | None, skip: float = 0.0) -> dict[st
         If there are no class folders, an empty one, or more files that are no whole images
         than `skip` of them, which are listed.
     """
-    skipped, said = (), ""
+    skipped: tuple[str, ...] = ()
+    said = ""
     if skip:
         names = _found(folder)[0]
         problems = [problem for name in names if (problem := _problem(folder, name))]
