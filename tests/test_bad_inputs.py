@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import json
-import os
-import shutil
-import tomllib
-
-import numpy as np
 import pytest
-from bad_inputs import READABLE, UNWRITABLE, hyp, nested, tree, working_in
 
+from bad_inputs import READABLE, UNWRITABLE, hyp, tree, working_in
 from hyp.hypotheses.templates import start_text
 
 READ = {

@@ -24,7 +24,12 @@ from hyp.hypotheses.aligning import (
     refuse_other_content,
     select_models,
 )
-from hyp.hypotheses.recordings import digest_of
+from hyp.hypotheses.recordings import (
+    describe_recording,
+    digest_of,
+    match_images,
+    recorded_subjects,
+)
 from hyp.hypotheses.run import run_steps
 from hyp.metrics.gram import compute_gram
 from hyp.metrics.neural import (
@@ -181,7 +186,7 @@ def test_stimuli_without_an_image_are_counted(store, pictures, assembly, tmp_pat
     renamed = assembly.assign_coords(
         stimulus_id=("presentation", [f"x{name}" for name in assembly["stimulus_id"].to_numpy()])
     )
-    with pytest.raises(HypError, match=r"60 of the 60 stimuli of mine have no image.*'s00'"):
+    with pytest.raises(HypError, match=r"60 of the 60 stimuli of mine have no image.*'s00.png'"):
         run_steps([*store.pending([imported(pictures, renamed, tmp_path)])], store)
 
 
@@ -209,6 +214,144 @@ def test_a_simulated_stream_says_so(store):
     assert set(table["origin"]) == {"simulated"}
     assert table["benchmark"].str.startswith("simulated").all()
     assert table["ceiling"].between(0.6, 1).all()
+
+
+@pytest.fixture
+def classes(pictures, tmp_path):
+    """The same images in three class folders, with the same twenty file names in each."""
+    folder = tmp_path / "classes"
+    for number in range(N):
+        target = folder / "abc"[number % 3] / f"{number // 3:03d}.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((pictures / f"s{number:02d}.png").read_bytes())
+    return folder
+
+
+@pytest.mark.parametrize("ending", ["", ".png"])
+def test_images_of_one_name_in_several_folders_are_told_apart(
+    ending, store, classes, assembly, tmp_path
+):
+    """The score is that of the images' own activations, whatever their folders."""
+    numbers = [int(name[1:]) for name in assembly["stimulus_id"].to_numpy()]
+    paths = [f"{'abc'[number % 3]}/{number // 3:03d}{ending}" for number in numbers]
+    array = assembly.assign_coords(stimulus_id=("presentation", np.array(paths, dtype=object)))
+    path = write_assembly(array, tmp_path / "responses.nc")
+    spec = RecordingSpec(name="nested", origin=RecordedFile(digest=digest_of(path)))
+    recording = recording_step(spec, images(open_source(f"classes:{classes}", image_size=16)), path)
+    goal = alignment_step(recording, select_models(store, {})[0], SPEC, layers=("relu",))
+    run_steps(store.pending([goal]), store)
+    table = read_alignments(store, [goal])
+    benchmark = neural_benchmark(sort_like_brainscore(array), "IT")
+    activations = store.path(goal.inputs["grams"].inputs["activations"])
+    shown = list(
+        pd.read_parquet(store.path(recording.inputs["stimuli"]) / "latents.parquet")["file"]
+    )
+    rows = [shown.index(f"{one.removesuffix('.png')}.png") for one in benchmark.stimulus_id]
+    X = open_layer(activations, "relu")["activation"].to_numpy()[rows]
+    expected = score_region({"relu": compute_gram(X)}, benchmark, SPEC.metric)
+    found = table.set_index("region").loc["IT"]
+    assert found["unceiled"] == pytest.approx(float(expected["unceiled"]), abs=1e-9)
+
+
+def test_a_name_that_several_images_have_is_refused(classes):
+    files = [f"{one}/{number:03d}.png" for one in "abc" for number in range(20)]
+    table = pd.DataFrame({"file": files})
+    with pytest.raises(
+        HypError, match=r"2 of the 3 .* have several images: '001' may be a/001.png"
+    ):
+        match_images(["001", "002", "a/003"], table, 60, "mine")
+    assert match_images(["b/001", "c/019.png"], table, 60, "mine") == {"b/001": 21, "c/019.png": 59}
+    assert match_images(["b/001", "x"], table, 60, "mine", some=True) == {"b/001": 21}
+    with pytest.raises(HypError, match="1 of the 1 stimuli of mine have no image"):
+        match_images(["x"], table, 60, "mine", some=True)
+    twice = pd.DataFrame({"stimulus_id": ["x", "x", "y"]})
+    with pytest.raises(HypError, match="'x' may be x, x"):
+        match_images(["x", "y"], twice, 3, "mine")
+    assert match_images(["y"], twice, 3, "mine") == {"y": 2}
+
+
+def test_subjects_are_scored_by_themselves_and_averaged(store, pictures, assembly, tmp_path):
+    """Two subjects with the same numbers of neuroids, of whom one did not see everything."""
+    unseen = assembly["stimulus_id"].isin([f"s{i:02d}" for i in range(6)])
+    other = (assembly * 0.5 + 1).where(~unseen)
+    both = xr.concat(
+        [
+            one.assign_coords(subject=("neuroid", np.full(12, name, dtype=object)))
+            for one, name in ((assembly, "left"), (other, "right"))
+        ],
+        dim="neuroid",
+    )
+    each = SPEC.model_copy(update={"subjects": "each"})
+    recording = imported(pictures, both, tmp_path, stratify=None)
+    model = select_models(store, {})[0]
+    goal = alignment_step(recording, model, each, layers=("relu",))
+    run_steps(store.pending([goal]), store)
+    table = read_alignments(store, [goal]).set_index("region")
+    alone = pd.read_parquet(store.path(goal) / "subjects.parquet")
+    assert alone[["region", "subject"]].to_numpy().tolist() == [
+        [region, subject] for region in ("V4", "IT") for subject in ("left", "right")
+    ]
+    for name in ("score", "ceiling", "unceiled"):
+        means = alone.groupby("region")[name].mean()
+        assert table[name].to_dict() == pytest.approx(means.to_dict(), abs=1e-12)
+    (tmp_path / "left").mkdir()
+    left = imported(pictures, assembly, tmp_path / "left", stratify=None, name="left")
+    single = alignment_step(left, model, SPEC, layers=("relu",))
+    run_steps(store.pending([single]), store)
+    expected = read_alignments(store, [single]).set_index("region")["score"]
+    found = alone[alone["subject"] == "left"].set_index("region")["score"]
+    assert found.to_dict() == pytest.approx(expected.to_dict(), abs=1e-12)
+    assert recorded_subjects(store, recording) == ["left", "right"]
+    assert recorded_subjects(store, left) == []
+    pooled = alignment_step(recording, model, SPEC, layers=("relu",))
+    with pytest.raises(HypError, match="leaving out incomplete stimuli would keep 54 of 60"):
+        run_steps(store.pending([pooled]), store)
+
+
+def test_a_recording_with_one_repetition_is_scored_and_says_so(store, pictures, assembly, tmp_path):
+    once = assembly.isel(presentation=slice(N)).drop_vars("repetition")
+    goal = alignment_step(
+        imported(pictures, once, tmp_path), select_models(store, {})[0], SPEC, layers=("relu",)
+    )
+    run_steps(store.pending([goal]), store)
+    table = read_alignments(store, [goal])
+    assert table["formula"].tolist() == ["none", "none"]
+    assert table["ceiling"].isna().all()
+    assert table["score"].tolist() == table["unceiled"].tolist()
+
+
+def test_what_is_left_out_is_declared(store, pictures, assembly, tmp_path):
+    """Two stimuli without an image, and a neuroid that never answered a third."""
+    names = assembly["stimulus_id"].to_numpy().copy()
+    names[np.isin(names, ["s00", "s01"])] = [f"x{n}" for n in names[np.isin(names, ["s00", "s01"])]]
+    partly = assembly.assign_coords(stimulus_id=("presentation", names)).copy()
+    partly[names == "s05", 2] = np.nan
+    source = images(open_source(f"folder:{pictures}", image_size=16))
+    spec = RecordingSpec(
+        name="mine", origin=RecordedFile(digest="0"), leave_out=("unmatched", "stimuli")
+    )
+    described = describe_recording(spec, partly, source)
+    counts = described[["region", "neuroids", "of_neuroids", "stimuli", "of_stimuli"]]
+    assert counts.to_numpy().tolist() == [["V4", 6, 6, 57, 60], ["IT", 6, 6, 58, 60]]
+    with pytest.raises(HypError, match="2 of the 60 stimuli of mine have no image"):
+        describe_recording(spec.model_copy(update={"leave_out": ("stimuli",)}), partly, source)
+    neuroids = spec.model_copy(update={"leave_out": ("neuroids", "unmatched")})
+    assert describe_recording(neuroids, partly, source)["neuroids"].tolist() == [5, 6]
+    with pytest.raises(HypError, match="name one of stimuli and neuroids"):
+        RecordingSpec(name="x", origin=spec.origin, leave_out=("stimuli", "neuroids"))
+    recording = imported(pictures, partly, tmp_path, leave_out=("unmatched", "stimuli"))
+    goal = alignment_step(recording, select_models(store, {})[0], SPEC, layers=("relu",))
+    run_steps(store.pending([goal]), store)
+    assert xr.open_zarr(store.path(goal) / "V4").attrs["n_stimuli"] == 57
+
+
+def test_declarations_of_before_keep_their_keys():
+    recording = RecordingSpec(name="mine", origin=RecordedFile(digest="0"))
+    assert [*recording.model_dump(mode="json")] == ["name", "origin", "stratify", "window"]
+    assert [*AlignmentSpec().model_dump(mode="json")] == [
+        *("metric", "protocol", "formula", "threads")
+    ]
+    assert AlignmentSpec().formula == "2026"
 
 
 def test_networks_are_chosen_by_their_labels(store):

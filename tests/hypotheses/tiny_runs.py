@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from distributed import Client
+
 from hyp.hypotheses.steps import STAGES
 
 SETTINGS = {

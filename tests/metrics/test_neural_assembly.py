@@ -10,12 +10,11 @@ from hyp.metrics.neural.assembly import (
     average_repetitions,
     check_assembly,
     drop_constant_neuroids,
-    read_assembly,
     regions,
     select_region,
     sort_like_brainscore,
-    write_assembly,
 )
+from hyp.metrics.neural.files import read_assembly, write_assembly
 
 N_STIMULI, N_REPETITIONS, N_NEUROIDS, N_BINS = 6, 3, 5, 4
 

@@ -1,9 +1,11 @@
 """Scores, ceilings and similarities against plain implementations and planted truth."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import xarray as xr
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import pdist, squareform
 from scipy.stats import ortho_group, pearsonr, spearmanr
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
@@ -173,7 +175,8 @@ def test_what_a_score_holds(case, metric):
     assert float(scored["unceiled"]) == pytest.approx(r, abs=1e-15)
     assert float(scored["error"]) == pytest.approx(np.std(per_split) / np.sqrt(10), abs=1e-15)
     assert float(scored["ceiling"]) == ceiling.value
-    assert float(scored["score"]) == pytest.approx(r**2 / ceiling.value, rel=1e-14)
+    related = r**2 / ceiling.value if metric.kind in ("pls", "ridge") else r / ceiling.value
+    assert float(scored["score"]) == pytest.approx(related, rel=1e-14)
     assert scored.attrs["origin"] == "recorded"
     assert scored.attrs["benchmark"] == "test.IT"
     assert neural_metric(metric.kind).kind in scored.attrs["metric"]
@@ -210,6 +213,8 @@ def test_ceiling_formulas():
     assert ceiled(0.6, 0.8, "2024") == pytest.approx(0.5625)
     assert ceiled(0.6, 0.8, "2026") == pytest.approx(0.45)
     assert ceiled(-0.6, 0.8, "ratio") == pytest.approx(-0.75)
+    assert ceiled(-0.6, 0.8, "2024") == pytest.approx(-0.5625)
+    assert ceiled(-0.6, 0.8, "2026") == pytest.approx(-0.45)
     with pytest.raises(HypError, match="unknown ceiling formula '2025'; use 2024, 2026, ratio"):
         ceiled(0.6, 0.8, "2025")
     with pytest.raises(HypError, match=r"ceiling is -0.1: the repetitions do not agree"):
@@ -273,8 +278,10 @@ def test_what_a_benchmark_refuses():
         neural_benchmark(blank, "IT", stratify="object_name")
     stimulus, repetition = (assembly[name].to_numpy() for name in ("stimulus_id", "repetition"))
     lacking = assembly.isel(presentation=np.flatnonzero((stimulus != "im0005") | (repetition == 2)))
-    with pytest.raises(HypError, match=r"repetitions are missing: .* to stimulus im0005"):
-        neural_benchmark(lacking, "IT")
+    kept = neural_benchmark(lacking, "IT")
+    assert kept.n_stimuli == 80
+    row = kept.stimulus_id.tolist().index("im0005")
+    assert all(np.isnan(half[row]).all() for pair in kept.halves for half in pair)
 
 
 def test_one_repetition_gives_scores_but_no_ceiling():
@@ -287,6 +294,68 @@ def test_one_repetition_gives_scores_but_no_ceiling():
         assert np.isnan(scored["score"])
         with pytest.raises(HypError, match="one repetition of every stimulus, so no ceiling"):
             score_layer(gram, benchmark)
+
+
+def test_a_network_that_disagrees_with_a_region_scores_below_zero():
+    """Dissimilarities reversed: Spearman by scipy, over the ceiling, and its sign."""
+    rng = np.random.default_rng(0)
+    drive = np.outer(rng.normal(size=30), np.ones(12)) * np.linspace(1, 2, 12)
+    drive += 0.3 * rng.normal(size=drive.shape)
+    trials = np.concatenate([drive + 0.1 * rng.normal(size=drive.shape) for _ in range(4)])
+    assembly = xr.DataArray(
+        trials,
+        dims=("presentation", "neuroid"),
+        coords={
+            "stimulus_id": ("presentation", [f"s{i:02d}" for i in range(30)] * 4),
+            "repetition": ("presentation", np.repeat(np.arange(4), 30)),
+            "neuroid_id": ("neuroid", np.arange(12)),
+            "region": ("neuroid", ["IT"] * 12),
+        },
+    )
+    benchmark = neural_benchmark(assembly, "IT")
+    metric = Rsa(dissimilarity="euclidean")
+    theirs = squareform(pdist(benchmark.responses))
+    far = theirs.max() + 1 - theirs
+    np.fill_diagonal(far, 0)
+    centre = np.eye(30) - 1 / 30
+    values, vectors = np.linalg.eigh(-0.5 * centre @ far**2 @ centre)
+    gram = compute_gram(vectors * np.sqrt(np.clip(values, 0, None)))
+    scored = score_layer(gram, benchmark, metric)
+    ours = squareform(pdist(vectors * np.sqrt(np.clip(values, 0, None))))
+    expected = []
+    for _, test in benchmark_splits(benchmark, metric):
+        upper = np.triu_indices(len(test), 1)
+        pair = (one[np.ix_(test, test)][upper] for one in (ours, theirs))
+        expected.append(spearmanr(*pair).statistic)
+    assert np.mean(expected) < -0.5
+    assert float(scored["score"]) == pytest.approx(
+        np.mean(expected) / float(scored["ceiling"]), rel=1e-9
+    )
+    squared = score_layer(gram, benchmark, metric, formula="2026")
+    assert float(squared["score"]) == pytest.approx(
+        -(np.mean(expected) ** 2) / float(scored["ceiling"]), rel=1e-9
+    )
+
+
+def test_missing_trials_cost_the_ceiling_nothing_but_themselves():
+    """Halves of trials by hand; a complete recording is halved by its repetitions as before."""
+    _, assembly = _assembly(repetitions=6)
+    whole = internal_consistency(neural_benchmark(assembly, "IT")).value
+    rng = np.random.default_rng(3)
+    holes = assembly.where(xr.DataArray(rng.random(assembly.shape) > 0.1, dims=assembly.dims))
+    benchmark = neural_benchmark(holes, "IT")
+    assert internal_consistency(benchmark).value == pytest.approx(whole, abs=0.05)
+    names = holes["stimulus_id"].to_numpy()
+    row, neuroid = 7, 2
+    trials = holes.to_numpy()[names == benchmark.stimulus_id[row], neuroid]
+    known = trials[np.isfinite(trials)]
+    for one, two in benchmark.halves:
+        parts = [(one[row, neuroid], len(known) // 2), (two[row, neuroid], -(-len(known) // 2))]
+        sizes = {size: [np.mean(part) for part in combinations(known, size)] for _, size in parts}
+        for value, size in parts:
+            assert np.isclose(sizes[size], value, atol=1e-12).any()
+        total = sum(value * size for value, size in parts)
+        assert total == pytest.approx(known.sum(), abs=1e-12)
 
 
 def test_metrics_by_name():

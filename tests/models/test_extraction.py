@@ -100,8 +100,9 @@ def test_latents_provenance_and_tasks_are_labels(small, tmp_path):
         assert layer[latent.name].dims == ("stimulus",)
         assert list(layer[latent.name].values) == list(small.table[latent.name])
     assert layer["rel_pos_x"].attrs == {"units": "m", "kind": "continuous", "frame": "camera"}
-    expected = {"objective": "distance", "seed": 7, "design": "full", "layer": "fc", "batches": 0}
+    expected = {"objective": "untrained", "seed": 7, "design": "full", "layer": "fc", "batches": 0}
     assert expected.items() <= layer.attrs.items()
+    assert {"distance", "rotation"} <= set(layer.attrs["outputs"])
     tasks = layer["task"].values
     assert list(np.flatnonzero(tasks == "distance")) == [8]
     assert list(np.flatnonzero(tasks == "rotation")) == list(range(11, 17))
@@ -190,3 +191,89 @@ def test_refusals(small, tmp_path, monkeypatch):
         run("fc")
     with pytest.raises(HypError, match="unfinished"):
         store.layers(tmp_path / "out")
+
+
+def test_the_axis_of_images_is_established_and_units_are_placed(make_dataset, tmp_path):
+    """Sixteen tokens and sixteen images: sizes agree, and are told apart all the same."""
+    dataset = make_dataset(n_images=16, n_val=2)
+    folder = trained(dataset, tmp_path / "m", backbone="tiny_networks:shapes")
+    layers = ("map", "last", "tokens", "sequence", "attention", "both[1]", "fc")
+    extract(ExtractSpec(layers=layers, batch_size=16), folder, dataset, tmp_path / "out")
+    model, _ = load_model(folder)
+    with torch.inference_mode():
+        maps = model.map(inputs_of(dataset))
+        tokens = model.tokens(maps.flatten(2).transpose(1, 2))
+        attended = model.attention(tokens, tokens, tokens, need_weights=False)[0]
+        sequence = model.sequence(tokens)
+    assert tokens.shape == (16, 16, 6)
+    stored = {name: store.open_layer(tmp_path / "out", name) for name in layers}
+    expected = {
+        "map": maps,
+        "last": maps.permute(0, 2, 3, 1),
+        "tokens": tokens,
+        "sequence": sequence,
+        "attention": attended,
+        "both[1]": tokens.amax(1),
+    }
+    for name, values in expected.items():
+        found = stored[name]["activation"].values
+        np.testing.assert_allclose(found, values.flatten(1), rtol=1e-4, atol=1e-5)
+    for name in ("map", "last"):
+        unit = stored[name].sel(unit=(stored[name]["channel"] == 5) & (stored[name]["row"] == 3))
+        unit = unit.isel(unit=int(np.flatnonzero(unit["column"] == 1)[0]))
+        np.testing.assert_allclose(unit["activation"], maps[:, 5, 3, 1], rtol=1e-4, atol=1e-5)
+    for name in ("tokens", "attention"):
+        place = (stored[name]["token"] == 7) & (stored[name]["channel"] == 2)
+        np.testing.assert_allclose(
+            stored[name]["activation"].values[:, place.to_numpy()][:, 0],
+            expected[name][:, 7, 2],
+            rtol=1e-4,
+            atol=1e-5,
+        )
+    assert "channel" not in stored["fc"].coords
+    assert "task" in stored["fc"].coords
+
+
+@pytest.mark.parametrize(
+    ("layer", "sentence"),
+    [
+        ("pairs", r"to 2 and 3 images it returns 2 x 2 and 3 x 3"),
+        ("windows", r"returns 8 x 4 x 6 and 12 x 4 x 6"),
+        ("both", r"does not return one tensor, but several; name one of both\[0\], both\[1\]"),
+        ("both[2]", r"name one of both\[0\], both\[1\]"),
+    ],
+)
+def test_layers_without_one_row_an_image_are_refused(small, tmp_path, layer, sentence):
+    folder = trained(small, tmp_path / "m", backbone="tiny_networks:shapes")
+    with pytest.raises(HypError, match=sentence):
+        extract(ExtractSpec(layers=(layer,)), folder, small, tmp_path / "out")
+
+
+def test_a_network_that_does_not_take_the_size_is_one_sentence(small, tmp_path):
+    folder = trained(small, tmp_path / "m", backbone="tiny_networks:small_vit")
+    info = (folder / "model.json").read_text()
+    (folder / "model.json").write_text(info.replace('"input_size": null', '"input_size": 64'))
+    with pytest.raises(HypError, match=r"small_vit does not take images of 64 pixels .*input_size"):
+        extract(ExtractSpec(layers=("encoder.ln",)), folder, small, tmp_path / "out")
+
+
+def test_what_is_not_finite_is_blamed_on_layer_and_image(make_dataset, tmp_path):
+    dataset = make_dataset(n_images=10, n_val=2)
+    dataset.pixels[7] = 0
+    folder = trained(dataset, tmp_path / "m", backbone="tiny_networks:infinite")
+    with pytest.raises(HypError, match=r"layer early has activations to stimulus 7 that are not"):
+        extract(ExtractSpec(layers=("early",)), folder, dataset, tmp_path / "out")
+
+
+def test_images_keep_their_names(make_dataset, tmp_path):
+    dataset = make_dataset(n_images=6, n_val=2)
+    names = [f"a/{number:03d}.png" for number in range(6)]
+    dataset.table["file"] = names
+    extract_pixels(ExtractSpec(layers=("pixels",)), dataset, tmp_path / "out")
+    pixels = store.open_layer(tmp_path / "out", "pixels")
+    assert pixels["file"].dims == ("stimulus",)
+    assert pixels["file"].values.tolist() == names
+    values = inputs_of(dataset)
+    unit = (pixels["channel"] == 1) & (pixels["row"] == 4) & (pixels["column"] == 9)
+    found = pixels["activation"].values[:, unit.to_numpy()][:, 0]
+    np.testing.assert_array_equal(found, values[:, 1, 4, 9])

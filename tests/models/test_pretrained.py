@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib.util
 import json
@@ -175,7 +176,7 @@ def test_a_lab_s_own_categories_are_a_head(tmp_path):
     model, info = load_model(tmp_path / "m")
     assert [(units.task, units.start, units.stop) for units in info.head] == [("category", 0, 12)]
     assert model.fc.out_features == 12
-    with pytest.raises(HypError, match="674 or 1000 outputs"):
+    with pytest.raises(HypError, match=r"12 outputs has none for rotation.*declare another head"):
         resolve_pretrained(str(path), objective="rotation", backbone=BACKBONE)
 
 
@@ -374,3 +375,33 @@ def test_timm_networks_take_imagenet_s_normalisation():
     assert torch.allclose(found, expected, atol=1e-5)
     with pytest.raises(HypError, match="no network 'resnet1818'; did you mean resnet18"):
         build_backbone("timm:resnet1818", 7)
+
+
+def test_timm_networks_without_output_units_are_taken(monkeypatch, tmp_path, make_dataset):
+    """As DINO's and CLIP's; its own weights are random here, for nothing is fetched."""
+    timm = pytest.importorskip("timm")
+    from hyp.models import backbones
+
+    torch.manual_seed(0)
+    plain = timm.create_model("vit_tiny_patch16_224", num_classes=0, img_size=224).eval()
+    made = backbones.create_timm
+
+    def offline(name, **settings):
+        if settings.pop("pretrained", False):
+            return copy.deepcopy(plain)
+        return made(name, **settings)
+
+    monkeypatch.setattr(backbones, "create_timm", offline)
+    spec, place = resolve_pretrained("timm:vit_tiny_patch16_224", objective="dino")
+    assert (spec.objective, spec.head, place) == ("dino", (), None)
+    assert resolve_pretrained("timm:vit_tiny_patch16_224")[0].objective == "unknown"
+    build_pretrained(spec, None, tmp_path / "m")
+    dataset = make_dataset(n_images=3, n_val=1)
+    extract(ExtractSpec(layers=("blocks.3", "norm")), tmp_path / "m", dataset, tmp_path / "out")
+    layer = xr.open_zarr(tmp_path / "out", group="blocks.3")
+    assert (layer.sizes["unit"], int(layer["token"].max())) == (197 * 192, 196)
+    assert layer.attrs["objective"] == "dino"
+    resized = spec.model_copy(update={"input_size": 64})
+    build_pretrained(resized, None, tmp_path / "n")
+    with pytest.raises(HypError, match="does not take images of 64 pixels"):
+        extract(ExtractSpec(layers=("norm",)), tmp_path / "n", dataset, tmp_path / "none")

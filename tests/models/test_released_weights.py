@@ -17,6 +17,7 @@ from hyp.cli.models import models_app
 from hyp.errors import HypError
 from hyp.models.checkpoints import load_model, read_info
 from hyp.models.extraction import extract
+from hyp.models.inputs import Preprocessing
 from hyp.models.released import HEADS, import_cohort, import_weights, read_identifier
 from hyp.models.specs import ExtractSpec
 
@@ -131,6 +132,101 @@ def test_the_sets_normalisation_comes_along(tmp_path):
             imported(path, tmp_path / "n", normalisation=norm)
 
 
+HEAD = {"distance": 1, "rotation": 6, "category": 5}
+
+
+def test_any_number_of_outputs_is_taken_with_its_head_declared(tmp_path):
+    path = saved(tmp_path / "model.pth", network(12))
+    info = imported(path, tmp_path / "m", head=HEAD)
+    places = [(units.task, units.start, units.stop) for units in info.head]
+    assert places == [("distance", 0, 1), ("rotation", 1, 7), ("category", 7, 12)]
+    with pytest.raises(HypError, match=r"12 outputs has none for distance.*declare another head"):
+        imported(path, tmp_path / "n")
+    with pytest.raises(HypError, match="declared head has 13 units, but the network 12 outputs"):
+        imported(path, tmp_path / "n", head=HEAD | {"category": 6})
+    done = CliRunner().invoke(
+        models_app,
+        [
+            *("import", str(path), str(tmp_path / "c"), "--backbone", BACKBONE),
+            *("--objective", "distance+rotation"),
+            *(f"--head={task}={units}" for task, units in HEAD.items()),
+        ],
+    )
+    assert done.exception is None
+    assert read_info(tmp_path / "c").head == info.head
+
+
+def test_a_network_without_a_head_is_taken_as_it_is(tmp_path, make_dataset):
+    model = network(7)
+    state = {name: v for name, v in model.state_dict().items() if not name.startswith("fc.")}
+    torch.save(state, tmp_path / "model.pth")
+    info = imported(tmp_path / "model.pth", tmp_path / "m", objective="contrast")
+    assert (info.head, info.n_outputs) == ((), 0)
+    dataset = make_dataset(n_images=6, n_val=2)
+    extract(ExtractSpec(layers=("relu",)), tmp_path / "m", dataset, tmp_path / "out")
+    images = Preprocessing(224, False, torch.device("cpu"))(torch.from_numpy(dataset.pixels))
+    with torch.inference_mode():
+        expected = model.relu(model.bn(model.conv(images)))
+    found = xr.open_zarr(tmp_path / "out", group="relu")["activation"].values
+    np.testing.assert_allclose(found, expected.flatten(1), rtol=1e-4, atol=1e-5)
+    with pytest.raises(HypError, match="layer fc has no units"):
+        extract(ExtractSpec(layers=("fc",)), tmp_path / "m", dataset, tmp_path / "none")
+
+
+@pytest.mark.parametrize("form", ["lightning", "nested", "wrapped", "ema"])
+def test_weights_are_found_wherever_a_checkpoint_has_them(tmp_path, form):
+    model, other = network(5), network(5, seed=1)
+    state = dict(model.state_dict())
+    part = ""
+    content = {
+        "lightning": {
+            "state_dict": {f"model.backbone.{name}": v for name, v in state.items()},
+            "hyper_parameters": {"lr": 0.1},
+            "optimizer_states": [{"state": {0: {"exp_avg": torch.zeros(3)}}}],
+        },
+        "nested": {"epoch": 3, "nets": {"vision": state, "text": {"w": torch.zeros(2)}}},
+        "wrapped": {f"module.encoder_q.{name}": v for name, v in state.items()}
+        | {f"module.encoder_k.{name}": v for name, v in other.state_dict().items()}
+        | {"module.queue": torch.zeros(4)},
+        "ema": {"model": dict(other.state_dict()), "model_ema": state},
+    }[form]
+    torch.save(content, tmp_path / "model.pth")
+    if form in ("wrapped", "ema"):
+        with pytest.raises(HypError, match=r"several times: name a part, .*(encoder_k|model_ema)"):
+            imported(tmp_path / "model.pth", tmp_path / "m", objective="category")
+        part = {"wrapped": "module.encoder_q", "ema": "model_ema"}[form]
+    imported(tmp_path / "model.pth", tmp_path / "m", objective="category", part=part)
+    loaded, info = load_model(tmp_path / "m")
+    assert info.n_outputs == 5
+    for name, value in loaded.state_dict().items():
+        assert torch.equal(value, state[name])
+
+
+def test_tensors_beside_the_network_are_not_dropped_without_a_word(tmp_path):
+    state = {f"model.{name}": v for name, v in network(5).state_dict().items()}
+    torch.save({"state_dict": state | {"projector.weight": torch.zeros(2)}}, tmp_path / "model.pth")
+    fields = {"objective": "category"}
+    with pytest.raises(HypError, match=r"'projector.weight' beside .* the part 'state_dict.model'"):
+        imported(tmp_path / "model.pth", tmp_path / "m", **fields)
+    with pytest.raises(HypError, match="no part 'student' with weights of this network"):
+        imported(tmp_path / "model.pth", tmp_path / "m", part="student", **fields)
+    imported(tmp_path / "model.pth", tmp_path / "m", part="state_dict.model", **fields)
+
+
+def test_safetensors_are_read(tmp_path):
+    pytest.importorskip("safetensors")
+    from safetensors.torch import save_file
+
+    model = network(5)
+    save_file(dict(model.state_dict()), tmp_path / "model.safetensors")
+    imported(tmp_path / "model.safetensors", tmp_path / "m", objective="category")
+    loaded, _ = load_model(tmp_path / "m")
+    assert torch.equal(loaded.fc.weight, model.fc.weight)
+    (tmp_path / "cut.safetensors").write_bytes((tmp_path / "model.safetensors").read_bytes()[:99])
+    with pytest.raises(HypError, match="cannot be read"):
+        imported(tmp_path / "cut.safetensors", tmp_path / "n", objective="category")
+
+
 def test_folders_say_where_their_weights_came_from(tmp_path):
     path = saved(tmp_path / "model.pth", network())
     imported(path, tmp_path / "m")
@@ -152,7 +248,10 @@ def without(state, name):
         (lambda s: without(s, "bn.bias"), r"bn\.bias is missing"),
         (lambda s: s | {"extra.weight": torch.zeros(1)}, r"extra\.weight is not expected"),
         (lambda s: s | {"conv.weight": torch.zeros(4, 3, 2, 2)}, r"conv\.weight has shape"),
-        (lambda s: s | {"fc.weight": torch.zeros(8, 4)}, r"fc\.weight has shape \(8, 4\)"),
+        (
+            lambda s: s | {"fc.weight": torch.zeros(8, 4)},
+            r"fc\.bias has shape \(674,\) instead of \(8,\)",
+        ),
         (lambda s: s | {"bn.weight": torch.full((4,), torch.nan)}, r"not finite in bn\.weight"),
         (lambda s: s | {"fc.bias": 3.0}, "'fc.bias', which is no tensor"),
         (lambda s: s | {"_orig_mod.fc.bias": torch.zeros(674)}, "'fc.bias' twice"),

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import nn
+from torchvision.models import VisionTransformer
 
 from hyp.datasets.latents import Latent
 
@@ -95,3 +96,63 @@ class Float32Only(TinyNet):
 
 def only_float32(num_outputs: int) -> nn.Module:
     return Float32Only(num_outputs)
+class Shapes(nn.Module):
+    """Layers whose outputs have their images first, second, in a tuple, or nowhere."""
+
+    def __init__(self, num_outputs: int) -> None:
+        super().__init__()
+        self.map = nn.Conv2d(3, 6, 4, stride=8)
+        self.last = nn.Identity()
+        self.tokens = nn.LayerNorm(6)
+        self.sequence = nn.Linear(6, 5)
+        self.attention = nn.MultiheadAttention(6, 2, batch_first=True)
+        self.both = Both()
+        self.pairs = Pairs()
+        self.windows = nn.Identity()
+        self.fc = nn.Linear(6, num_outputs)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        maps = self.map(images)
+        self.last(maps.permute(0, 2, 3, 1))
+        tokens = self.tokens(maps.flatten(2).transpose(1, 2))
+        self.sequence(tokens.transpose(0, 1))
+        self.attention(tokens, tokens, tokens, need_weights=False)
+        self.both(tokens)
+        self.pairs(tokens.mean(1))
+        self.windows(tokens.reshape(-1, 4, 6))
+        return self.fc(tokens.mean(1))
+
+
+class Both(nn.Module):
+    def forward(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return tokens.mean(1), tokens.amax(1)
+
+
+class Pairs(nn.Module):
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return features @ features.T
+
+
+def shapes(num_outputs: int) -> nn.Module:
+    return Shapes(num_outputs)
+
+
+class Infinite(nn.Module):
+    """Gives something that is not a number for one dark image."""
+
+    def __init__(self, num_outputs: int) -> None:
+        super().__init__()
+        self.early = nn.Identity()
+        self.fc = nn.Linear(3, num_outputs)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        means = images.mean(dim=(2, 3))
+        return self.fc(self.early(torch.log(means + 2.1)))
+
+
+def infinite(num_outputs: int) -> nn.Module:
+    return Infinite(num_outputs)
+
+
+def small_vit(num_outputs: int) -> nn.Module:
+    return VisionTransformer(32, 16, 1, 1, 8, 8, num_classes=num_outputs)

@@ -46,8 +46,19 @@ def import_(
         Path | None, typer.Option(help="norm_column_mean_std.csv of its training set.")
     ] = None,
     input_size: Annotated[int, typer.Option(min=1, help="Pixels a side it sees.")] = 224,
+    head: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TASK=UNITS",
+            help="Output units in their order; repeatable. Known for 674 and 1000 outputs.",
+        ),
+    ] = None,
+    part: Annotated[
+        str,
+        typer.Option(help="Which part of the file, as state_dict_ema or a prefix: model.backbone."),
+    ] = "",
 ) -> None:
-    """Turn weights with the paper's 674 outputs, or ImageNet's 1000, into a model folder.
+    """Turn weights of any network, with a head or without, into a model folder.
 
     Of a file called by its Brain-Score identifier (yudixie_resnet18_distance_reg_0_240719)
     objective, backbone and seed are known. A folder of such files becomes a folder of
@@ -63,6 +74,8 @@ def import_(
         "n_batches": n_batches,
         "normalisation": normalisation,
         "input_size": input_size,
+        "head": _units(head),
+        "part": part,
     }
     screen = console()
     if file.is_dir():
@@ -103,7 +116,7 @@ def _page(info: ModelInfo) -> Table:
         ("batches", f"{spec.n_batches:,} of {spec.batch_size} images{schedule}"),
         ("checkpoints", ", ".join(f"{batch:,}" for batch in info.checkpoints)),
         ("input", f"{size} pixels, images of {info.image_shape[0]}"),
-        ("outputs", str(info.n_outputs)),
+        ("outputs", str(info.n_outputs or "none: its head was cut off")),
     ):
         table.add_row(name, value)
     for units in info.head:
@@ -112,6 +125,16 @@ def _page(info: ModelInfo) -> Table:
     for latent, (mean, sd) in info.standardisation.items():
         table.add_row(latent, f"mean {mean:.4g}, standard deviation {sd:.4g}")
     return table
+
+
+def _units(texts: list[str] | None) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for text in texts or []:
+        task, equals, units = text.partition("=")
+        if not (equals and task.strip() and units.strip().isdigit()) or task.strip() in found:
+            raise HypError(f"--head {text!r} is not TASK=UNITS, each task once.")
+        found[task.strip()] = int(units)
+    return found
 
 
 def _snapshots(texts: list[str] | None) -> dict[int, Path]:

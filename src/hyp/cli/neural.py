@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -31,12 +32,20 @@ Stratify = Annotated[
 ]
 
 
+class LeaveOut(StrEnum):
+    """What is left out rather than refused."""
+
+    UNMATCHED = "unmatched"
+    STIMULI = "stimuli"
+    NEUROIDS = "neuroids"
+
+
 @neural_app.command("import")
 def import_recording(
     responses: Annotated[
         str,
         typer.Argument(
-            help="NetCDF, Zarr, CSV or Parquet; or a public benchmark of Brain-Score, such as "
+            help="NetCDF, Zarr, CSV, TSV or Parquet; or a public benchmark of Brain-Score, such as "
             "MajajHong2015public.IT-pls."
         ),
     ],
@@ -55,12 +64,21 @@ def import_recording(
     rename: Annotated[
         list[str] | None, typer.Option(metavar="OLD=NEW", help="A name of the file's own.")
     ] = None,
+    leave_out: Annotated[
+        list[LeaveOut] | None,
+        typer.Option(
+            help="Stimuli without an image, or those of stimuli and neuroids that lack a response; "
+            "otherwise they are refused. Repeatable."
+        ),
+    ] = None,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Put a lab's own recording, or one from Brain-Score, into the store."""
+    from hyp.cli.neural_page import described_table
+    from hyp.cli.terminal import console
     from hyp.errors import HypError
     from hyp.hypotheses.aligning import RecordedFile, RecordingSpec
-    from hyp.hypotheses.recordings import digest_of
+    from hyp.hypotheses.recordings import describe_recording, digest_of, read_recording
     from hyp.metrics.neural import PUBLIC_BENCHMARKS
 
     path, times = Path(responses).expanduser().absolute(), _window(window)
@@ -75,8 +93,13 @@ def import_recording(
         origin=RecordedFile(digest=digest_of(path), rename=read_settings(rename)),
         stratify=stratify,
         window=times,
+        leave_out=tuple(what.value for what in leave_out or ()),
     )
-    _record(recording, _images(stimuli, image_size), store, path)
+    assembly = read_recording(path, recording)
+    images = _images(stimuli, image_size)
+    page = described_table(describe_recording(recording, assembly, images))
+    _record(recording, images, store, path)
+    console().print(page)
 
 
 @neural_app.command()
@@ -130,8 +153,19 @@ def score(
         typer.Option(help="Layers chosen within training halves, or on the scored data."),
     ] = "recommended",
     formula: Annotated[
-        Literal["2026", "2024"], typer.Option(help="r^2/ceiling, or (r/ceiling)^2 as in 2024.")
-    ] = "2026",
+        Literal["2026", "2024", "ratio", "none"] | None,
+        typer.Option(
+            help="r^2/ceiling, (r/ceiling)^2 as in 2024, r/ceiling, or the score itself; default: "
+            "2026 for pls and ridge, ratio for rsa and cka."
+        ),
+    ] = None,
+    subjects: Annotated[
+        Literal["each", "pooled"] | None,
+        typer.Option(
+            help="Every subject by itself, then the mean, or all neuroids as one population; "
+            "default: each, where there are several."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="CSV of the scores to write.", callback=here)
     ] = None,
@@ -151,13 +185,21 @@ def score(
         read_alignments,
         select_models,
     )
-    from hyp.metrics.neural import neural_metric
+    from hyp.hypotheses.recordings import recorded_subjects
+    from hyp.metrics.neural import neural_metric, usual_formula
     from hyp.store import Store
     from hyp.store.artifacts import write_atomically
 
     opened = Store.open(store)
     recording = find_recording(opened, name)
-    spec = AlignmentSpec(metric=neural_metric(metric), protocol=protocol, formula=formula)
+    chosen = neural_metric(metric)
+    several = subjects is None and len(recorded_subjects(opened, recording)) > 1
+    spec = AlignmentSpec(
+        metric=chosen,
+        protocol=protocol,
+        formula=None if formula == "none" else formula or usual_formula(chosen),
+        subjects="each" if several else subjects or "pooled",
+    )
     goals = [
         alignment_step(recording, model, spec, layers=layer or (), snapshot=batches)
         for model in select_models(opened, read_settings(where))

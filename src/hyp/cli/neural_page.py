@@ -48,10 +48,31 @@ def alignment_table(scores: pd.DataFrame) -> Table:
             str(len(rows)),
             f"{rows['score'].mean():.3f}",
             spread,
-            f"{rows['ceiling'].mean():.3f}",
+            "–" if rows["ceiling"].isna().all() else f"{rows['ceiling'].mean():.3f}",
             str(rows["layer"].mode().iloc[0]),
         )
-    if simulated:
-        table.caption = "Simulated: nobody recorded these responses."
+    notes = ["Simulated: nobody recorded these responses."] if simulated else []
+    if (scores["formula"] == "none").any():
+        notes.append("Scores without a ceiling are not ceiled: they are the correlation itself.")
+    if notes:
+        table.caption = "\n".join(notes)
         table.caption_justify = "left"
+    return table
+
+
+def described_table(described: pd.DataFrame) -> Table:
+    """Return what of a recording is scored, a row a region and subject."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for heading in ("region", "subject"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("neuroids", "stimuli"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("ceiling", overflow="fold")
+    for row in described.to_dict("records"):
+        counts = [
+            f"{row[name]} of {row[f'of_{name}']}" if row[name] < row[f"of_{name}"] else row[name]
+            for name in ("neuroids", "stimuli")
+        ]
+        ceiling = "split halves" if row["ceiled"] else "none: one repetition, scored unceiled"
+        table.add_row(row["region"], row["subject"] or "–", *map(str, counts), ceiling)
     return table

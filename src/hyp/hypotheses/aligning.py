@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 
 SCORES = "scores.parquet"
 _USUAL_SIZE = 224
+SUBJECTS = "subjects.parquet"
 _MODEL_COLUMNS = ("objective", "design", "seed", "backbone", "batches")
+
+
+LeftOut = Literal["unmatched", "stimuli", "neuroids"]
+"""What may be left out of a recording."""
 
 
 class _Spec(BaseModel):
@@ -70,21 +75,50 @@ class RecordingSpec(_Spec):
         Coordinate of the stimuli that splits are stratified by.
     window : (float, float) or None
         Milliseconds that are averaged, where there are time bins.
+    leave_out : tuple of str
+        What is left out rather than refused: ``unmatched`` stimuli, which have no image, and
+        ``stimuli`` or else ``neuroids`` for which a response is missing.
     """
 
     name: str
     origin: RecordedFile | SimulatedStream
     stratify: str | None = None
     window: tuple[float, float] | None = None
+    leave_out: tuple[LeftOut, ...] = Field((), exclude_if=lambda what: not what)
+
+    @field_validator("leave_out")
+    @classmethod
+    def _one_way(cls, what: tuple[LeftOut, ...]) -> tuple[LeftOut, ...]:
+        if {"stimuli", "neuroids"} <= set(what):
+            raise HypError(
+                "where a response is missing either the stimulus or the neuroid is left out; name "
+                "one of stimuli and neuroids."
+            )
+        return tuple(sorted(set(what)))
 
 
 class AlignmentSpec(_Spec):
-    """How one network is scored against a recording, see `hyp.metrics.neural.score_region`."""
+    """How one network is scored against a recording, see `hyp.metrics.neural.score_region`.
+
+    Attributes
+    ----------
+    metric, protocol, formula
+        As there. A recording with one repetition of every stimulus is scored without a ceiling,
+        and its scores say so.
+    threads : int
+        Of the network's forward pass and of BLAS.
+    subjects : {"pooled", "each"}
+        Whether the neuroids of all subjects are scored as one population, as Brain-Score does, or
+        every subject by itself, with a ceiling of its own, and the scores then averaged.
+    """
 
     metric: NeuralMetric = Pls()
     protocol: Literal["published", "recommended"] = "recommended"
     formula: Formula | None = "2026"
     threads: int = 1
+    subjects: Literal["pooled", "each"] = Field(
+        "pooled", exclude_if=lambda subjects: subjects == "pooled"
+    )
 
 
 def recording_step(
@@ -169,13 +203,20 @@ def find_recording(store: Store, name: str) -> Step:
     Raises
     ------
     HypError
-        If there is none of that name.
+        If there is none of that name, or several.
     """
-    known = {str(record.spec["name"]): record.key for record in store.records("recordings")}
-    if name not in known:
-        there = f"; it has: {', '.join(sorted(known))}." if known else "; import one first."
+    records = list(store.records("recordings"))
+    found = [record.key for record in records if record.spec["name"] == name]
+    if not found:
+        known = sorted({str(record.spec["name"]) for record in records})
+        there = f"; it has: {', '.join(known)}." if known else "; import one first."
         raise HypError(f"the store at {store.root} has no recording {name!r}{there}")
-    return store.step(known[name])
+    if len(found) > 1:
+        raise HypError(
+            f"the store at {store.root} has {len(found)} recordings called {name!r} "
+            f"({', '.join(found)}); remove all but one."
+        )
+    return store.step(found[0])
 
 
 def refuse_other_content(store: Store, step: Step) -> None:
@@ -258,6 +299,8 @@ def read_alignments(store: Store, goals: Sequence[Step]) -> pd.DataFrame:
         if snapshot is not None:
             labels["batches"] = snapshot
         table = pd.read_parquet(store.check(goal) / SCORES)
+        if "formula" not in table:
+            table["formula"] = goal.spec["formula"] or "none"
         tables.append(table.assign(**labels, model=goal.inputs["model"].key))
     joined = pd.concat(tables, ignore_index=True)
     return joined[[*_MODEL_COLUMNS, "model", *tables[0].columns[: -len(_MODEL_COLUMNS) - 1]]]

@@ -181,17 +181,21 @@ def _build_scores(step: Step, folder: Path, inputs: Inputs, progress: Progress) 
 def _build_recording(step: Step, folder: Path, inputs: Inputs, _: Progress) -> None:
     from hyp.datasets.dataset import Dataset
     from hyp.hypotheses.aligning import RecordedFile, RecordingSpec
-    from hyp.hypotheses.recordings import check_scorable, check_stimuli, record_stream
-    from hyp.metrics.neural import read_assembly, sort_like_brainscore, write_assembly
+    from hyp.hypotheses.recordings import (
+        check_scorable,
+        keep_matched,
+        read_recording,
+        record_stream,
+    )
+    from hyp.metrics.neural import write_assembly
 
     spec = RecordingSpec.model_validate(step.spec)
     stimuli = Dataset.open(inputs["stimuli"])
     if isinstance(spec.origin, RecordedFile):
-        path = Path(step.places["path"])
-        assembly = sort_like_brainscore(read_assembly(path, rename=spec.origin.rename))
+        assembly = read_recording(Path(step.places["path"]), spec)
     else:
         assembly = record_stream(spec.origin, stimuli)
-    check_stimuli(assembly, stimuli, spec.name)
+    assembly = keep_matched(assembly, stimuli.table, stimuli.n_images, spec)
     check_scorable(spec, assembly)
     write_assembly(assembly, folder / "assembly")
 

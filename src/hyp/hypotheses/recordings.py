@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -12,34 +12,118 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hyp.datasets.dataset import Dataset
+from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
-from hyp.hypotheses.aligning import SCORES, AlignmentSpec, RecordingSpec, SimulatedStream
+from hyp.hypotheses.aligning import (
+    SCORES,
+    SUBJECTS,
+    AlignmentSpec,
+    RecordedFile,
+    RecordingSpec,
+    SimulatedStream,
+)
 from hyp.metrics.gram import Gram
 from hyp.metrics.neural import (
     NeuralBenchmark,
     Pls,
-    align_gram,
     drive_from_network,
     neural_benchmark,
+    read_assembly,
     regions,
     score_region,
     simulate_ventral_stream,
+    sort_like_brainscore,
+    subjects,
 )
 from hyp.metrics.neural.scoring import benchmark_splits
+from hyp.metrics.pairs import sub_gram
+from hyp.store import Step, Store
 from hyp.store.plain_zarr import write_zarr
 from hyp.store.steps import content_hash
 
-_NAME_COLUMNS = ("stimulus_id", "file")
+_NUMBERS = ("score", "unceiled", "error", "ceiling")
 
 
 def stimulus_names(stimuli: Dataset) -> list[str]:
-    """Return every image's name: its ``stimulus_id``, else its file's stem, else its number."""
+    """Return every image's name: its ``stimulus_id``, else its path in the folder, else a number.
+
+    The end of a path (``.png``) is left out where the images are told apart without it.
+    """
     table = stimuli.table
-    for column in _NAME_COLUMNS:
-        if column in table:
-            names = [str(name) for name in table[column]]
-            return [Path(name).stem for name in names] if column == "file" else names
+    if "stimulus_id" in table:
+        return [str(name) for name in table["stimulus_id"]]
+    if "file" in table:
+        paths = [str(name) for name in table["file"]]
+        short = [str(PurePosixPath(path).with_suffix("")) for path in paths]
+        return short if len(set(short)) == len(short) else paths
     return [f"stimulus_{i:05d}" for i in range(stimuli.n_images)]
+
+
+def match_images(
+    ids: Sequence[str], table: pd.DataFrame, n_images: int, name: str, *, some: bool = False
+) -> dict[str, int]:
+    """Find the image of every stimulus of a recording.
+
+    A stimulus is an image's ``stimulus_id`` where images have one; else its path in the folder,
+    with or without its ending, or the bare name of its file where only one image has it.
+    Images of no file are called ``stimulus_00000`` and so on.
+
+    Parameters
+    ----------
+    ids : sequence of str
+        Stimuli of a recording.
+    table : DataFrame
+        A row an image, with the columns ``stimulus_id`` or ``file`` where there are any.
+    n_images : int
+        Number of images.
+    name : str
+        What the recording is called.
+    some : bool
+        Leave stimuli without an image out rather than refuse them.
+
+    Returns
+    -------
+    dict of str to int
+        Row of the image of each stimulus.
+
+    Raises
+    ------
+    HypError
+        If a stimulus has no image (with the counts), or several.
+    """
+    wanted = list(dict.fromkeys(str(one) for one in ids))
+    found: dict[str, set[int]] = {}
+    exact: dict[str, set[int]] = {}
+    if "stimulus_id" in table:
+        column = table["stimulus_id"].astype(str)
+    elif "file" in table:
+        column = table["file"].astype(str)
+        for row, file in enumerate(column):
+            path = PurePosixPath(file)
+            for said in (str(path.with_suffix("")), path.name, path.stem):
+                found.setdefault(said, set()).add(row)
+    else:
+        column = pd.Series([f"stimulus_{i:05d}" for i in range(n_images)])
+    for row, said in enumerate(column):
+        exact.setdefault(said, set()).add(row)
+    rows = {one: exact.get(one) or found.get(one, set()) for one in wanted}
+    several = [one for one in wanted if len(rows[one]) > 1]
+    if several:
+        which = sorted(column.iloc[sorted(rows[several[0]])].tolist())
+        shown = ", ".join(which[:3])
+        raise HypError(
+            f"{len(several)} of the {len(wanted)} stimuli of {name} have several images: "
+            f"{several[0]!r} may be {shown}; name stimuli by their path in the folder, such as "
+            f"{which[0]!r}."
+        )
+    missing = [one for one in wanted if not rows[one]]
+    if missing and (not some or len(missing) == len(wanted)):
+        raise HypError(
+            f"{len(missing)} of the {len(wanted)} stimuli of {name} have no image, among them "
+            f"{missing[0]!r}; the images are called {min(column)!r} and so on: name them by a "
+            "column stimulus_id, rename the files, or leave unmatched stimuli out."
+        )
+    return {one: min(found_rows) for one, found_rows in rows.items() if found_rows}
 
 
 def digest_of(path: Path) -> str:
@@ -61,48 +145,157 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _benchmark(recording: RecordingSpec, assembly: xr.DataArray, region: str) -> NeuralBenchmark:
-    """Prepare a region's responses; presentations that it was not recorded in are left out."""
-    here = assembly.isel(neuroid=np.flatnonzero(assembly["region"].to_numpy() == region))
+def read_recording(path: Path, spec: RecordingSpec) -> xr.DataArray:
+    """Read the responses of a `RecordedFile` in Brain-Score's order, and check them.
+
+    Raises
+    ------
+    HypError
+        As `hyp.metrics.neural.read_assembly` and `check_scorable`.
+    """
+    rename = spec.origin.rename if isinstance(spec.origin, RecordedFile) else {}
+    assembly = sort_like_brainscore(read_assembly(path, rename=rename))
+    check_scorable(spec, assembly)
+    return assembly
+
+
+def benchmarks_of(
+    recording: RecordingSpec, assembly: xr.DataArray, region: str, *, each: bool
+) -> dict[str, NeuralBenchmark]:
+    """Prepare a region's responses, of all subjects together or of each.
+
+    Presentations that it was not recorded in are left out.
+
+    Returns
+    -------
+    dict of str to NeuralBenchmark
+        By subject; called ``""`` where they are pooled or not known.
+    """
+    inside = assembly["region"].astype(str).to_numpy() == region
+    here = assembly.isel(neuroid=np.flatnonzero(inside))
+    if not each:
+        return {"": _benchmark(recording, here, region, f"{recording.name}.{region}")}
+    if "subject" not in here.coords:
+        raise HypError(
+            f"{recording.name} does not say which neuroid is whose; score it pooled, or import it "
+            "with a column subject."
+        )
+    found = {}
+    whose = np.broadcast_to(here["subject"].to_numpy().astype(str), here.sizes["neuroid"])
+    for subject in subjects(here):
+        theirs = here.isel(neuroid=np.flatnonzero(whose == subject))
+        name = f"{recording.name}.{region}.{subject}"
+        found[subject] = _benchmark(recording, theirs, region, name)
+    return found
+
+
+def _benchmark(
+    recording: RecordingSpec, here: xr.DataArray, region: str, name: str
+) -> NeuralBenchmark:
     answered = np.isfinite(here.to_numpy()).any(axis=tuple(range(1, here.ndim)))
+    left_out = [what for what in ("stimuli", "neuroids") if what in recording.leave_out]
     return neural_benchmark(
         here.isel(presentation=np.flatnonzero(answered)),
         region,
-        name=f"{recording.name}.{region}",
+        name=name,
         stratify=recording.stratify,
         window=recording.window,
+        incomplete=left_out[0] if left_out else "refuse",  # type: ignore[arg-type]
     )
 
 
 def check_scorable(recording: RecordingSpec, assembly: xr.DataArray) -> None:
     """Check, before any network is scored, that every region can be split as declared.
 
+    Where there are several subjects, each of them is checked.
+
     Raises
     ------
     HypError
         As `hyp.metrics.neural.neural_benchmark`, or if there are too few stimuli.
     """
+    each = len(subjects(assembly)) > 1
     for region in regions(assembly):
-        benchmark_splits(_benchmark(recording, assembly, region), Pls())
+        for benchmark in benchmarks_of(recording, assembly, region, each=each).values():
+            benchmark_splits(benchmark, Pls())
 
 
-def check_stimuli(assembly: xr.DataArray, stimuli: Dataset, name: str) -> None:
-    """Check that every stimulus of a recording is among the images.
+def keep_matched(
+    assembly: xr.DataArray, table: pd.DataFrame, n_images: int, recording: RecordingSpec
+) -> xr.DataArray:
+    """Return the presentations whose stimulus is among the images.
 
     Raises
     ------
     HypError
-        With the counts and the first that is missing.
+        As `match_images`; stimuli without an image are refused unless they are to be left out.
     """
-    shown = dict.fromkeys(str(one) for one in assembly["stimulus_id"].to_numpy())
-    known = set(stimulus_names(stimuli))
-    missing = [one for one in shown if one not in known]
-    if missing:
-        raise HypError(
-            f"{len(missing)} of the {len(shown)} stimuli of {name} have no image, among them "
-            f"{missing[0]!r}; the images are called {sorted(known)[0]!r} and so on: name them by "
-            "a column stimulus_id, or rename the files."
-        )
+    some = "unmatched" in recording.leave_out
+    rows = match_images(_ids(assembly), table, n_images, recording.name, some=some)
+    kept = [one in rows for one in _ids(assembly)]
+    return assembly if all(kept) else assembly.isel(presentation=np.flatnonzero(kept))
+
+
+def describe_recording(
+    recording: RecordingSpec, assembly: xr.DataArray, images: DatasetSpec
+) -> pd.DataFrame:
+    """Say what of a recording can be scored, before its images are read.
+
+    Parameters
+    ----------
+    recording : RecordingSpec
+    assembly : DataArray
+        As `read_recording` returns it.
+    images : DatasetSpec
+        The images that were shown.
+
+    Returns
+    -------
+    DataFrame
+        A row a region and subject: ``region``, ``subject``, ``neuroids`` and ``stimuli`` that
+        are scored, ``of_neuroids`` and ``of_stimuli`` that there are, and whether it is ``ceiled``.
+
+    Raises
+    ------
+    HypError
+        As `match_images` and `check_scorable`.
+    """
+    n = images.n_images
+    drawn = images.source.sample(images.design, images.seed, np.arange(n))
+    known = {name: drawn[name] for name in ("stimulus_id", "file") if name in drawn}
+    matched = keep_matched(assembly, pd.DataFrame(known), n, recording)
+    rows = []
+    each = len(subjects(assembly)) > 1
+    for region in regions(matched):
+        for subject, benchmark in benchmarks_of(recording, matched, region, each=each).items():
+            theirs = assembly["region"].astype(str).to_numpy() == region
+            if subject:
+                theirs &= assembly["subject"].astype(str).to_numpy() == subject
+            here = assembly.isel(neuroid=np.flatnonzero(theirs))
+            axes = tuple(range(1, here.ndim))
+            seen = here["stimulus_id"].to_numpy()[np.isfinite(here.to_numpy()).any(axis=axes)]
+            rows.append(
+                {
+                    "region": region,
+                    "subject": subject,
+                    "neuroids": len(benchmark.neuroid_id),
+                    "of_neuroids": int(theirs.sum()),
+                    "stimuli": benchmark.n_stimuli,
+                    "of_stimuli": len(set(seen.astype(str))),
+                    "ceiled": bool(benchmark.halves),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def recorded_subjects(store: Store, recording: Step) -> list[str]:
+    """Return the subjects of a recording in a store; empty where they are not known."""
+    opened = xr.open_zarr(store.check(recording) / "assembly", chunks=None)
+    return subjects(opened["response"])
+
+
+def _ids(assembly: xr.DataArray) -> list[str]:
+    return [str(one) for one in assembly["stimulus_id"].to_numpy()]
 
 
 def record_stream(stream: SimulatedStream, stimuli: Dataset) -> xr.DataArray:
@@ -174,27 +367,71 @@ def score_regions(
     """Score a network in every region; writes ``scores.parquet`` and one Zarr group a region.
 
     ``scores.parquet`` has a row a region: ``region``, ``benchmark``, ``origin``, ``score``,
-    ``unceiled``, ``error``, ``ceiling``, ``layer`` (chosen in most splits).
+    ``unceiled``, ``error``, ``ceiling``, ``layer`` (chosen in most splits) and ``formula``, which
+    is ``none`` where the score is not ceiled, as of a recording with one repetition. Where every
+    subject is scored by itself these are the means over subjects, ``error`` the standard
+    error of that mean; ``subjects.parquet`` has a row a region and subject, and the Zarr groups
+    are called ``REGION/SUBJECT``.
     """
-    names = stimulus_names(stimuli)
     found = regions(assembly)
     rows = []
     for done, region in enumerate(found):
         progress(done, len(found))
-        benchmark = _benchmark(recording, assembly, region)
-        aligned = {layer: align_gram(gram, names, benchmark) for layer, gram in grams.items()}
-        scored = score_region(
-            aligned, benchmark, spec.metric, protocol=spec.protocol, formula=spec.formula
-        )
-        layers, counts = np.unique(scored["layer"].to_numpy().astype(str), return_counts=True)
-        rows.append(
-            {
-                "region": region,
-                "benchmark": benchmark.name,
-                "origin": benchmark.origin,
-                **{name: float(scored[name]) for name in ("score", "unceiled", "error", "ceiling")},
-                "layer": str(layers[counts.argmax()]),
-            }
-        )
-        write_zarr(scored, folder / region)
-    pd.DataFrame(rows).to_parquet(folder / SCORES, index=False)
+        benchmarks = benchmarks_of(recording, assembly, region, each=spec.subjects == "each")
+        for subject, benchmark in benchmarks.items():
+            scored = _score(spec, benchmark, grams, stimuli)
+            rows.append({"subject": subject, **_row(scored, benchmark)})
+            write_zarr(scored, folder / region / subject)
+    table = pd.DataFrame(rows)
+    if spec.subjects == "each":
+        table.to_parquet(folder / SUBJECTS, index=False)
+        table = _over_subjects(table, recording)
+    table.drop(columns="subject").to_parquet(folder / SCORES, index=False)
+
+
+def _score(
+    spec: AlignmentSpec, benchmark: NeuralBenchmark, grams: Mapping[str, Gram], stimuli: Dataset
+) -> xr.Dataset:
+    ids = benchmark.stimulus_id.tolist()
+    images = match_images(ids, stimuli.table, stimuli.n_images, benchmark.name)
+    rows = np.array([images[one] for one in ids], dtype=np.intp)
+    scored = score_region(
+        {layer: sub_gram(gram, rows) for layer, gram in grams.items()},
+        benchmark,
+        spec.metric,
+        protocol=spec.protocol,
+        formula=spec.formula if benchmark.halves else None,
+    )
+    if scored.attrs["ceiling_formula"] == "none":
+        scored = scored.assign(score=scored["unceiled"])
+    return scored
+
+
+def _row(scored: xr.Dataset, benchmark: NeuralBenchmark) -> dict[str, object]:
+    layers, counts = np.unique(scored["layer"].to_numpy().astype(str), return_counts=True)
+    return {
+        "region": benchmark.region,
+        "benchmark": benchmark.name,
+        "origin": benchmark.origin,
+        **{name: float(scored[name]) for name in _NUMBERS},
+        "layer": str(layers[counts.argmax()]),
+        "formula": str(scored.attrs["ceiling_formula"]),
+    }
+
+
+def _over_subjects(table: pd.DataFrame, recording: RecordingSpec) -> pd.DataFrame:
+    """Average the subjects of every region."""
+    rows = []
+    for region, theirs in table.groupby("region", sort=False):
+        row = theirs.iloc[0].to_dict()
+        row |= {name: theirs[name].mean() for name in _NUMBERS}
+        row["error"] = theirs["score"].std(ddof=1) / np.sqrt(len(theirs))
+        row["layer"] = theirs["layer"].mode().iloc[0]
+        formulas = sorted(set(theirs["formula"]))
+        if len(formulas) > 1:
+            raise HypError(
+                f"some subjects of {recording.name}.{region} have no repetitions, so their scores "
+                "cannot be averaged with ceiled ones; score it with the formula none."
+            )
+        rows.append(row | {"benchmark": f"{recording.name}.{region}"})
+    return pd.DataFrame(rows)

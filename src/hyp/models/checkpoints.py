@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class ModelInfo(BaseModel):
     spec : TrainSpec
         What it was trained from.
     head : tuple of Units
-        All tasks with their output units, in order.
+        All tasks with their output units, in order; none of a network without a head.
     standardisation : dict of str to (float, float)
         Mean and standard deviation that continuous targets were standardised with.
     image_shape : (int, int, int)
@@ -56,7 +57,7 @@ class ModelInfo(BaseModel):
     @property
     def n_outputs(self) -> int:
         """Output units of the whole head."""
-        return self.head[-1].stop
+        return self.head[-1].stop if self.head else 0
 
 
 def make_info(
@@ -155,7 +156,8 @@ def load_model(
         kept = ", ".join(map(str, info.checkpoints))
         raise HypError(f"the model in {folder} has no snapshot at batch {batch}; it has: {kept}.")
     target = open_device(device)
-    with undisturbed():
+    with undisturbed(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Initializing zero-element tensors")
         model: nn.Module = build_backbone(info.spec.backbone, info.n_outputs)
     path = Path(folder) / weights_name(batch)
     try:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,17 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from hyp.errors import HypError
-from hyp.models.checkpoints import ModelInfo, find_module, load_model
+from hyp.models.checkpoints import ModelInfo, load_model
 from hyp.models.data import LabelledImages, read_ahead, slices
 from hyp.models.inputs import Preprocessing
+from hyp.models.recording import PROBES, WAITING, Recorder, place_units
 from hyp.models.runtime import autocast, open_device, repeatable
 from hyp.models.specs import ExtractSpec
 from hyp.store.activations import ActivationWriter
 
 PIXELS = "pixels"
-_WAITING = 2
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) in stimuli."""
@@ -45,7 +44,13 @@ def extract(
 
     One forward pass in evaluation mode serves all layers. A module that is called several
     times in a pass, as the one ReLU of a residual block, gives its last call: for
-    ``layer1.0.relu`` the output of the block, after the residual is added.
+    ``layer1.0.relu`` the output of the block, after the residual is added. Of a module that
+    returns several tensors one is named by its place or key: ``attention[0]``.
+
+    Which axis of an output is the images' is established by two small passes of different
+    sizes, not guessed from a size that may fit by accident; it comes first in the store. Units
+    carry where they are, as far as that is known: ``channel``, ``row`` and ``column`` of a
+    square map, ``token`` and ``channel`` of a transformer's.
 
     Parameters
     ----------
@@ -67,7 +72,8 @@ def extract(
     ------
     HypError
         If a layer does not exist, is not used by the forward pass, or does not return one
-        tensor with finite values; or if the device or the snapshot is missing.
+        tensor with finite values and an axis of images; if the network does not take images of
+        this size; or if the device or the snapshot is missing.
     """
     device = open_device(spec.device)
     model, info = load_model(model_folder, spec.snapshot, spec.device, backbone=backbone)
@@ -75,12 +81,19 @@ def extract(
         model.to(memory_format=torch.channels_last)
     preprocess = Preprocessing(info.spec.input_size, spec.channels_last, device)
 
-    with repeatable(device, spec.threads), _Recorder(model, spec.layers).hooked() as recorder:
+    with repeatable(device, spec.threads), Recorder(model, spec.layers).hooked() as recorder:
+        with torch.inference_mode(), autocast(device, spec.precision):
+            for n_images in PROBES:
+                rows = np.arange(n_images) % dataset.n_images
+                probe = preprocess(preprocess.stage(dataset.images(rows)))
+                _pass(model, probe, info)
+                recorder.probe(n_images)
+        units = recorder.units(_task_names(info))
 
         def forward(staged: Tensor) -> dict[str, NDArray[Any]]:
             with autocast(device, spec.precision):
-                outputs = model(preprocess(staged))
-            return recorder.take(outputs, len(staged))
+                model(preprocess(staged))
+            return recorder.take(len(staged))
 
         _store(
             forward,
@@ -90,7 +103,7 @@ def extract(
             Path(out_folder),
             _provenance(spec, info) | dict(attrs or {}),
             progress,
-            lambda: {name: _task_names(info) for name in recorder.outputs},
+            units,
         )
 
 
@@ -115,7 +128,8 @@ def extract_pixels(
     def forward(staged: Tensor) -> dict[str, NDArray[Any]]:
         return {PIXELS: preprocess(staged).flatten(1).numpy()}
 
-    provenance = {"objective": PIXELS, "input_size": input_size or dataset.image_shape[0]}
+    size = input_size or dataset.image_shape[0]
+    provenance = {"objective": PIXELS, "input_size": size}
     with repeatable(preprocess.device, spec.threads):
         _store(
             forward,
@@ -125,7 +139,7 @@ def extract_pixels(
             Path(out_folder),
             provenance | dict(attrs or {}),
             progress,
-            dict,
+            {PIXELS: place_units((3, size, size), channels=0)},
         )
 
 
@@ -137,7 +151,7 @@ def _store(
     folder: Path,
     attrs: Mapping[str, Any],
     progress: Progress | None,
-    unit_coords: Callable[[], dict[str, dict[str, NDArray[Any]]]],
+    units: Mapping[str, Mapping[str, NDArray[Any]]],
 ) -> None:
     batches = slices(dataset.split("all"), spec.batch_size)
     done = 0
@@ -156,9 +170,9 @@ def _store(
         for staged in images:
             with torch.inference_mode():
                 activations = forward(staged)
-            writing.append(pool.submit(writer.append, activations, unit_coords()))
+            writing.append(pool.submit(writer.append, activations, units))
             del activations
-            while len(writing) > _WAITING or (writing and writing[0].done()):
+            while len(writing) > WAITING or (writing and writing[0].done()):
                 writing.popleft().result()
             done += len(staged)
             if progress is not None:
@@ -167,79 +181,27 @@ def _store(
             write.result()
 
 
-class _Recorder:
-    """Keeps what chosen modules returned at their last call in a forward pass.
-
-    It copies at once, for a later in-place operation may overwrite an output, and into
-    buffers used in turn: fresh memory costs more than the copy.
-    """
-
-    def __init__(self, model: nn.Module, layers: tuple[str, ...]) -> None:
-        self._modules = {name: find_module(model, name) for name in layers}
-        self._last: dict[str, Tensor] = {}
-        self._kept: dict[str, Tensor] = {}
-        self._buffers: list[dict[tuple[str, torch.Size], Tensor]] = [
-            {} for _ in range(_WAITING + 2)
-        ]
-        self._pass = 0
-        self.outputs: tuple[str, ...] = ()
-
-    @contextmanager
-    def hooked(self) -> Iterator[_Recorder]:
-        """Listen to the modules as long as the context lasts."""
-        handles = [
-            module.register_forward_hook(self._hook(name)) for name, module in self._modules.items()
-        ]
-        try:
-            yield self
-        finally:
-            _remove(handles)
-
-    def _hook(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
-        def keep(module: nn.Module, inputs: Any, output: Any) -> None:
-            if not isinstance(output, Tensor) or output.ndim == 0:
-                raise HypError(f"layer {name} does not return one tensor with a row an image.")
-            self._last[name] = output
-            self._kept[name] = self._buffer(name, output)
-            self._kept[name].copy_(output)
-
-        return keep
-
-    def take(self, outputs: Tensor, n_images: int) -> dict[str, NDArray[Any]]:
-        """Return the activations of the pass that just ended, shape (images, ...) each.
-
-        Their memory is in the network's layout and used again a few passes later.
-        """
-        silent = [name for name in self._modules if name not in self._last]
-        if silent:
-            raise HypError(f"the network's forward pass does not use layer {silent[0]}.")
-        for name, last in self._last.items():
-            if last.shape[0] != n_images:
-                raise HypError(f"layer {name} does not give one row an image.")
-        self.outputs = tuple(name for name, last in self._last.items() if last is outputs)
-        self._pass += 1
-        self._last = {}
-        return {name: self._kept[name].numpy() for name in self._modules}
-
-    def _buffer(self, name: str, output: Tensor) -> Tensor:
-        key = (name, output.shape[1:])
-        buffers = self._buffers[self._pass % len(self._buffers)]
-        if len(buffers.get(key, ())) < len(output):
-            buffers[key] = torch.empty_like(output, dtype=torch.float32, device="cpu")
-        return buffers[key][: len(output)]
-
-
-def _remove(handles: list[RemovableHandle]) -> None:
-    for handle in handles:
-        handle.remove()
+def _pass(model: nn.Module, images: Tensor, info: ModelInfo) -> None:
+    try:
+        model(images)
+    except torch.OutOfMemoryError:
+        raise
+    except (AssertionError, ValueError, RuntimeError, TypeError) as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise HypError(
+            f"the network {info.spec.backbone} does not take images of {images.shape[-1]} pixels "
+            f"({reason}); give it images of the size it is built for (input_size)."
+        ) from error
 
 
 def _provenance(spec: ExtractSpec, info: ModelInfo) -> dict[str, Any]:
+    batches = info.spec.n_batches if spec.snapshot is None else spec.snapshot
     return {
-        "objective": info.spec.objective,
+        "objective": info.spec.objective if batches else "untrained",
+        "outputs": [units.task for units in info.head],
         "seed": info.spec.seed,
         "backbone": info.spec.backbone,
-        "batches": info.spec.n_batches if spec.snapshot is None else spec.snapshot,
+        "batches": batches,
         "input_size": info.spec.input_size or info.image_shape[0],
         "precision": spec.precision,
         "device": spec.device,
@@ -247,9 +209,9 @@ def _provenance(spec: ExtractSpec, info: ModelInfo) -> dict[str, Any]:
     }
 
 
-def _task_names(info: ModelInfo) -> dict[str, NDArray[Any]]:
+def _task_names(info: ModelInfo) -> NDArray[Any]:
     names = [units.task for units in info.head for _ in range(units.start, units.stop)]
-    return {"task": np.array(names, dtype=object)}
+    return np.array(names, dtype=object)
 
 
 def _stimuli(dataset: LabelledImages) -> xr.Dataset:
@@ -263,4 +225,8 @@ def _stimuli(dataset: LabelledImages) -> xr.Dataset:
             values = column.to_numpy(dtype=np.float64)
         facts = {"units": latent.unit, "kind": latent.kind, "frame": latent.frame}
         coords[latent.name] = ("stimulus", values, {k: v for k, v in facts.items() if v})
+    shown = getattr(dataset, "table", table)
+    for name in ("stimulus_id", "file"):
+        if name in shown and name not in coords and len(shown) == dataset.n_images:
+            coords[name] = ("stimulus", shown[name].astype(str).to_numpy(dtype=object))
     return xr.Dataset(coords=coords)

@@ -52,7 +52,7 @@ class PretrainedSpec(TrainSpec):
     history : str
         SHA-256 of the ``history.json`` that comes along; empty where there is none.
     head : tuple of Units
-        All tasks with their output units.
+        All tasks with their output units; none of a network without a head.
     standardisation : dict of str to (float, float)
         Mean and standard deviation of continuous targets, as `ModelInfo` has them.
     image_shape : (int, int, int)
@@ -63,7 +63,7 @@ class PretrainedSpec(TrainSpec):
     name: str = ""
     digests: tuple[_Digest, ...]
     history: Literal[""] | _Digest = ""
-    head: Annotated[tuple[Units, ...], Field(min_length=1)]
+    head: tuple[Units, ...]
     standardisation: dict[str, tuple[float, float]] = Field(default_factory=dict)
     image_shape: tuple[int, int, int]
 
@@ -88,8 +88,10 @@ def resolve_pretrained(
     """Describe a network that exists, having checked that it can be used.
 
     Its weights are read, which for a library's may mean that they are fetched. A library's
-    network counts as trained for ``category``; it sees whole images, resized to the size
-    it was evaluated at (where the library crops) and with ImageNet's normalisation.
+    network counts as trained for ``category``, and one without output units (``num_classes=0``,
+    as those of DINO, MAE or CLIP) for `objective`, by default ``unknown``. It sees whole images,
+    resized to the size it was evaluated at (where the library crops) and with ImageNet's
+    normalisation.
 
     Parameters
     ----------
@@ -103,7 +105,8 @@ def resolve_pretrained(
           which torchvision keeps in torch's own cache;
         - ``timm:NAME`` or ``timm:NAME.TAG``, where timm is installed.
     objective, backbone : str, optional
-        Of a file of weights that is not called by its Brain-Score identifier.
+        Of a file of weights that is not called by its Brain-Score identifier; the objective also
+        of a library's network without output units.
 
     Returns
     -------
@@ -120,7 +123,7 @@ def resolve_pretrained(
     settings = {"objective": objective, "backbone": backbone}
     if text.startswith((TORCHVISION, TIMM)):
         library, _, name = text.partition(":")
-        opened = _open_library(library, name)
+        opened = _open_library(library, name, objective)
         return _spec("torchvision" if library == "torchvision" else "timm", opened), None
     place = Path(text).expanduser().absolute()
     if not text or not place.exists():
@@ -157,7 +160,8 @@ def build_pretrained(spec: PretrainedSpec, place: Path | str | None, folder: Pat
 
     folder = Path(folder)
     if spec.kind != "files":
-        opened, where = _open_library(spec.kind, spec.name), f"{spec.kind}:{spec.name}"
+        opened = _open_library(spec.kind, spec.name, None if spec.head else spec.objective)
+        where = f"{spec.kind}:{spec.name}"
     elif place is None:
         raise HypError("this network does not say where its files are; name it anew.")
     else:
@@ -277,7 +281,7 @@ def _history_of(path: Path) -> bytes:
         raise HypError(f"{path} cannot be read; train the network again.") from error
 
 
-def _open_library(library: str, name: str) -> _Opened:
+def _open_library(library: str, name: str, objective: str | None) -> _Opened:
     from hyp.models.runtime import undisturbed
 
     with undisturbed():
@@ -285,10 +289,18 @@ def _open_library(library: str, name: str) -> _Opened:
             name, backbone, size, network = _from_torchvision(name)
         else:
             name, backbone, size, network = _from_timm(name)
-        return _as_built_here(f"{library}:{name}", backbone, size, network.eval(), name)
+        network.eval()
+        return _as_built_here(f"{library}:{name}", backbone, size, network, name, objective)
 
 
-def _as_built_here(where: str, backbone: str, size: int, network: nn.Module, name: str) -> _Opened:
+def _as_built_here(
+    where: str,
+    backbone: str,
+    size: int,
+    network: nn.Module,
+    name: str,
+    objective: str | None = None,
+) -> _Opened:
     """Put a library's weights into the backbone as hyp builds it; it must compute the same."""
     import torch
 
@@ -300,7 +312,10 @@ def _as_built_here(where: str, backbone: str, size: int, network: nn.Module, nam
     with torch.inference_mode():
         images = torch.linspace(-2, 2, 3 * size * size).reshape(1, 3, size, size)
         wanted = network(images)
-    n_outputs = wanted.shape[-1] if wanted.ndim == 2 else 0
+    has_head = bool(getattr(network, "num_classes", True))
+    n_outputs = wanted.shape[-1] if wanted.ndim == 2 and has_head else 0
+    if has_head and objective not in (None, "category"):
+        raise HypError(f"{where} was trained for category; leave the objective {objective} away.")
     built = build_backbone(backbone, n_outputs).eval()
     problem = released.mismatch(built.state_dict(), state)
     if problem is not None:
@@ -318,13 +333,13 @@ def _as_built_here(where: str, backbone: str, size: int, network: nn.Module, nam
         )
     info = checkpoints.ModelInfo(
         spec=TrainSpec(
-            objective="category",
+            objective="category" if n_outputs else objective or "unknown",
             backbone=backbone,
             seed=0,
             n_batches=UNKNOWN_BATCHES,
             input_size=size,
         ),
-        head=(Units(task="category", start=0, stop=n_outputs),),
+        head=(Units(task="category", start=0, stop=n_outputs),) if n_outputs else (),
         standardisation={},
         image_shape=(size, size, 3),
         checkpoints=(UNKNOWN_BATCHES,),
@@ -396,8 +411,6 @@ def _from_timm(text: str) -> tuple[str, str, int, nn.Module]:
 
     network: Any = create_timm(text, pretrained=True)
     config = network.pretrained_cfg
-    if not network.num_classes:
-        raise HypError(f"{TIMM}{text} has no output units for classes; choose another network.")
     tag = config.get("tag")
     name = f"{config['architecture']}.{tag}" if tag else str(config["architecture"])
     return name, f"{TIMM}{name}", int(config["input_size"][1]), see_imagenet(network)

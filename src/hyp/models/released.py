@@ -5,14 +5,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
-import pickle
 import re
 import shutil
-import struct
-import tarfile
 import uuid
 import warnings
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +23,7 @@ from hyp.models import checkpoints
 from hyp.models.backbones import build_backbone
 from hyp.models.checkpoints import ModelInfo
 from hyp.models.specs import TrainSpec, Units
+from hyp.models.states import SAFETENSORS, read_state
 from hyp.store.artifacts import readable_disk_errors
 
 ORIGIN = "origin.json"
@@ -47,16 +44,11 @@ HEADS: dict[int, tuple[Units, ...]] = {
 }
 """Output units by the number of them: of TDW-117 and of ImageNet-1K."""
 
-STATES = ("model_state_dict", "state_dict", "model")
-"""Where a checkpoint keeps the weights; the paper's code uses the first."""
-
-PREFIXES = ("_orig_mod.", "module.")
-"""What ``torch.compile`` and data parallelism put before every name."""
-
 PUBLISHED_INPUT = 224
 PUBLISHED_SHAPE = (256, 256, 3)
 PUBLISHED_BATCHES = 500_000
 
+_ENDINGS = (".pth", ".pt", SAFETENSORS)
 _UNTRAINED = "random"
 _OBJECTIVES = {
     "distance_reg": "distance",
@@ -74,20 +66,6 @@ _OBJECTIVES = {
 }
 _IDENTIFIER = re.compile(
     rf"yudixie_(?P<backbone>resnet\d+)_(?P<task>{'|'.join(_OBJECTIVES)})_(?P<seed>\d+)_\d+"
-)
-_UNREADABLE = (
-    OSError,
-    RuntimeError,
-    EOFError,
-    ValueError,
-    LookupError,
-    AttributeError,
-    TypeError,
-    ImportError,
-    pickle.UnpicklingError,
-    struct.error,
-    tarfile.TarError,
-    zipfile.BadZipFile,
 )
 
 
@@ -138,21 +116,25 @@ def import_weights(
     normalisation: Path | str | None = None,
     input_size: int = PUBLISHED_INPUT,
     image_shape: tuple[int, int, int] = PUBLISHED_SHAPE,
+    head: Mapping[str, int] | None = None,
+    part: str = "",
 ) -> ModelInfo:
-    """Turn a state dict of the paper's into a model folder, as `hyp.models.train` fills one.
+    """Turn a state dict into a model folder, as `hyp.models.train` fills one.
 
-    The head is that of TDW-117 where the network has 674 outputs (117 categories in order
-    of their wnids, 548 identities in sorted order, distance, translation, rotation), and
-    ImageNet-1K's where it has 1000. A network that was trained for ``category`` alone may
-    have any other number of classes. ``history.json`` is empty: nothing is known of the
-    training. Batch size and learning rate are the paper's, 64 and 0.001.
+    How many outputs the network has is read from its weights; one without any, whose head was
+    cut off, is taken as it is. The head is that of TDW-117 where there are 674 outputs (117
+    categories in order of their wnids, 548 identities in sorted order, distance, translation,
+    rotation), and ImageNet-1K's where there are 1000. A network that was trained for
+    ``category`` alone may have any other number of classes; other heads are declared.
+    ``history.json`` is empty: nothing is known of the training. Batch size and learning rate
+    are the paper's, 64 and 0.001.
 
     Parameters
     ----------
     path : path
-        What ``torch.save`` wrote: a state dict, or a checkpoint that has one under
-        ``model_state_dict``, ``state_dict`` or ``model``. Names may begin with
-        ``_orig_mod.`` or ``module.``. Nothing but tensors is unpickled.
+        What ``torch.save`` wrote, of which nothing but tensors is unpickled, or safetensors: a
+        state dict, or a checkpoint of any form that has one. All its names may begin with a
+        prefix (``module.``, ``model.backbone.``).
     folder : path
         A new or empty folder.
     objective : str, optional
@@ -175,6 +157,10 @@ def import_weights(
         Pixels a side that images are resized to.
     image_shape : (int, int, int)
         Of the training images.
+    head : mapping of str to int, optional
+        Tasks and their numbers of output units, in the order of the units.
+    part : str
+        Which part of the file is meant, see `hyp.models.states.read_state`.
 
     Returns
     -------
@@ -201,6 +187,8 @@ def import_weights(
         normalisation=normalisation,
         input_size=input_size,
         image_shape=image_shape,
+        head=head,
+        part=part,
     )
     files = {**(snapshots or {}), info.spec.n_batches: path}
     with readable_disk_errors(folder):
@@ -219,6 +207,8 @@ def read_weights(
     normalisation: Path | str | None = None,
     input_size: int = PUBLISHED_INPUT,
     image_shape: tuple[int, int, int] = PUBLISHED_SHAPE,
+    head: Mapping[str, int] | None = None,
+    part: str = "",
 ) -> tuple[ModelInfo, dict[int, nn.Module]]:
     """Return what `import_weights` writes: the description, and the networks by batch count.
 
@@ -241,13 +231,13 @@ def read_weights(
         snapshots=tuple(files),
         input_size=input_size,
     )
-    fitted = {batch: _fit(spec, file.expanduser()) for batch, file in sorted(files.items())}
+    fitted = {batch: _fit(spec, file.expanduser(), part) for batch, file in sorted(files.items())}
     sizes = {units for _, units in fitted.values()}
     if len(sizes) > 1:
         raise HypError(f"the snapshots have heads of different sizes: {sorted(sizes)}.")
     info = ModelInfo(
         spec=spec,
-        head=_head(spec, sizes.pop()),
+        head=_head(spec, sizes.pop(), head),
         standardisation={} if normalisation is None else read_normalisation(normalisation),
         image_shape=image_shape,
         checkpoints=spec.checkpoints,
@@ -256,12 +246,13 @@ def read_weights(
 
 
 def import_cohort(source: Path | str, folder: Path | str, **settings: Any) -> dict[str, ModelInfo]:
-    """Import every ``.pth`` and ``.pt`` file of a folder into a model folder called like it.
+    """Import every file of weights in a folder into a model folder called like it.
 
     Parameters
     ----------
     source : path
-        Files that are called by their Brain-Score identifiers.
+        Files (``.pth``, ``.pt``, ``.safetensors``) that are called by their Brain-Score
+        identifiers.
     folder : path
         Where the model folders go; those that are there already are left as they are.
     **settings
@@ -270,12 +261,16 @@ def import_cohort(source: Path | str, folder: Path | str, **settings: Any) -> di
     Raises
     ------
     HypError
-        If there are no such files, or as `import_weights`.
+        If there are no such files, two differ in their ending only, or as `import_weights`.
     """
     source, folder = Path(source).expanduser(), Path(folder).expanduser().absolute()
-    files = sorted(path for path in source.glob("*") if path.suffix in (".pth", ".pt"))
+    files = sorted(path for path in source.glob("*") if path.suffix in _ENDINGS)
     if not files:
         raise HypError(f"{source} holds no .pth or .pt files; name the folder that does.")
+    stems = [path.stem for path in files]
+    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if twice is not None:
+        raise HypError(f"{source} holds several files called {twice}; keep one of them.")
     found = {}
     for path in files:
         target = folder / path.stem
@@ -283,44 +278,6 @@ def import_cohort(source: Path | str, folder: Path | str, **settings: Any) -> di
             import_weights(path, target, **settings)
         found[path.stem] = checkpoints.read_info(target)
     return found
-
-
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Read the weights of a file that ``torch.save`` wrote, without the prefixes of names.
-
-    Raises
-    ------
-    HypError
-        If it cannot be read, is truncated, or holds something other than tensors.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of pickles that are refused anyway
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise HypError(f"there is no file {path}; check the path.") from None
-    except _UNREADABLE as error:
-        raise HypError(
-            f"{path} is no PyTorch file of weights, or it is truncated or holds code; "
-            "fetch it again, or save its state_dict() alone."
-        ) from error
-    if isinstance(content, dict):
-        content = next(
-            (content[name] for name in STATES if isinstance(content.get(name), dict)), content
-        )
-    if not isinstance(content, dict) or not content:
-        raise HypError(f"{path} holds no state dict; save one with torch.save(state_dict).")
-    state: dict[str, Tensor] = {}
-    for key, value in content.items():
-        name = str(key)
-        while name.startswith(PREFIXES):
-            name = name.partition(".")[2]
-        if not isinstance(value, Tensor):
-            raise HypError(f"{path} holds {key!r}, which is no tensor; it is no state dict.")
-        if name in state:
-            raise HypError(f"{path} holds {name!r} twice, with and without a prefix.")
-        state[name] = value
-    return state
 
 
 def read_normalisation(path: Path | str) -> dict[str, tuple[float, float]]:
@@ -351,26 +308,52 @@ def _spec(**fields: Any) -> TrainSpec:
         raise HypError(f"{first['loc'][0]} {first['input']}: {first['msg']}.") from error
 
 
-def _fit(spec: TrainSpec, path: Path) -> tuple[nn.Module, int]:
+def _fit(spec: TrainSpec, path: Path, part: str) -> tuple[nn.Module, int]:
     """Return the network with the weights of a file, and its number of outputs."""
-    state = read_state(path)
-    sizes = list(HEADS)
-    if spec.tasks == ("category",):
-        sizes += {*list(state.values())[-1].shape[:1]}.difference(sizes, {0})
-    problems = []
-    for n_outputs in sizes:
-        with torch.device("meta"):
-            model: nn.Module = build_backbone(spec.backbone, n_outputs)
-        problem = mismatch(model.state_dict(), state)
-        if problem is None:
-            _load(model, state, path)
-            return model, n_outputs
-        problems.append(problem)
-    _, reason = max(problems)
-    raise HypError(
-        f"the weights {path} are not those of a {spec.backbone} with "
-        f"{' or '.join(map(str, sizes))} outputs: {reason}."
-    )
+    few, more = (_blank(spec.backbone, n).state_dict() for n in (2, 3))
+    heads = {name: axis for name in few if (axis := _head_axis(few[name], more[name])) is not None}
+    state = read_state(path, [name for name in few if name not in heads], part)
+    n_outputs = _count_outputs(few, heads, state)
+    model = _blank(spec.backbone, n_outputs)
+    expected = model.state_dict()
+    if n_outputs == 0:
+        empty = {name: value for name, value in expected.items() if name in heads}
+        state |= {
+            name: torch.zeros(value.shape, dtype=value.dtype) for name, value in empty.items()
+        }
+    problem = mismatch(expected, state)
+    if problem is not None:
+        raise HypError(
+            f"the weights {path} are not those of a {spec.backbone} with {n_outputs} outputs: "
+            f"{problem[1]}."
+        )
+    _load(model, state, path)
+    return model, n_outputs
+
+
+def _blank(backbone: str, n_outputs: int) -> nn.Module:
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a head without outputs
+        return build_backbone(backbone, n_outputs)
+
+
+def _head_axis(few: Tensor, more: Tensor) -> int | None:
+    """Return the axis of a tensor that follows the number of outputs."""
+    pairs = zip(few.shape, more.shape, strict=True)
+    differ = [axis for axis, (one, other) in enumerate(pairs) if one != other]
+    return differ[0] if len(differ) == 1 else None
+
+
+def _count_outputs(
+    expected: Mapping[str, Tensor], heads: Mapping[str, int], state: Mapping[str, Tensor]
+) -> int:
+    """Return the number of outputs that a state dict has; 0 where it has no head at all."""
+    if heads and not any(name in state for name in heads):
+        return 0
+    for name, axis in heads.items():
+        if name in state and state[name].ndim == expected[name].ndim:
+            return int(state[name].shape[axis])
+    return next(iter(HEADS))
 
 
 def mismatch(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> tuple[int, str] | None:
@@ -394,15 +377,34 @@ def _load(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
     model.load_state_dict(fitting, assign=True)
 
 
-def _head(spec: TrainSpec, n_outputs: int) -> tuple[Units, ...]:
-    head = HEADS.get(n_outputs, (Units(task="category", start=0, stop=n_outputs),))
+def _head(spec: TrainSpec, n_outputs: int, declared: Mapping[str, int] | None) -> tuple[Units, ...]:
+    if n_outputs == 0 and not declared:
+        return ()
+    if declared:
+        head = _declared(declared)
+        if head[-1].stop != n_outputs:
+            raise HypError(
+                f"the declared head has {head[-1].stop} units, but the network {n_outputs} outputs."
+            )
+    else:
+        head = HEADS.get(n_outputs, (Units(task="category", start=0, stop=n_outputs),))
     lacking = [task for task in spec.tasks if task not in {units.task for units in head}]
     if lacking:
         raise HypError(
             f"a network with {n_outputs} outputs has none for {lacking[0]}; its tasks are "
-            f"{', '.join(units.task for units in head)}."
+            f"{', '.join(units.task for units in head)}: declare another head."
         )
     return head
+
+
+def _declared(sizes: Mapping[str, int]) -> tuple[Units, ...]:
+    head: list[Units] = []
+    for task, size in sizes.items():
+        if size < 1:
+            raise HypError(f"the head has {size} units for {task}; every task needs one or more.")
+        start = head[-1].stop if head else 0
+        head.append(Units(task=task, start=start, stop=start + size))
+    return tuple(head)
 
 
 def _write(

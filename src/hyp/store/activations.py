@@ -123,7 +123,7 @@ class ActivationWriter:
             dimension_names=("stimulus", "unit"),
             config={"write_empty_chunks": True},
         )
-        return _Layer(array, shards[0])
+        return _Layer(name, array, shards[0])
 
     def _finish(self) -> None:
         n_stimuli = self._stimuli.sizes["stimulus"]
@@ -198,7 +198,8 @@ def _open_group(path: Path | str) -> zarr.Group:
 class _Layer:
     """One growing array and the rows of its next shard."""
 
-    def __init__(self, array: zarr.Array, shard_rows: int) -> None:
+    def __init__(self, name: str, array: zarr.Array, shard_rows: int) -> None:
+        self._name = name
         self._array = array
         self._rows = np.empty((min(shard_rows, array.shape[0]), array.shape[1]), array.dtype)
         self._filled = 0
@@ -211,17 +212,22 @@ class _Layer:
             space = self._rows[self._filled : self._filled + len(taken)]
             with np.errstate(over="ignore"):
                 space.reshape(taken.shape)[:] = taken
-            self._check_finite(space)
+            self._check_finite(space, self.done + self._filled)
             self._filled += len(taken)
             start += len(taken)
             if self._filled == len(self._rows):
                 self.flush()
 
-    def _check_finite(self, rows: NDArray[Any]) -> None:
-        if np.isfinite(rows).all():
+    def _check_finite(self, rows: NDArray[Any], first: int) -> None:
+        finite = np.isfinite(rows).all(axis=1)
+        if finite.all():
             return
+        stimulus = first + int(np.flatnonzero(~finite)[0])
         advice = " or beyond float16; store them as float32" if rows.dtype == np.float16 else ""
-        raise HypError(f"layer {self._array.basename} has activations that are not finite{advice}.")
+        raise HypError(
+            f"layer {self._name} has activations to stimulus {stimulus} that are not "
+            f"finite{advice}."
+        )
 
     def flush(self) -> None:
         if self._filled:

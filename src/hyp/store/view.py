@@ -7,8 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from hyp.errors import HypError
 from hyp.store.artifacts import Record, Store
@@ -37,16 +39,16 @@ class StoreView:
     def catalogue(self) -> pd.DataFrame:
         """One row a set of activations: what the network was, and the layers kept.
 
-        Columns: ``key``, ``path``, ``objective`` (or ``untrained``, ``pixels``),
-        ``seed``, ``design`` (of the training dataset), ``backbone``, ``batches``,
-        ``stimuli`` (key), ``layers``.
+        Columns: ``key``, ``path``, ``model`` (key; of pixels that of their activations),
+        ``objective`` (or ``untrained``, ``pixels``), ``seed``, ``design`` (of the training
+        dataset), ``backbone``, ``batches``, ``stimuli`` (key), ``layers``.
         """
         models = {record.key: record for record in self._store.records("models")}
         datasets = {record.key: record for record in self._store.records("datasets")}
         rows = [
             self._row(record, models, datasets) for record in self._store.records("activations")
         ]
-        columns = ["key", "path", *MODEL_COORDINATES, "stimuli", "layers"]
+        columns = ["key", "path", "model", *MODEL_COORDINATES, "stimuli", "layers"]
         table = pd.DataFrame(rows, columns=columns)
         return table.astype({"seed": "Int64", "batches": "Int64"})
 
@@ -56,6 +58,7 @@ class StoreView:
         row: dict[str, object] = {
             "key": record.key,
             "path": str(self.root / "activations" / record.key),
+            "model": record.inputs.get("model", record.key),
             "stimuli": record.inputs.get("stimuli"),
             "layers": tuple(record.spec["layers"]),
         }
@@ -80,26 +83,30 @@ class StoreView:
         layer : str
             For instance ``layer3.0.relu``.
         **where
-            Values of catalogue columns: ``objective``, ``seed``, ``design``, ...
+            Values of catalogue columns: ``objective``, ``seed``, ``design``, ...; of a list of
+            values any matches.
 
         Returns
         -------
         xarray.Dataset
-            Lazy variable ``activation`` with dims (model, stimulus, unit), every latent
-            along ``stimulus`` and what tells the models apart along ``model``.
+            Lazy variable ``activation`` with dims (model, stimulus, unit); every latent, and
+            images' names, along ``stimulus``; what is known of the units along ``unit``; and
+            what tells the models apart along ``model``, whose index is their key. It can be
+            written anew with ``to_zarr`` or ``to_netcdf``.
 
         Raises
         ------
         HypError
-            If nothing matches, or what matches are responses to several sets of stimuli; the
-            message says what there is.
+            If nothing matches, or what matches are responses to several sets of stimuli, layers
+            of several sizes, or two stored passes of one network; the message says what there is.
         """
         table = self.catalogue
         for column, value in where.items():
             if column not in table.columns:
                 known = ", ".join(table.columns)
                 raise HypError(f"activations cannot be selected by {column!r}; use: {known}.")
-            table = table[table[column] == value]
+            listed = isinstance(value, list | tuple | set | range | np.ndarray | pd.Series)
+            table = table[table[column].isin(list(value) if listed else [value])]
         table = table[[layer in layers for layers in table["layers"]]]
         if table.empty:
             stored = sorted({name for layers in self.catalogue["layers"] for name in layers})
@@ -114,11 +121,13 @@ class StoreView:
                 f"the activations that match are responses to {len(shown)} sets of stimuli; add "
                 f"stimuli= one of: {sets}."
             )
+        _refuse_repeated(table)
         parts = []
         for row in _rows(table):
-            part = xr.open_zarr(row["path"], group=layer)
-            labels = {key: ("model", [row[key]]) for key in MODEL_COORDINATES}
+            part = xr.open_zarr(row["path"], group=layer).drop_encoding()
+            labels = {key: ("model", _label(row[key])) for key in ("model", *MODEL_COORDINATES)}
             parts.append(part.expand_dims("model").assign_coords(labels))
+        _refuse_sizes(parts, layer)
         joined: xr.Dataset = xr.concat(parts, dim="model", combine_attrs="drop_conflicts")
         return joined
 
@@ -162,6 +171,34 @@ def open_scores(folder: Path) -> dict[str, xr.DataArray]:
             "earlier hyp wrote it; run the hypothesis again, which computes only what is missing."
         )
     return {kind: xr.open_zarr(cubes / kind)["score"].rename(kind) for kind in kinds}
+
+
+def _refuse_repeated(table: pd.DataFrame) -> None:
+    """Refuse two passes of one network, which would count it twice."""
+    twice = table[table.duplicated(["model", "batches"], keep=False)]
+    if len(twice):
+        keys = twice[twice["model"] == twice["model"].iloc[0]]["key"].tolist()
+        raise HypError(
+            f"one network's activations are stored {len(keys)} times, with other layers or "
+            f"numerics; add key= one of: {', '.join(keys)}."
+        )
+
+
+def _refuse_sizes(parts: list[xr.Dataset], layer: str) -> None:
+    sizes = {
+        f"{part.sizes['unit']} units in {part['backbone'].item()}"
+        f" (input {part.attrs.get('input_size', 'unknown')})": part.sizes["unit"]
+        for part in parts
+    }
+    if len(set(sizes.values())) > 1:
+        raise HypError(
+            f"layer {layer} has {', '.join(sizes)}; choose networks with one size of it, for "
+            "instance with backbone=."
+        )
+
+
+def _label(value: object) -> list[object] | NDArray[np.object_]:
+    return np.array([value], dtype=object) if isinstance(value, str) else [value]
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

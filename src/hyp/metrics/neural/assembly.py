@@ -1,133 +1,32 @@
-"""Neural recordings as plain xarray: reading, writing, and the checks before anything is scored.
+"""Neural recordings as plain xarray: what one must have, its regions, subjects and means.
 
 An assembly is a ``DataArray`` with the dims ``presentation`` and ``neuroid``, and ``time_bin``
 where responses are binned: the layout of Brain-Score's assemblies, without its classes.
 Along ``presentation`` it has ``stimulus_id``, ``repetition`` and whatever is known of the
-stimuli (``object_name``, latents); along ``neuroid`` it has ``neuroid_id`` and ``region``;
+stimuli (``object_name``, latents); along ``neuroid`` it has ``neuroid_id``, ``region`` and,
+where there are several, ``subject``: these together say which neuroid it is;
 along ``time_bin`` it has ``time_bin_start`` and ``time_bin_end`` in milliseconds.
 """
 
 from __future__ import annotations
 
-import shutil
-import warnings
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from hyp.errors import HypError, reading
+from hyp.errors import HypError
 from hyp.metrics.gram import Floats, Indices
 from hyp.names import check_name
-from hyp.store.artifacts import readable_disk_errors
-from hyp.store.plain_zarr import write_zarr
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DIMS = ("presentation", "neuroid", "time_bin")
 SIMULATED = "simulated"
 """Value of the attribute ``origin`` of assemblies that nobody recorded."""
 
 _NEEDED = {"stimulus_id": "presentation", "neuroid_id": "neuroid", "region": "neuroid"}
-_ORDER = "coordinate_order"  # Zarr lists variables by name, and Brain-Score's splits need theirs
-_TABLES = (".csv", ".parquet", ".pq")
-_NETCDF = (".nc", ".nc4", ".h5", ".hdf5")
-
-
-def read_assembly(path: Path | str, *, rename: Mapping[str, str] | None = None) -> xr.DataArray:
-    """Read a neural assembly from NetCDF, Zarr, or a table.
-
-    NetCDF and Zarr hold one variable with the dims ``presentation`` and ``neuroid``, as
-    Brain-Score's own files do; ``image_id`` is taken for a missing ``stimulus_id``. Tables
-    (CSV or Parquet, as one exports them from NWB) come in two layouts:
-
-    long
-        one row a response: the columns ``stimulus_id``, ``neuroid_id``, ``region`` and
-        ``response``, and ``repetition``, ``time_bin_start`` and ``time_bin_end`` where there
-        are any. A further column describes the presentations if it is constant in each of
-        them, else the neuroids.
-    wide
-        one row a presentation: one column a neuroid, called ``REGION/NEUROID`` (as
-        ``IT/site_12``); the others (``stimulus_id``, ``repetition``, ``object_name``, ...)
-        describe the presentations.
-
-    Parameters
-    ----------
-    path : path
-        File, or folder of a Zarr group.
-    rename : mapping of str to str, optional
-        The file's own names to the names above, for instance ``{"unit_id": "neuroid_id",
-        "spike_count": "response"}``.
-
-    Returns
-    -------
-    DataArray
-        In memory, dims (presentation, neuroid) or (presentation, neuroid, time_bin).
-
-    Raises
-    ------
-    HypError
-        If the file is missing, of another kind or damaged, or lacks what an assembly needs.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise HypError(f"there is no assembly at {path}; check the path.")
-    if path.suffix in _TABLES:
-        return check_assembly(_from_table(_read_table(path), path, rename or {}))
-    is_zarr = path.is_dir() and any(
-        (path / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata")
-    )
-    if not is_zarr and path.suffix not in _NETCDF:
-        raise HypError(
-            f"{path} is no assembly that can be read; give NetCDF ({', '.join(_NETCDF)}), a Zarr "
-            f"folder, or a table ({', '.join(_TABLES)})."
-        )
-    with reading(path, "get the file again"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what a damaged file makes the libraries say
-        opened = xr.open_zarr(path, chunks=None) if is_zarr else xr.open_dataset(path)
-        with opened:
-            dataset = opened.load()
-    return check_assembly(_from_dataset(dataset, path, rename or {}))
-
-
-def write_assembly(assembly: xr.DataArray, path: Path | str) -> Path:
-    """Write an assembly as NetCDF where the name ends in ``.nc``, else as a Zarr group.
-
-    Either is opened by xarray alone: variable ``response`` with its coordinates and
-    attributes. The file gets its name when it is whole.
-
-    Raises
-    ------
-    HypError
-        If something of that name exists, or the assembly lacks what it needs.
-    """
-    path = Path(path)
-    if path.exists():
-        raise HypError(f"{path} exists already; choose another name or remove it.")
-    dataset = check_assembly(assembly).rename("response").to_dataset()
-    dataset.attrs = dict(assembly.attrs)
-    strings = {
-        name: (coord.dims, coord.to_numpy().astype(str).astype(object), coord.attrs)
-        for name, coord in dataset.coords.items()
-        if coord.dtype.kind in "OUS"
-    }
-    dataset = dataset.assign_coords(strings)
-    with readable_disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.partial")
-    shutil.rmtree(beside, ignore_errors=True)
-    with readable_disk_errors(path):
-        if path.suffix == ".nc":
-            dataset.to_netcdf(beside, engine="h5netcdf")
-        else:
-            write_zarr(dataset.assign_attrs({_ORDER: [str(n) for n in dataset.coords]}), beside)
-        beside.rename(path)
-    return path
 
 
 def check_assembly(assembly: xr.DataArray) -> xr.DataArray:
@@ -162,6 +61,85 @@ def check_assembly(assembly: xr.DataArray) -> xr.DataArray:
     if 0 in assembly.shape:
         raise HypError(f"the assembly is empty: its sizes are {dict(assembly.sizes)}.")
     return assembly.transpose(*(dim for dim in DIMS if dim in dims))
+
+
+def identify_neuroids(assembly: xr.DataArray) -> xr.DataArray:
+    """Make the subject a part of what a neuroid is, and refuse neuroids that are alike.
+
+    Where `subject` describes presentations, a column of responses belongs to another neuroid in
+    every subject; presentations of the same stimulus and repetition are joined, and the
+    neuroids of subjects that did not see it are NaN.
+
+    Raises
+    ------
+    HypError
+        If two neuroids have region, number and subject in common, or a subject has two
+        responses to the same repetition of a stimulus.
+    """
+    if "subject" in assembly.coords and assembly["subject"].dims == ("presentation",):
+        assembly = _split_subjects(assembly)
+    names = [n for n in ("subject", "region", "neuroid_id") if n in assembly.coords]
+    seen: dict[tuple[str, ...], int] = {}
+    for number, key in enumerate(_keys(assembly, names, "neuroid")):
+        if key in seen:
+            said = ", ".join(f"{name} {value}" for name, value in zip(names, key, strict=True))
+            raise HypError(
+                f"neuroids {seen[key]} and {number} are both {said}; number them, or say in a "
+                "coordinate subject along neuroid whose they are."
+            )
+        seen[key] = number
+    return assembly
+
+
+def _keys(assembly: xr.DataArray, names: Sequence[str], dim: str) -> list[tuple[str, ...]]:
+    columns = [
+        np.broadcast_to(assembly[name].to_numpy().astype(str), assembly.sizes[dim])
+        for name in names
+    ]
+    return list(zip(*columns, strict=True))
+
+
+def _split_subjects(assembly: xr.DataArray) -> xr.DataArray:
+    """Join the presentations of all subjects, with neuroids of each subject's own."""
+    names = [n for n in ("stimulus_id", "repetition") if n in assembly.coords]
+    keys = _keys(assembly, names, "presentation")
+    rows = {key: row for row, key in enumerate(dict.fromkeys(keys))}
+    codes = np.array([rows[key] for key in keys], dtype=np.intp)
+    first = np.unique(codes, return_index=True)[1]
+    values, whose = assembly.to_numpy(), assembly["subject"].to_numpy().astype(str)
+    parts = []
+    for subject in dict.fromkeys(whose.tolist()):
+        theirs = np.flatnonzero(whose == subject)
+        if len(np.unique(codes[theirs])) < len(theirs):
+            raise HypError(
+                f"subject {subject} has several responses to one repetition of a stimulus; number "
+                "the repetitions in a coordinate repetition."
+            )
+        part = np.full((len(rows), *values.shape[1:]), np.nan)
+        part[codes[theirs]] = values[theirs]
+        kept = assembly.isel(presentation=first).drop_vars("subject").copy(data=part)
+        kept = kept.assign_coords(
+            subject=("neuroid", np.full(part.shape[1], subject, dtype=object))
+        )
+        answered = np.isfinite(part).any(axis=(0, *range(2, part.ndim)))
+        parts.append(kept.isel(neuroid=np.flatnonzero(answered)))
+    for name, coord in assembly.coords.items():
+        own = coord.dims == ("presentation",) and name != "subject"
+        if own and varies_within(coord.to_numpy(), codes, first):
+            raise HypError(
+                f"coordinate {name} differs between subjects who saw the same stimulus; leave it "
+                "out."
+            )
+    joined: xr.DataArray = xr.concat(parts, dim="neuroid", coords="minimal", compat="override")
+    return joined
+
+
+def subjects(assembly: xr.DataArray) -> list[str]:
+    """Return the subjects recorded, in the order of their first neuroid; empty if unknown."""
+    if "subject" not in assembly.coords:
+        return []
+    whose = np.atleast_1d(assembly["subject"].to_numpy())
+    return list(dict.fromkeys(str(subject) for subject in whose))
 
 
 def regions(assembly: xr.DataArray) -> list[str]:
@@ -252,9 +230,37 @@ def average_repetitions(assembly: xr.DataArray) -> xr.DataArray:
     varying = [
         name
         for name, coord in assembly.coords.items()
-        if coord.dims == ("presentation",) and _varies(coord.to_numpy(), codes, first)
+        if coord.dims == ("presentation",) and varies_within(coord.to_numpy(), codes, first)
     ]
     return kept.copy(data=means).drop_vars(varying)
+
+
+def leave_out_incomplete(
+    assembly: xr.DataArray, what: Literal["stimuli", "neuroids"]
+) -> xr.DataArray:
+    """Leave out stimuli that a neuroid has no response to, or neuroids that lack one.
+
+    Parameters
+    ----------
+    assembly : DataArray
+        Dims (presentation, neuroid).
+    what : {"stimuli", "neuroids"}
+        Which of the two.
+
+    Raises
+    ------
+    HypError
+        If nothing is left.
+    """
+    codes, first = stimulus_codes(assembly)
+    known = np.isfinite(mean_by_group(assembly.to_numpy(), codes, len(first)))
+    if what == "stimuli":
+        kept = assembly.isel(presentation=np.flatnonzero(known.all(axis=1)[codes]))
+    else:
+        kept = assembly.isel(neuroid=np.flatnonzero(known.all(axis=0)))
+    if 0 in kept.shape:
+        raise HypError(f"all {what} lack a response, so none is left; leave out the others.")
+    return kept
 
 
 def drop_constant_neuroids(assembly: xr.DataArray) -> xr.DataArray:
@@ -337,132 +343,23 @@ def mean_by_group(values: NDArray[Any], codes: Indices, n_groups: int) -> Floats
 
 
 def _refuse_gaps(means: Floats, assembly: xr.DataArray, first: Indices) -> None:
-    bad = np.argwhere(~np.isfinite(means))
+    known = np.isfinite(means)
+    bad = np.argwhere(~known)
     if not bad.size:
         return
     stimulus = assembly["stimulus_id"].to_numpy()[first[bad[0, 0]]]
     neuroid = assembly["neuroid_id"].to_numpy()[bad[0, 1]]
     raise HypError(
         f"{len(bad)} of {means.size} mean responses are NaN or infinite, the first that of neuroid "
-        f"{neuroid} to stimulus {stimulus}; leave those neuroids or stimuli out."
+        f"{neuroid} to stimulus {stimulus}; leaving out incomplete stimuli would keep "
+        f"{int(known.all(axis=1).sum())} of {len(means)}, leaving out incomplete neuroids "
+        f"{int(known.all(axis=0).sum())} of {means.shape[1]}: choose one (leave out)."
     )
 
 
-def _varies(values: NDArray[Any], codes: Indices, first: Indices) -> bool:
+def varies_within(values: NDArray[Any], codes: Indices, first: Indices) -> bool:
+    """Say whether a value differs between members of a group; `first` is each group's first."""
     reference = values[first][codes]
     with np.errstate(invalid="ignore"):
         differs = (reference != values) & ~((reference != reference) & (values != values))
     return bool(np.any(differs))
-
-
-def _from_dataset(dataset: xr.Dataset, path: Path, rename: Mapping[str, str]) -> xr.DataArray:
-    known = {str(name) for name in dataset.variables}
-    dataset = dataset.rename({old: new for old, new in rename.items() if old in known})
-    dataset = dataset.set_coords([name for name, values in dataset.items() if values.ndim < 2])
-    names = [str(n) for n, v in dataset.items() if {*DIMS[:2]} <= {str(dim) for dim in v.dims}]
-    if len(names) != 1:
-        found = f"has {', '.join(names)}" if names else "has none"
-        raise HypError(
-            f"{path} should hold one variable with the dims presentation and neuroid, but {found}."
-        )
-    array = dataset[names[0]]
-    array = array.assign_attrs({**dataset.attrs, **array.attrs}).rename(None)
-    if "stimulus_id" not in array.coords and "image_id" in array.coords:
-        array = array.assign_coords(stimulus_id=array["image_id"])
-    order = [*array.attrs.pop(_ORDER, ()), *array.coords]
-    coords = {
-        name: (coord.dims, _text(coord.to_numpy()), coord.attrs)
-        for name, coord in sorted(array.coords.items(), key=lambda item: order.index(item[0]))
-    }
-    return xr.DataArray(array.variable, coords=coords)
-
-
-def _text(values: NDArray[Any]) -> NDArray[Any]:
-    if values.dtype.kind not in "SOT":
-        return values
-    flat = [value.decode() if isinstance(value, bytes) else value for value in values.ravel()]
-    return np.array(flat, dtype=object).reshape(values.shape)
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    with reading(path, "export the table again"):
-        return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-
-
-def _from_table(table: pd.DataFrame, path: Path, rename: Mapping[str, str]) -> xr.DataArray:
-    table = table.rename(columns=dict(rename))
-    columns = [str(name) for name in table.columns]
-    neuroids = [name for name in columns if "/" in name]
-    if "stimulus_id" not in columns or not (neuroids or "response" in columns):
-        raise HypError(
-            f"{path} has the columns {', '.join(columns)}; a long table needs stimulus_id, "
-            "neuroid_id, region and response, a wide one stimulus_id and REGION/NEUROID columns."
-        )
-    return _from_long(table, path) if "response" in columns else _from_wide(table, path, neuroids)
-
-
-def _from_wide(table: pd.DataFrame, path: Path, neuroids: list[str]) -> xr.DataArray:
-    values = np.column_stack([_numbers(table[name], path) for name in neuroids])
-    names = [name.partition("/") for name in neuroids]
-    coords: dict[str, Any] = {
-        str(name): ("presentation", _plain(table[name]))
-        for name in table.columns
-        if name not in neuroids
-    }
-    coords["neuroid_id"] = ("neuroid", np.array([name[2] for name in names], dtype=object))
-    coords["region"] = ("neuroid", np.array([name[0] for name in names], dtype=object))
-    return xr.DataArray(values, coords=coords, dims=DIMS[:2])
-
-
-def _from_long(table: pd.DataFrame, path: Path) -> xr.DataArray:
-    missing = [name for name in ("neuroid_id", "region") if name not in table.columns]
-    if missing:
-        raise HypError(f"{path} is a long table without the column {missing[0]}; add it.")
-    keys = {
-        "presentation": [n for n in ("stimulus_id", "repetition") if n in table.columns],
-        "neuroid": ["neuroid_id", "region"],
-        "time_bin": [n for n in ("time_bin_start", "time_bin_end") if n in table.columns],
-    }
-    dims = [dim for dim in DIMS if keys[dim]]
-    codes: dict[str, Indices] = {}
-    firsts: dict[str, Indices] = {}
-    for dim in dims:
-        groups = table.groupby(keys[dim], sort=False, dropna=False)
-        codes[dim] = np.asarray(groups.ngroup(), dtype=np.intp)
-        firsts[dim] = np.unique(codes[dim], return_index=True)[1].astype(np.intp)
-    shape = tuple(len(firsts[dim]) for dim in dims)
-    flat = np.ravel_multi_index(tuple(codes[dim] for dim in dims), shape)
-    if len(np.unique(flat)) < len(flat):
-        raise HypError(
-            f"{path} has several responses of one neuroid to one presentation; number them in a "
-            "column repetition."
-        )
-    values = np.full(shape, np.nan)
-    values.flat[flat] = _numbers(table["response"], path)
-    coords: dict[str, Any] = {
-        name: (dim, _plain(table[name].iloc[firsts[dim]])) for dim in dims for name in keys[dim]
-    }
-    for name in table.columns.difference([*coords, "response"], sort=False):
-        column = _plain(table[name])
-        fits = [d for d in DIMS[:2] if not _varies(column, codes[d], firsts[d])]
-        if not fits:
-            raise HypError(
-                f"column {name} of {path} varies within presentations and within neuroids; it "
-                "describes neither: leave it out."
-            )
-        coords[str(name)] = (fits[0], column[firsts[fits[0]]])
-    return xr.DataArray(values, coords=coords, dims=dims)
-
-
-def _plain(column: pd.Series[Any]) -> NDArray[Any]:
-    numeric = column.dtype.kind in "fiub"
-    return column.to_numpy() if numeric else column.astype(object).to_numpy()
-
-
-def _numbers(column: pd.Series[Any], path: Path) -> Floats:
-    try:
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError):
-        raise HypError(f"column {column.name} of {path} holds more than numbers.") from None

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from hyp.errors import HypError
-from hyp.metrics.gram import Floats, Gram, Indices
+from hyp.metrics.gram import Floats, Gram
 from hyp.metrics.neural.assembly import (
     SIMULATED,
     average_repetitions,
+    leave_out_incomplete,
     mean_by_group,
     select_region,
     stimulus_codes,
 )
-from hyp.metrics.neural.splits import half_splits
+from hyp.metrics.neural.splits import half_splits, half_trials
 from hyp.metrics.pairs import sub_gram
 
 
@@ -87,7 +88,8 @@ class NeuralBenchmark:
         Category of every stimulus, by which splits are stratified.
     halves : tuple of (first, second)
         Mean responses (n, m) over random halves of the repetitions; empty where there is
-        one repetition only, so that no ceiling can be estimated.
+        one repetition only, so that no ceiling can be estimated. They are NaN where a neuroid
+        responded to a stimulus once only.
     """
 
     name: str
@@ -117,6 +119,7 @@ def neural_benchmark(
     name: str = "",
     stratify: str | None = None,
     window: tuple[float, float] | None = None,
+    incomplete: Literal["refuse", "stimuli", "neuroids"] = "refuse",
 ) -> NeuralBenchmark:
     """Prepare the responses of one region for scoring.
 
@@ -133,15 +136,20 @@ def neural_benchmark(
         Coordinate along ``presentation`` that the splits are stratified by.
     window : (float, float), optional
         Milliseconds to average, where there are several time bins.
+    incomplete : {"refuse", "stimuli", "neuroids"}
+        Where a neuroid has no response to a stimulus at all: leave out such stimuli, or such
+        neuroids.
 
     Raises
     ------
     HypError
         If the region, the coordinate or the window does not exist, the coordinate is
-        missing for a stimulus, a mean response is NaN, a neuroid responds alike to all
-        stimuli, or a stimulus has no repetition in one half of them.
+        missing for a stimulus, a mean response is NaN, or a neuroid responds alike to all
+        stimuli.
     """
     trials = select_region(assembly, region, window=window)
+    if incomplete != "refuse":
+        trials = leave_out_incomplete(trials, incomplete)
     mean = average_repetitions(trials)
     responses = mean.to_numpy().astype(np.float64)
     origin = str(assembly.attrs.get("origin", "recorded"))
@@ -175,9 +183,17 @@ def align_gram(gram: Gram, stimulus_ids: Sequence[str], benchmark: NeuralBenchma
     Raises
     ------
     HypError
-        If the model has not seen all stimuli of the benchmark.
+        If the model has not seen all stimuli of the benchmark, or two rows have the name of one.
     """
-    place = {str(name): row for row, name in enumerate(stimulus_ids)}
+    names = [str(name) for name in stimulus_ids]
+    place = {name: row for row, name in enumerate(names)}
+    wanted = set(benchmark.stimulus_id.tolist())
+    twice = next((n for row, n in enumerate(names) if n in wanted and place[n] != row), None)
+    if twice is not None:
+        raise HypError(
+            f"{names.count(twice)} rows of the layer are called {twice}; give every stimulus a "
+            "name of its own, such as its path."
+        )
     missing = [name for name in benchmark.stimulus_id if name not in place]
     if missing:
         raise HypError(
@@ -228,27 +244,13 @@ def _halves(trials: xr.DataArray) -> tuple[tuple[Floats, Floats], ...]:
         return ()
     values = trials.to_numpy()
     codes, first = stimulus_codes(trials)
-    return tuple(
-        (_half(values, codes, one, first, trials), _half(values, codes, two, first, trials))
-        for one, two in half_splits(repetitions)
-    )
-
-
-def _half(
-    values: NDArray[Any],
-    codes: Indices,
-    chosen: NDArray[np.bool_],
-    first: Indices,
-    trials: xr.DataArray,
-) -> Floats:
-    means = mean_by_group(values[chosen], codes[chosen], len(first))
-    bad = np.argwhere(np.isnan(means))
-    if bad.size:
-        stimulus = trials["stimulus_id"].to_numpy()[first[bad[0, 0]]]
-        neuroid = trials["neuroid_id"].to_numpy()[bad[0, 1]]
-        raise HypError(
-            f"repetitions are missing: half of them hold no response of neuroid {neuroid} to "
-            f"stimulus {stimulus}, so no ceiling can be estimated; leave such stimuli out, or drop "
-            "the coordinate repetition and score without a ceiling."
-        )
-    return means
+    halves = [
+        tuple(mean_by_group(values[half], codes[half], len(first)) for half in pair)
+        for pair in half_splits(repetitions)
+    ]
+    if any(np.isnan(half).any() for pair in halves for half in pair):
+        halves = [
+            tuple(mean_by_group(np.where(half, values, np.nan), codes, len(first)) for half in pair)
+            for pair in half_trials(np.isfinite(values), codes)
+        ]
+    return tuple((one, two) for one, two in halves)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -14,6 +15,9 @@ from hyp.metrics.neural.specs import Cka, Pls, Ridge, Rsa
 from hyp.metrics.pairs import compare_dissimilarities, dissimilarities, unbiased_cka
 
 Formula = Literal["2024", "2026", "ratio"]
+
+_FEWEST = 4  # stimuli: unbiased CKA needs as many
+_FORMULAS: dict[str, Formula] = {"pls": "2026", "ridge": "2026", "rsa": "ratio", "cka": "ratio"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +47,8 @@ def internal_consistency(
     Equals Brain-Score's ``internal_consistency``: ten halvings of the repetitions, Pearson
     r between the halves' mean responses for each neuroid, Spearman-Brown correction,
     median over neuroids, mean over the halvings. For metrics that compare whole
-    populations the halves are compared by that metric instead. Where a recording is
+    populations the halves are compared by that metric instead. Stimuli that a neuroid responded
+    to only once are left out for it (for those metrics, for all). Where a recording is
     stored in single precision Brain-Score also computes in it and so differs from this by its
     rounding errors (some 2e-8).
 
@@ -56,17 +61,31 @@ def internal_consistency(
     Raises
     ------
     HypError
-        If there is one repetition only.
+        If there is one repetition only, or too few stimuli were repeated.
     """
     if not benchmark.halves:
         raise HypError(
             f"{benchmark.name} has one repetition of every stimulus, so no ceiling can be "
-            "estimated; score it without one."
+            "estimated; score it without one (formula none)."
         )
     raw = np.array([_consistency(*pair, metric) for pair in benchmark.halves])
+    if np.isnan(np.atleast_2d(raw.T)).all(axis=0).any():
+        raise HypError(
+            f"too few stimuli of {benchmark.name} were shown more than once, so no ceiling can be "
+            "estimated; score it without one (formula none)."
+        )
     raw = spearman_brown(raw)
     per_split = np.nanmedian(raw, axis=1) if raw.ndim == 2 else raw
     return Ceiling(float(per_split.mean()), standard_error(per_split), raw)
+
+
+def usual_formula(metric: Pls | Ridge | Rsa | Cka) -> Formula:
+    """Return how scores of a metric are related to the ceiling by default.
+
+    Regressions explain variance (``2026``); RSA and CKA are agreements already and are divided by
+    the ceiling (``ratio``), as Brain-Score does.
+    """
+    return _FORMULAS[metric.kind]
 
 
 def spearman_brown(r: Floats) -> Floats:
@@ -91,7 +110,8 @@ def ceiled(r: float, ceiling: float, formula: Formula) -> float:
     formula : {"2024", "2026", "ratio"}
         ``(r / ceiling)^2``, as Brain-Score had it when the paper was written;
         ``r^2 / ceiling``, as it has had it since January 2026: a perfect model gets 1;
-        ``r / ceiling``, as it has it for RSA. The squares lose the sign of r.
+        ``r / ceiling``, as it has it for RSA. The sign of r is kept: a negative correlation
+        explains nothing, however large its square.
 
     Raises
     ------
@@ -107,7 +127,8 @@ def ceiled(r: float, ceiling: float, formula: Formula) -> float:
         )
     if formula == "ratio":
         return r / ceiling
-    return (r / ceiling) ** 2 if formula == "2024" else r**2 / ceiling
+    squared = (r / ceiling) ** 2 if formula == "2024" else r**2 / ceiling
+    return math.copysign(squared, r)
 
 
 def pearson(first: Floats, second: Floats) -> Floats:
@@ -133,10 +154,22 @@ def pearson(first: Floats, second: Floats) -> Floats:
 def _consistency(
     first: Floats, second: Floats, metric: Pls | Ridge | Rsa | Cka | None
 ) -> Floats | float:
+    known = ~(np.isnan(first) | np.isnan(second))
+    if isinstance(metric, Rsa | Cka):
+        whole = known.all(axis=1)
+        if whole.sum() < _FEWEST:
+            return float("nan")
+        first, second = first[whole], second[whole]
     if isinstance(metric, Rsa):
         ours = dissimilarities(compute_gram(first), metric.dissimilarity)
         theirs = dissimilarities(compute_gram(second), metric.dissimilarity)
         return compare_dissimilarities(ours, theirs, metric.comparison)
     if isinstance(metric, Cka):
         return unbiased_cka(first @ first.T, second @ second.T)
-    return pearson(first, second)
+    if known.all():
+        return pearson(first, second)
+    r = np.full(known.shape[1], np.nan)
+    for neuroid in np.flatnonzero(known.sum(axis=0) >= _FEWEST):
+        rows, column = known[:, neuroid], [neuroid]
+        r[neuroid] = pearson(first[rows][:, column], second[rows][:, column])[0]
+    return r

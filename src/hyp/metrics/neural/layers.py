@@ -13,7 +13,13 @@ from hyp.errors import HypError
 from hyp.metrics.decoding import kfold
 from hyp.metrics.gram import Floats, Gram, Indices, compute_gram
 from hyp.metrics.neural.benchmark import NeuralBenchmark
-from hyp.metrics.neural.ceilings import Ceiling, Formula, ceiled, internal_consistency
+from hyp.metrics.neural.ceilings import (
+    Ceiling,
+    Formula,
+    ceiled,
+    internal_consistency,
+    usual_formula,
+)
 from hyp.metrics.neural.scoring import (
     Metric,
     benchmark_splits,
@@ -56,7 +62,7 @@ def score_region(
     metric: Metric | None = None,
     *,
     protocol: Literal["published", "recommended"] = "recommended",
-    formula: Formula | None = "2026",
+    formula: Formula | Literal["usual"] | None = "usual",
     ceiling: Ceiling | None = None,
     selection: tuple[Mapping[str, Gram], NeuralBenchmark] | None = None,
     reduced: Mapping[str, Gram] | None = None,
@@ -99,6 +105,7 @@ def score_region(
         the benchmark's, an argument belongs to the other protocol, or a layer cannot be scored.
     """
     metric = metric or Pls()
+    formula = usual_formula(metric) if formula == "usual" else formula
     _check(grams, benchmark, metric, protocol, selection, reduced)
     names = list(grams)
     if ceiling is None and formula is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -20,6 +20,7 @@ from hyp.metrics.neural.ceilings import (
     internal_consistency,
     pearson,
     standard_error,
+    usual_formula,
 )
 from hyp.metrics.neural.pls import pls_from_gram
 from hyp.metrics.neural.specs import Cka, Pls, Ridge, Rsa
@@ -42,7 +43,7 @@ def score_layer(
     benchmark: NeuralBenchmark,
     metric: Metric | None = None,
     *,
-    formula: Formula | None = "2026",
+    formula: Formula | Literal["usual"] | None = "usual",
     ceiling: Ceiling | None = None,
 ) -> xr.Dataset:
     """Score one layer against one region.
@@ -61,8 +62,9 @@ def score_layer(
     benchmark : NeuralBenchmark
     metric : Pls, Ridge, Rsa or Cka, optional
         PLS by default.
-    formula : {"2024", "2026", "ratio"} or None
-        How the score is related to the ceiling; None gives no ceiling.
+    formula : {"usual", "2024", "2026", "ratio"} or None
+        How the score is related to the ceiling (`ceiled`), by default as is usual for the metric
+        (`usual_formula`); None gives no ceiling.
     ceiling : Ceiling, optional
         As `internal_consistency` returns it for this metric, where it is known already.
 
@@ -81,6 +83,7 @@ def score_layer(
         cannot be computed (see the message).
     """
     metric = metric or Pls()
+    formula = usual_formula(metric) if formula == "usual" else formula
     splits = benchmark_splits(benchmark, metric)
     check_gram(gram, benchmark)
     raw = np.array(over_threads(lambda split: evaluate(gram, benchmark, metric, split), splits))
@@ -174,6 +177,7 @@ def score_dataset(
             "origin": benchmark.origin,
             "metric": metric.model_dump_json(),
             "ceiling_formula": formula or "none",
+            "n_stimuli": benchmark.n_stimuli,
         },
     )
 

@@ -103,3 +103,49 @@ def half_splits(
         len(labels), train_size=0.5, n_splits=n_splits, random_state=random_state
     )
     return [(np.isin(codes, first), np.isin(codes, second)) for first, second in splits]
+
+
+def half_trials(
+    known: NDArray[np.bool_],
+    codes: Indices,
+    *,
+    n_splits: int = N_SPLITS,
+    random_state: int = RANDOM_STATE,
+) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Halve the trials of every neuroid and stimulus at random, where some are missing.
+
+    A recording in which every stimulus was shown as often is halved by its repetitions
+    (`half_splits`), as Brain-Score does; where trials are missing that would leave stimuli
+    without a response in one half.
+
+    Parameters
+    ----------
+    known : ndarray of bool, shape (n_presentations, m)
+        Whether a neuroid has a response to a presentation.
+    codes : ndarray of int, shape (n_presentations,)
+        Stimulus of every presentation.
+    n_splits, random_state : int
+        Number of splits, and the seed.
+
+    Returns
+    -------
+    list of (first, second)
+        Masks, shape (n_presentations, m). Of an odd number of trials the second half has one
+        more; the only trial of a neuroid and stimulus is in neither.
+    """
+    rng = np.random.RandomState(random_state)
+    found = []
+    for _ in range(n_splits):
+        order = np.lexsort((rng.random_sample(len(codes)), codes))
+        there = known[order].astype(np.intp)
+        starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+        sizes = np.diff(np.append(starts, len(codes)))
+        before = np.cumsum(there, axis=0) - there
+        rank = before - np.repeat(before[starts], sizes, axis=0)
+        total = np.repeat(np.add.reduceat(there, starts, axis=0), sizes, axis=0)
+        usable = known[order] & (total > 1)
+        first, second = np.zeros_like(known), np.zeros_like(known)
+        first[order] = usable & (rank < total // 2)
+        second[order] = usable & (rank >= total // 2)
+        found.append((first, second))
+    return found

@@ -1,0 +1,100 @@
+"""Activations over many models: selected by lists, written again, and refused where they differ."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from hyp.errors import HypError
+from hyp.store import Step, Store
+from hyp.store.activations import ActivationWriter
+from hyp.store.view import StoreView
+
+N = 6
+
+
+def model(seed, backbone="tiny"):
+    spec = {"objective": "distance", "seed": seed, "n_batches": 5, "backbone": backbone}
+    return Step("models", spec, {}, 1, f"seed {seed}")
+
+
+def activations(model, n_units, **spec):
+    stimuli = Step("datasets", {"n_images": N}, {}, 1, "stimuli")
+    return Step(
+        *("activations", {"layers": ["relu"], "n_units": n_units, **spec}),
+        *({"model": model, "stimuli": stimuli}, 1, model.label),
+    )
+
+
+def build(store, step):
+    def fill(folder, inputs, one):
+        if one.kind == "activations":
+            write(folder, one.spec["n_units"], one.inputs["model"].spec["seed"])
+        else:
+            (folder / "empty").touch()
+
+    for one in (*step.inputs.values(), step):
+        store.make(one, partial(fill, one=one))
+
+
+def write(folder, n_units, seed):
+    coords = {
+        "stimulus": np.arange(N),
+        "file": ("stimulus", np.array([f"a/{i:03d}.png" for i in range(N)], dtype=object)),
+    }
+    values = np.random.default_rng(seed).normal(size=(N, n_units)).astype(np.float32)
+    units = {"relu": {"channel": np.arange(n_units, dtype=np.int32)}}
+    attrs = {"input_size": 32}
+    with ActivationWriter(
+        folder, stimuli=xr.Dataset(coords=coords), attrs=attrs, batch_size=4
+    ) as w:
+        for start in range(0, N, 4):
+            w.append({"relu": values[start : start + 4]}, units)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store.create(tmp_path / "store")
+
+
+def test_lists_choose_and_what_is_chosen_is_written_again(store, tmp_path):
+    for seed in range(3):
+        build(store, activations(model(seed), 8))
+    view = StoreView(store)
+    found = view.activations("relu", seed=[0, 2], objective="distance")
+    assert found["seed"].values.tolist() == [0, 2]
+    assert found["model"].values.tolist() == [model(0).key, model(2).key]
+    assert found["file"].dims == ("stimulus",)
+    assert found["channel"].dims == ("unit",)
+    for path, writer, opener in (
+        ("a.zarr", found.to_zarr, xr.open_zarr),
+        ("a.nc", lambda path: found.to_netcdf(path, engine="h5netcdf"), xr.open_dataset),
+    ):
+        writer(tmp_path / path)
+        with opener(tmp_path / path) as back:
+            np.testing.assert_array_equal(back["activation"], found["activation"])
+            assert back["file"].values.tolist() == found["file"].values.tolist()
+    expected = np.random.default_rng(2).normal(size=(N, 8)).astype(np.float32)
+    np.testing.assert_array_equal(found["activation"].sel(model=model(2).key), expected)
+    with pytest.raises(HypError, match="no stored activations match"):
+        view.activations("relu", seed=[7, 8])
+
+
+def test_backbones_that_share_the_name_of_a_layer_are_told_apart(store):
+    build(store, activations(model(0), 8))
+    build(store, activations(model(1, "wide"), 12))
+    view = StoreView(store)
+    with pytest.raises(HypError, match=r"8 units in tiny \(input 32\), 12 units in wide"):
+        view.activations("relu")
+    assert view.activations("relu", backbone="wide").sizes["unit"] == 12
+
+
+def test_a_network_is_not_counted_twice(store):
+    build(store, activations(model(0), 8))
+    again = activations(model(0), 8, precision="bf16")
+    build(store, again)
+    view = StoreView(store)
+    with pytest.raises(HypError, match=r"stored 2 times.*add key="):
+        view.activations("relu")
+    assert view.activations("relu", key=again.key).sizes["model"] == 1
