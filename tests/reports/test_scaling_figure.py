@@ -1,6 +1,6 @@
 import numpy as np
 
-from hyp.reports.figures.scaling import scaling_svg
+from hyp.reports.figures.scaling import laws_svg
 from hyp.stats.scaling import compare_scaling
 
 SIZES = np.repeat(np.geomspace(1e4, 1e8, 8), 3)
@@ -11,7 +11,8 @@ def drawn():
     rng = np.random.default_rng(0)
     scores = 0.45 - 8 * SIZES**-0.4 + rng.normal(0, 0.004, SIZES.size)
     compared = compare_scaling(SIZES, scores, SEEDS)
-    return compared, scaling_svg(compared, SIZES, scores, "s", score="accuracy")
+    words = {"unit": "images", "score": "accuracy", "told": compared.sentence}
+    return compared, laws_svg(compared.fits, compared.weights, SIZES, scores, "s", **words)
 
 
 def test_every_seed_and_every_law_is_drawn():

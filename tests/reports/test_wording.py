@@ -41,6 +41,8 @@ from hyp.reports import wording
         (wording.latent_words("my_latent"), "my latent"),
         (wording.layer_words("layer3.0.relu"), "layer3.0"),
         (wording.plain("one-category"), "One category"),
+        (wording.outcome_sign("confounded"), "!"),
+        (wording.outcome_words("confounded"), "Confounded"),
     ],
 )
 def test_writing(written, expected):

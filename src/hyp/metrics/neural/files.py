@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from hyp.errors import HypError
+from hyp.errors import HypError, reading
 from hyp.metrics.neural.assembly import DIMS, check_assembly, identify_neuroids
 from hyp.metrics.neural.recorded_tables import assembly_from_table
 from hyp.store.artifacts import readable_disk_errors
@@ -79,15 +79,11 @@ def read_assembly(path: Path | str, *, rename: Mapping[str, str] | None = None) 
             f"{path} is no assembly that can be read; give NetCDF ({', '.join(_NETCDF)}), a Zarr "
             f"folder, or a table ({', '.join(TABLES)})."
         )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what is wrong is said below
-            opened = xr.open_zarr(path, chunks=None) if is_zarr else xr.open_dataset(path)
+    with reading(path, "get the file again"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what a damaged file makes the libraries say
+        opened = xr.open_zarr(path, chunks=None) if is_zarr else xr.open_dataset(path)
         with opened:
             dataset = opened.load()
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise HypError(f"{path} cannot be read ({reason}); get the file again.") from error
     array = _from_dataset(dataset, path, rename or {})
     return identify_neuroids(check_assembly(array))
 

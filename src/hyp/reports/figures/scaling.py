@@ -26,7 +26,6 @@ from hyp.reports.figures.style import (
 )
 from hyp.reports.wording import p_value, signed
 from hyp.stats.scaling import (
-    ScalingComparison,
     ScalingFit,
     compare_scaling,
     fit_scaling,
@@ -92,44 +91,6 @@ def trend(panel: TrendPanel, row: Row, label: str, name: str, note: str = "") ->
     return svg, sentence
 
 
-def scaling_svg(
-    compared: ScalingComparison,
-    sizes: ArrayLike,
-    scores: ArrayLike,
-    name: str,
-    *,
-    unit: str = "images",
-    score: str = "score",
-) -> str:
-    """Draw every seed's score by size, the three laws and the best one's 95 % band.
-
-    Parameters
-    ----------
-    compared : ScalingComparison
-    sizes, scores : array_like, shape (rows,)
-        As they were given to `compare_scaling`.
-    name : str
-        Prefix of the ids inside, unique on the page.
-    unit, score : str
-        Words for the axes.
-
-    Returns
-    -------
-    str
-        One ``<svg>`` element in the page's colours.
-    """
-    return laws_svg(
-        compared.fits,
-        compared.weights,
-        sizes,
-        scores,
-        name,
-        unit=unit,
-        score=score,
-        told=compared.sentence,
-    )
-
-
 def laws_svg(
     fits: Sequence[ScalingFit],
     weights: Sequence[float],
@@ -151,8 +112,11 @@ def laws_svg(
         The best first; empty draws the scores and their means alone.
     weights : sequence of float
         Akaike weights of the fits; empty where they were not weighed.
-    sizes, scores, name, unit, score
-        As in `scaling_svg`.
+    sizes, scores : array_like, shape (networks,)
+    name : str
+        Prefix of the ids inside, unique on the page.
+    unit, score : str
+        Words for the axes.
     told : str
         What a reader who cannot see the figure is told.
     head, note : str
