@@ -179,6 +179,19 @@ def test_scheduler_that_cannot_be_spoken_to_is_one_sentence(address, words):
         pass
 
 
+def test_local_workers_answer_nobody_without_the_certificate_of_the_run(monkeypatch):
+    monkeypatch.setattr(clusters, "_CONNECT_SECONDS", 2)
+    with clusters.local_client(1) as client:
+        served = [client.scheduler_info()["address"], *client.scheduler_info()["workers"]]
+        assert len(served) == 2
+        for address in served:
+            assert address.startswith("tls://127.0.0.1:")
+            with pytest.raises(HypError, match="needs certificates"):
+                clusters._require_answer(address)
+            with pytest.raises(HypError, match="no Dask scheduler answers"):
+                clusters._require_answer(address.replace("tls://", "tcp://"))
+
+
 def test_strangers_in_an_unfinished_artifact_are_not_published(tmp_path):
     for kind, own in running._GONE_ON_WITH.items() | {("grams", ())}:
         folder = tmp_path / kind
