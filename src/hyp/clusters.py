@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -145,8 +144,7 @@ def local_client(workers: int) -> Iterator[Any]:
 
 def dask_setup(worker: Any) -> None:
     """Dask preload hook: leave signals to the process that started the workers."""
-    for signum in stopping.SIGNALS:
-        signal.signal(signum, signal.SIG_IGN)
+    stopping.ignore_signals()
 
 
 def dask_teardown(worker: Any) -> None:

@@ -33,7 +33,7 @@ def other_versions(wanted: Mapping[str, str]) -> str:
     found = versions_here()
     return ", ".join(
         f"{name} {found.get(name, 'missing')} instead of {wanted.get(name, 'none')}"
-        for name in wanted | found
+        for name in {**wanted, **found}
         if found.get(name) != wanted.get(name)
     )
 
