@@ -6,11 +6,15 @@ import os
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+
+PATIENCE = 15.0
+"""Seconds in which a process that was told to end does so; more signals change nothing."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 """Ctrl-C, the end that a scheduler of jobs asks for, and its early warning (Slurm's)."""
@@ -36,6 +40,7 @@ class _Process:
 
     asked: bool = False
     signum: int = 0
+    since: float = 0.0
     looking: int = 0
     scratch: set[Path] = field(default_factory=set)
 
@@ -45,8 +50,10 @@ _PROCESS = _Process()
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Let signals raise `Stopped` in the main thread; a second one ends the process at once.
+    """Let a signal raise `Stopped` in the main thread.
 
+    More signals change nothing, so that what is being tidied up is; but one that comes after
+    `PATIENCE` ends the process at once.
     A signal that this process was started to ignore, as by ``nohup``, stays ignored.
     """
     before = {}
@@ -59,6 +66,12 @@ def stoppable() -> Iterator[None]:
         for signum, handler in before.items():
             signal.signal(signum, handler)
         _PROCESS.asked, _PROCESS.signum = False, 0
+
+
+def ignore_signals() -> None:
+    """Ignore them from now on, in a process that ends."""
+    for signum in SIGNALS:
+        signal.signal(signum, signal.SIG_IGN)
 
 
 @contextmanager
@@ -74,7 +87,7 @@ def looked_after() -> Iterator[None]:
 
 @contextmanager
 def removed_at_the_latest(folder: Path) -> Iterator[None]:
-    """Remove a folder even if a second signal ends the process inside the block."""
+    """Remove a folder even if a signal ends the process at once inside the block."""
     _PROCESS.scratch.add(folder)
     try:
         yield
@@ -100,23 +113,23 @@ def check() -> None:
 
 
 def _on_signal(signum: int, frame: FrameType | None) -> None:
+    now = time.monotonic()
     if _PROCESS.signum:
-        _end_at_once(signum)
-    _PROCESS.asked, _PROCESS.signum = True, signum
+        if now - _PROCESS.since > PATIENCE:
+            _end_at_once(signum)
+        return
+    _PROCESS.asked, _PROCESS.signum, _PROCESS.since = True, signum, now
     if not _PROCESS.looking:
         raise Stopped(signum)
 
 
 def _end_at_once(signum: int) -> None:
-    """End this process and those that it started, without a word but with nothing left."""
+    """End this process and those that it started."""
     import psutil
 
     for child in psutil.Process().children(recursive=True):
-        try:
+        with suppress(psutil.Error):
             child.kill()
-            child.wait(5)
-        except psutil.Error:
-            continue
     for folder in _PROCESS.scratch:
         shutil.rmtree(folder, ignore_errors=True)
     os._exit(128 + signum)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -95,11 +96,10 @@ def make(
         screen.print(f"{out} already holds this dataset.", soft_wrap=True)
         return
     with resumable(), count_bar("images", screen, total=spec.n_stored) as progress:
-        how: dict[str, Any] = {"device": device, "workers": workers, "scheduler": scheduler, "progress": progress}
-        if is_address(out):
-            make_dataset_at(spec, out, **how)
-        else:
-            make_dataset(spec, Path(out), **how)
+        make = partial(make_dataset_at, spec, out)
+        if not is_address(out):
+            make = partial(make_dataset, spec, Path(out))
+        make(device=device, workers=workers, scheduler=scheduler, progress=progress)
     screen.print(f"{out}: {spec.n_images} images, {spec.n_val} held out.", soft_wrap=True)
 
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from hyp.stopping import Stopped, stoppable
+from hyp.stopping import Stopped, ignore_signals, stoppable
 from hyp.text import printable
 
 
@@ -46,16 +46,17 @@ def resumable() -> Iterator[None]:
 
     The exit status is 128 and the number of the signal, as shells have it: 130 after Ctrl-C.
     """
-    with stoppable():
-        try:
+    try:
+        with stoppable():
             yield
-        except KeyboardInterrupt as error:
-            signum = error.signum if isinstance(error, Stopped) else signal.SIGINT
-            what = "interrupted" if signum == signal.SIGINT else f"ended by {error}"
-            typer.echo(
-                f"\n{what}; nothing is lost. The same command goes on where it stopped.", err=True
-            )
-            raise typer.Exit(128 + signum) from None
+    except KeyboardInterrupt as error:
+        ignore_signals()
+        signum = error.signum if isinstance(error, Stopped) else signal.SIGINT
+        what = "interrupted" if signum == signal.SIGINT else f"ended by {error}"
+        typer.echo(
+            f"\n{what}; nothing is lost. The same command goes on where it stopped.", err=True
+        )
+        raise typer.Exit(128 + signum) from None
 
 
 @contextmanager

@@ -118,7 +118,7 @@ class Run(BaseModel):
 def _is_running(run: Run) -> bool:
     """Return whether the process that wrote a record runs on this host."""
     try:
-        began = psutil.Process(run.pid).create_time()
+        began = float(psutil.Process(run.pid).create_time())
     except psutil.Error:
         return False
     return bool(began <= datetime.fromisoformat(run.updated).timestamp() + 1)
