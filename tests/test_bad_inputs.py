@@ -195,3 +195,31 @@ LINES = {
 @pytest.mark.parametrize("line", LINES)
 def test_command_lines_that_cannot_be(refused, line):
     refused(*line.split(" "), words=LINES[line])
+
+
+def test_a_terminal_of_few_letters_shows_every_text(material):
+    done = hyp("show", "mine.toml", encoding="ascii")
+    assert (done.status, done.err) == (0, "")
+
+
+def test_a_full_disk_behind_the_output_is_one_sentence(refused):
+    with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123
+        refused("list", out=full, words="the disk is full")
+
+
+def test_a_deleted_working_folder_is_one_sentence(refused, material):
+    gone = material / "gone"
+    gone.mkdir()
+    with working_in(gone):
+        gone.rmdir()
+        refused("run", "nontarget-variability", words="current folder is gone")
+
+
+def test_copying_overwrites_nothing(refused, material):
+    own = material / "own" / "images"
+    own.mkdir(parents=True)
+    size = (material / "data" / "images" / "00000.npy").stat().st_size
+    (own / "00000.npy").write_bytes(b"\0" * size)
+    refused("data", "copy", "data", "own", words="another images/00000.npy")
+    (own / "00000.npy").rename(own / "mine.npy")
+    refused("data", "copy", "data", "own", words="mine.npy")
