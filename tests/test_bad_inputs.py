@@ -125,7 +125,7 @@ SETTINGS = {
     "batch_size=0": "batch_size",
     "alpha=nan": "alpha",
     "alpha=2": "alpha",
-    "svm_c=inf": "svm_c",
+    "svm_c=inf": "infinite",
     "svm_c=nan": "svm_c",
     "threads=0": "threads",
     "source=nope": "unknown source",
@@ -138,7 +138,7 @@ SETTINGS = {
     "n_seeds=" + "9" * 5000: "n_seeds",
     "snapshots=-1": "snapshots",
     "nothing=1": "nothing",
-    "=": "'='",
+    "=": "unknown key",
     "[/x]=1": "[/x]",
     "learning_rate=\udcff": "udcff",
 }
@@ -163,11 +163,10 @@ LINES = {
     "data make out --n 10 --design rel_pos_z=nan": "rel_pos_z",
     "data make out --n 10 --design rel_pos_z=1e999": "rel_pos_z",
     "data make out --n 10 --design categories=99999999999999999999": "categories",
-    "data make out --n 10 --device tpu": "tpu",
     "data make out --n 10 --workers 0": "workers",
     "data preview data --n 0": "1 image",
     "data preview data --out sheet.nonsense": "image format",
-    "data copy data data/../store": "store.json",
+    "data copy data store": "which this dataset does not have",
     "report --store store --profile huge": "with the profile 'huge'",
     "report --store store ../../x": "../../x",
     "report --store store [/x]": "[/x]",
@@ -181,7 +180,6 @@ LINES = {
     "published nonsense": "nonsense",
     "neural score [/x] --store store": "[/x]",
     "neural simulate --name ../../x --stimuli dataset:data --image-size 16": "../../x",
-    "neural simulate --hidden os:getcwd --stimuli dataset:data --image-size 16": "getcwd",
     "neural import mine.toml --stimuli dataset:data --image-size 16 --name a/b": "a/b",
     "models import mine.toml out --objective distance": "PyTorch",
     "models import mine.toml out --objective [/x]": "PyTorch",
@@ -189,7 +187,6 @@ LINES = {
     "test scores.csv --group g --unit nothing": "nothing",
     "test scores.csv --group g --unit u --value nothing": "nothing",
     "test scores.csv --group g --unit u --value day": "day",
-    "test scores.csv --group g --unit u --value huge": "huge",
     "test scores.csv --group g --unit u --alpha nan": "alpha",
     "test scores.csv --group g --unit u --margin nan": "margin",
 }
@@ -198,3 +195,31 @@ LINES = {
 @pytest.mark.parametrize("line", LINES)
 def test_command_lines_that_cannot_be(refused, line):
     refused(*line.split(" "), words=LINES[line])
+
+
+def test_a_terminal_of_few_letters_shows_every_text(material):
+    done = hyp("show", "mine.toml", encoding="ascii")
+    assert (done.status, done.err) == (0, "")
+
+
+def test_a_full_disk_behind_the_output_is_one_sentence(refused):
+    with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123
+        refused("list", out=full, words="the disk is full")
+
+
+def test_a_deleted_working_folder_is_one_sentence(refused, material):
+    gone = material / "gone"
+    gone.mkdir()
+    with working_in(gone):
+        gone.rmdir()
+        refused("run", "nontarget-variability", words="current folder is gone")
+
+
+def test_copying_overwrites_nothing(refused, material):
+    own = material / "own" / "images"
+    own.mkdir(parents=True)
+    size = (material / "data" / "images" / "00000.npy").stat().st_size
+    (own / "00000.npy").write_bytes(b"\0" * size)
+    refused("data", "copy", "data", "own", words="another images/00000.npy")
+    (own / "00000.npy").rename(own / "mine.npy")
+    refused("data", "copy", "data", "own", words="mine.npy")

@@ -57,6 +57,8 @@ def _kind(error: BaseException) -> str | None:
         return "a file that was read ends too early; get or make it again"
     if isinstance(error, OverflowError) or "integer string conversion" in str(error):
         return f"a number is too large ({reason_of(error)}); choose a smaller one"
+    if isinstance(error, ValueError) and "not JSON compliant" in str(error):
+        return "a number that was given is infinite or not a number; choose a finite one"
     if isinstance(error, UnicodeError):
         return f"a text that was read is not UTF-8 ({reason_of(error)}); save it as UTF-8"
     if isinstance(error, ValueError) and "embedded null" in str(error):

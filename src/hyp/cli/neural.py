@@ -80,6 +80,7 @@ def import_recording(
     from hyp.hypotheses.aligning import RecordedFile, RecordingSpec
     from hyp.hypotheses.recordings import describe_recording, digest_of, read_recording
     from hyp.metrics.neural import PUBLIC_BENCHMARKS
+    from hyp.names import check_name
 
     path, times = Path(responses).expanduser().absolute(), _window(window)
     if responses in PUBLIC_BENCHMARKS and not path.exists():
@@ -89,7 +90,7 @@ def import_recording(
     if stimuli is None:
         raise HypError("say with --stimuli which images were shown, such as folder:/data/images.")
     recording = RecordingSpec(
-        name=name or path.stem,
+        name=check_name(name or path.stem, "recording"),
         origin=RecordedFile(digest=digest_of(path), rename=read_settings(rename)),
         stratify=stratify,
         window=times,
@@ -116,9 +117,10 @@ def simulate(
     """Record V1, V2, V4 and IT of a simulated ventral stream (nobody recorded it)."""
     from hyp.hypotheses.aligning import RecordingSpec, SimulatedStream
     from hyp.metrics.neural import VENTRAL_STREAM
+    from hyp.names import check_name
 
     origin = SimulatedStream(regions=VENTRAL_STREAM, hidden=hidden, seed=seed)
-    recording = RecordingSpec(name=name, origin=origin, stratify=stratify)
+    recording = RecordingSpec(name=check_name(name, "recording"), origin=origin, stratify=stratify)
     _record(recording, _images(stimuli, image_size, n), store, None)
 
 

@@ -99,13 +99,14 @@ def copy_dataset(
         if MANIFEST in there and filesystem.cat_file(manifest) != text:
             raise HypError(f"{target} already holds another dataset; choose another place.")
         _refuse_strangers(there, names, target)
+        for name in sorted(there.intersection(names)):
+            if not _is_there(filesystem, f"{root}/{name}", dataset.manifest.files[name]):
+                raise HypError(f"{target} already holds another {name}; choose an empty place.")
         for done, name in enumerate(names):
             progress(done, len(names) + 1)
             record = dataset.manifest.files[name]
             where = f"{root}/{name}"
             if name in there:
-                if not _is_there(filesystem, where, record):
-                    raise HypError(f"{target} already holds another {name}; choose an empty place.")
                 continue
             path = dataset.file(name)
             if FileRecord.of(path) != record:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 _BYTES = 16
 _REMEMBERED = 2**17
@@ -83,5 +84,5 @@ def _digest(file: _File) -> str:
         return hashlib.file_digest(stream, _new).hexdigest()
 
 
-def _new() -> hashlib._Hash:
+def _new() -> Any:
     return hashlib.blake2b(digest_size=_BYTES)
