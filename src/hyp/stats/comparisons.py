@@ -48,8 +48,9 @@ def compare(
     Folds are averaged within a seed. The test is the exact Mann-Whitney test of the seed
     means: it holds its level when the two groups' scores are exchangeable, which equal
     means alone do not make them (normal scores whose spreads differ threefold double the
-    rate at 5 v 5). `hyp.stats.check_assumptions` says where that is in doubt, and `test`
-    offers two that bear it better. Means that differ by no more than rounding are ties
+    rate at 5 v 5). `hyp.stats.check_assumptions` says where that is in doubt. With groups of
+    equal size ``test="brunner-munzel"`` bears unequal spreads; where the smaller group spreads
+    more none of the three tests holds (see benchmarks/calibration). Means that differ by no more than rounding are ties
     (`hyp.stats.scores.seed_means`).
 
     The estimate that goes with a rank test is the Hodges-Lehmann shift, whose interval
