@@ -22,12 +22,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "hypotheses"))
 
+from hyp.hypotheses.plans import plan_named
+from hyp.hypotheses.running import run_plan, run_steps
 from tiny_runs import SETTINGS, result_tables
 
 from _machine import write
 from hyp.errors import HypError
-from hyp.hypotheses.plans import plan_named
-from hyp.hypotheses.running import run_plan, run_steps
 from hyp.store import Store
 from hyp.store.artifacts import check_artifact
 from hyp.store.verifying import verify_store

@@ -96,6 +96,8 @@ class Float32Only(TinyNet):
 
 def only_float32(num_outputs: int) -> nn.Module:
     return Float32Only(num_outputs)
+
+
 class Shapes(nn.Module):
     """Layers whose outputs have their images first, second, in a tuple, or nowhere."""
 
