@@ -14,7 +14,7 @@ sys.path.insert(0, str(HERE / "hypotheses"))
 
 from tiny_runs import SETTINGS  # noqa: E402
 
-TINY = {**SETTINGS, "precision": "fp32", "n_seeds": 4}
+TINY = {**SETTINGS, "profile": "short", "precision": "fp32", "n_seeds": 4}
 
 
 def test_the_names_are_few_and_all_there():

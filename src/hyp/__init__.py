@@ -2,7 +2,7 @@
 
 >>> import hyp
 >>> claim = hyp.hypothesis("nontarget-variability")
->>> hyp.plan(claim, n_seeds=6).untestable
+>>> hyp.plan(claim, n_seeds=6, precision="fp32").untestable
 ''
 """
 

@@ -79,8 +79,8 @@ def plan(declared: str | Path | Hypothesis, profile: str | None = None, **settin
     Examples
     --------
     >>> import hyp
-    >>> hyp.plan("nontarget-variability", n_seeds=3).untestable[:31]
-    '3 v 3 seeds cannot test 18 comp'
+    >>> hyp.plan("nontarget-variability", n_seeds=3).untestable[:37]
+    '3 v 3 seeds cannot test 6 comparisons'
     """
     found = hypothesis(declared)
     return make_plan(found, profile or next(iter(found.profiles)), settings)

@@ -45,7 +45,7 @@ def history(share):
 
 
 def manipulation(hypothesis, *, reduced=True, losses=None):
-    profile = hypothesis.profile("laptop")
+    profile = hypothesis.profile("short")
     asked = hypothesis.asked(profile)
     held = {"category=chair": ("category",), "centered": ("rel_pos_x", "rel_pos_y")}
     datasets = {c.name: images(held.get(c.design, ()) if reduced else ()) for c in asked.cohorts}
@@ -84,7 +84,7 @@ def test_compared_networks_must_have_learned_and_equally(hypothesis):
 @pytest.mark.parametrize("better", ["full", "reduced"])
 def test_cohorts_that_differ_in_how_far_they_learned_support_nothing(better):
     """Further learning decodes better: the pattern of H1 or H2, from another cause."""
-    profile = HYPOTHESIS.profile("laptop", {"layers": "fc", "questions": "category"})
+    profile = HYPOTHESIS.profile("short", {"layers": "fc", "questions": "category"})
     further = {"full": "full", "reduced": "one-category"}[better]
     losses = dict.fromkeys(("full", "one-category"), 0.6) | {further: 0.2}
     scores = planted_scores(HYPOTHESIS, profile, lambda c, _: 2.0 if c == further else 0.3)

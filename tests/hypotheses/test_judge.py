@@ -16,7 +16,7 @@ from hyp.stats.rules import judge
 
 HYPOTHESIS = find_hypothesis("nontarget-variability")
 LAYERS = ("layer1.0.relu", "layer3.0.relu", "fc")
-SMALL = HYPOTHESIS.profile("laptop", {"layers": ",".join(LAYERS)})
+SMALL = HYPOTHESIS.profile("short", {"layers": ",".join(LAYERS)})
 
 
 def strength(condition, layer, *, early, late):
@@ -55,7 +55,7 @@ def test_what_was_planted_in_the_activations_is_the_verdict(early, late, outcome
 @pytest.mark.parametrize("icc", [0.2, 0.8])
 def test_the_laptop_family_holds_five_percent_under_the_null(icc):
     """1,000 studies of the declared shape: 18 comparisons that share networks."""
-    profile = HYPOTHESIS.profile("laptop")
+    profile = HYPOTHESIS.profile("short")
     studies = 1000
     table = null_studies(HYPOTHESIS, profile, studies=studies, icc=icc)
     keys = ("question", "measured", "layer")
@@ -101,9 +101,9 @@ def test_a_declared_direction_is_honoured_everywhere(alternative, found):
     rule = HYPOTHESIS.rule.model_copy(update={"alternative": alternative, "mixed": ()})
     asked = HYPOTHESIS.model_copy(update={"rule": rule})
     settings = {"n_seeds": 3, "questions": "category", "layers": "fc"}
-    plan = make_plan(asked, "laptop", settings)
+    plan = make_plan(asked, "short", settings)
     assert plan.untestable == ""
-    assert make_plan(HYPOTHESIS, "laptop", settings).untestable
+    assert make_plan(HYPOTHESIS, "short", settings).untestable
     (planned,) = planned_questions(asked, plan.profile)
     assert (planned.p_attainable, planned.alternative) == (pytest.approx(0.05), alternative)
     scores = planted_scores(asked, plan.profile, lambda c, _: 2.0 if c == "full" else 0.3)

@@ -16,7 +16,7 @@ from hyp.store import Store
 HYPOTHESIS = find_hypothesis("nontarget-variability")
 
 
-def plan(profile="laptop", **settings):
+def plan(profile="short", **settings):
     return make_plan(HYPOTHESIS, profile, {key: str(value) for key, value in settings.items()})
 
 
@@ -100,7 +100,7 @@ def test_impossible_design_of_a_cohort_is_refused_when_planning():
     declared = HYPOTHESIS.model_dump()
     declared["cohorts"][1]["design"] = "category=unicorn"
     with pytest.raises(HypError, match="no value 'unicorn'"):
-        make_plan(type(HYPOTHESIS).model_validate(declared), "laptop", {})
+        make_plan(type(HYPOTHESIS).model_validate(declared), "short", {})
 
 
 def test_pending_stops_at_what_is_stored(tmp_path):

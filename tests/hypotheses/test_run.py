@@ -47,7 +47,7 @@ def test_workers_give_the_same_bytes(finished, tmp_path):
 
 def test_progress_is_heard_from_every_worker(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
-    plan = make_plan(find_hypothesis("nontarget-variability"), "laptop", SETTINGS)
+    plan = make_plan(find_hypothesis("nontarget-variability"), "short", SETTINGS)
     shares, stages = [], {}
 
     def watch(progress):

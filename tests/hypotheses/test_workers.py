@@ -24,7 +24,7 @@ def finished(tmp_path_factory):
 
 def planned(store, ask=suits_here):
     settings = {key: str(value) for key, value in SETTINGS.items()}
-    return plan_named("nontarget-variability", "laptop", settings, store=store, ask=ask)
+    return plan_named("nontarget-variability", "short", settings, store=store, ask=ask)
 
 
 def test_worker_of_two_threads_gives_the_same_bytes(finished, tmp_path):

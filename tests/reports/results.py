@@ -355,8 +355,9 @@ def made(kind, seeds=6):
     return declared, profile, scores, alike, result
 
 
-def planted(declared: Hypothesis, profile_name: str, **settings):
+def planted(declared: Hypothesis, profile_name: str | None = None, **settings):
     """Return profile, cohorts, scores, similarities and result, from planted scores."""
+    profile_name = profile_name or ("short" if "short" in declared.profiles else "laptop")
     profile = declared.profile(profile_name, settings)
     asked = declared.asked(profile)
     rng = np.random.default_rng(len(declared.name))
@@ -394,7 +395,7 @@ def planted(declared: Hypothesis, profile_name: str, **settings):
     return profile, asked.cohorts, scores, alike, result
 
 
-def write_planted(folder: Path, declared, profile_name="laptop", **settings):
+def write_planted(folder: Path, declared, profile_name=None, **settings):
     """Write the result folder of a hypothesis with planted scores; return its result."""
     _, cohorts, scores, alike, result = planted(declared, profile_name, **settings)
     folder.mkdir(parents=True, exist_ok=True)

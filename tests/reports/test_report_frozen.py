@@ -21,13 +21,13 @@ from results import made as made_up
 from results import write_folder
 
 NAME = "nontarget-variability"
-FILE = default_file(NAME, "laptop")
+FILE = default_file(NAME, "short")
 EARLIER = datetime.now(UTC) - timedelta(days=1)
 HOSTILE = "<script>alert('x')</script> {{ 7*7 }} | *bold*"
 
 
 def plan(**settings):
-    return make_plan(find_hypothesis(NAME), "laptop", settings)
+    return make_plan(find_hypothesis(NAME), "short", settings)
 
 
 def plan_of_regions(**settings):

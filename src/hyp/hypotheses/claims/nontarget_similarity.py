@@ -7,7 +7,7 @@ the networks of ``nontarget-variability``.
 from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, SPATIAL, trained_for
-from hyp.hypotheses.claims.nontarget_variability import NONTARGET_VARIABILITY
+from hyp.hypotheses.claims.nontarget_variability import LEARNED, NONTARGET_VARIABILITY
 from hyp.hypotheses.declaration import Cohort, Hypothesis
 from hyp.hypotheses.profile import RESNET_LAYERS
 from hyp.hypotheses.questions import Closer, Contrast, Question, Tighter
@@ -121,7 +121,13 @@ NONTARGET_SIMILARITY = Hypothesis(
     ),
     agrees="closer",
     profiles={
-        "laptop": LAPTOP.model_copy(
+        "laptop": LEARNED.model_copy(
+            update={
+                "objectives": (),
+                "cohorts": ("distance, full", "distance, one-category", "category"),
+            }
+        ),
+        "short": LAPTOP.model_copy(
             update={
                 "cohorts": (
                     *("distance, full", "distance, one-category", "distance, centered"),
