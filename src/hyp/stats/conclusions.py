@@ -79,8 +79,8 @@ def _not_concluded(judged: TableVerdict) -> Iterator[str]:
     for row in open_rows[:_MANY]:
         a, b = row.groups
         fits = (
-            f"taken alone, differences ({a} - {b}) from {row.shift_low:+.3g} to {row.shift_high:+.3g} "
-            "fit the data"
+            f"taken alone, differences ({a} - {b}) from {row.shift_low:+.3g} to "
+            f"{row.shift_high:+.3g} fit the data"
             if row.shift_low is not None
             else "so few units have no 95 % interval"
         )
