@@ -16,7 +16,8 @@ TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".pq")
 
 _PARQUET = (".parquet", ".pq")
 _SEPARATORS = (",", "\t", ";")
-_MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
+MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
+"""What stands for a missing number."""
 
 
 def is_table(path: Path) -> bool:
@@ -83,7 +84,7 @@ def _read_text(path: Path, is_number: Callable[[str], bool], comment: str | None
         sep=sep,
         decimal="," if sep == ";" else ".",
         dtype={name: str for name in names if name not in numbers},
-        na_values=dict.fromkeys(numbers, _MISSING),
+        na_values=dict.fromkeys(numbers, MISSING),
         **dialect,
     )
     table.columns = [str(name).strip() for name in table.columns]
@@ -96,7 +97,7 @@ def as_number(column: pd.Series[Any]) -> pd.Series[Any]:
 
     if column.dtype.kind not in "OUT" and not isinstance(column.dtype, pd.StringDtype):
         return column
-    known = column[~(column.isna() | column.isin(_MISSING))].astype(str)
+    known = column[~(column.isna() | column.isin(MISSING))].astype(str)
     if known.empty or known.str.match(r"[+-]?0\d").any():
         return column
     numbers = pd.to_numeric(known, errors="coerce")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,7 @@ def test_the_neural_mean_counts_each_region_once_and_needs_all(tmp_path: Path) -
         ("a,b\n1,2\n", "neither the paper's"),
         (PAPER.replace("0.25", "high"), "the score 'high', which is no number"),
         (PAPER + PAPER.splitlines()[1] + "\n", "scores m0 on FreemanZ.* more than once"),
-        ("", "cannot be read as CSV"),
+        ("", "is empty"),
         (PAPER.splitlines()[0] + "\n", "holds no scores"),
         ("Rank,Model\n1,alexnet\n", "no column of a benchmark"),
     ],
@@ -79,6 +80,58 @@ def test_a_bad_file_is_refused_in_one_sentence(tmp_path: Path, text: str, senten
     with pytest.raises(HypError, match=sentence) as caught:
         read_score_table(write(tmp_path, text))
     assert "\n" not in str(caught.value)
+
+
+TIDY = """model;benchmark;score;flops
+a;MajajHong2015public.IT-pls;0,5;1,5e9
+b;MajajHong2015public.IT-pls;;2e9
+a;Rajalingham2018public-i2n;0,25;1,5e9
+"""
+
+
+def test_a_table_of_model_benchmark_and_score(tmp_path: Path) -> None:
+    commas = read_score_table(write(tmp_path, TIDY.replace(",", ".").replace(";", ",")))
+    assert list(commas.columns) == [*COLUMNS, "flops"]
+    assert commas[["model", "region", "score", "flops"]].to_numpy().tolist() == [
+        ["a", "IT", 0.5, 1.5e9],
+        ["a", "behavior", 0.25, 1.5e9],
+    ]
+
+
+def test_scores_of_a_public_repository(tmp_path: Path) -> None:
+    """Rows as epflneuroailab/scaling-primate-vvs publishes them, compressed; MIT licence."""
+    rows = [
+        "model_id,arch,n_params,seed,benchmark_name,region,score",
+        "alexnet_ecoset_100_seed-0,alexnet,61100840.0,0,"
+        "movshon.FreemanZiemba2013public.V1-pls,V1,0.21767583100620883",
+        "alexnet_ecoset_100_seed-0,alexnet,61100840.0,0,"
+        "movshon.FreemanZiemba2013public.V2-pls,V2,",
+        "alexnet_ecoset_100_seed-0,alexnet,61100840.0,0,"
+        "dicarlo.Rajalingham2018public-i2n,Behavioral,0.125",
+    ]
+    path = tmp_path / "scores.csv.gz"
+    path.write_bytes(gzip.compress("\n".join(rows).encode()))
+    table = read_score_table(path)
+    assert table["region"].tolist() == ["V1", "behavior"]
+    assert table["score"].tolist() == [0.21767583100620883, 0.125]
+    assert table["n_params"].tolist() == [61100840.0] * 2
+    assert table["model"].unique().tolist() == ["alexnet_ecoset_100_seed-0"]
+
+
+def test_two_submissions_of_one_name_are_told_apart_by_their_ids(tmp_path: Path) -> None:
+    table = read_score_table(write(tmp_path, BOARD + '"3","alexnet","8","0.5","","0.75"\n'))
+    board = table[table["benchmark"] == "MajajHong2015.V4-pls"].set_index("model")["score"]
+    assert board.to_dict() == {
+        "yudixie_resnet18_distance": 0.5,
+        "alexnet (7)": 0.25,
+        "alexnet (8)": 0.75,
+    }
+    tidy = "model,model_id,benchmark,score\nnet,1,b.IT,0.5\nnet,2,b.IT,0.25\nother,3,b.IT,1\n"
+    found = read_score_table(write(tmp_path, tidy)).set_index("model")["score"].to_dict()
+    assert found == {"net (1)": 0.5, "net (2)": 0.25, "other": 1.0}
+    again = tidy + "net,1,b.IT,0.5\n"
+    with pytest.raises(HypError, match=r"scores net \(1\) on b\.IT more than once"):
+        read_score_table(write(tmp_path, again))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

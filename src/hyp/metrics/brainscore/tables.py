@@ -1,8 +1,8 @@
 """Scores that somebody has already, as one tidy table.
 
-Two layouts are read: ``brainscore_results.csv`` of the paper's code (one row a model and
-benchmark) and the export of Brain-Score's leaderboard (one row a model, one column a
-benchmark, after two lines of comment).
+Three layouts are read: ``brainscore_results.csv`` of the paper's code, any other table with one
+row a model and benchmark (``model``, ``benchmark``, ``score``), and the export of Brain-Score's
+leaderboard (one row a model, one column a benchmark, after two lines of comment).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import pandas as pd
 
 from hyp.errors import HypError
 from hyp.metrics.brainscore.identifiers import REGIONS, benchmark_region
+from hyp.tables import MISSING, TABLES, as_number, is_table, read_table
 
 COLUMNS = ("model", "region", "benchmark", "score", "error", "ceiling", "layer")
 NEURAL_MEAN = "neural_mean"
@@ -24,48 +25,61 @@ _PAPER = {
     "exp_group": "group",
 }
 _PAPER_NEEDED = ("model", "benchmark_region", "benchmark_id", "score")
+_TIDY = {
+    "model": ("model", "model_name", "model_id", "model_identifier"),
+    "benchmark": ("benchmark", "benchmark_name", "benchmark_id", "benchmark_identifier"),
+    "score": ("score", "ceiled_score"),
+}
+_IDS = ("model_id", "model id", "id")
 _BOARD_OTHER = ("rank", "model", "model id", "submitter", "filtered score", "filtered_score")
 
 
 def read_score_table(path: Path | str) -> pd.DataFrame:
-    """Read a CSV of Brain-Score scores as a tidy table.
+    """Read Brain-Score scores as a tidy table.
+
+    Where two submissions have one name and the table has ids of models (``model_id``), each is
+    called ``NAME (ID)``.
 
     Parameters
     ----------
     path : path
         ``brainscore_results.csv`` as the paper's code writes it (``model``,
         ``benchmark_region``, ``benchmark_id``, ``mapped_layer``, ``score``, ``error``,
-        ``exp_group``), or ``leaderboard.csv`` as Brain-Score's site exports it.
+        ``exp_group``), a table with the columns ``model``, ``benchmark`` and ``score`` (and
+        ``region``, ``error``, ``ceiling``, ``layer`` where there are any; CSV, TSV or Parquet,
+        perhaps compressed), or ``leaderboard.csv`` as Brain-Score's site exports it.
 
     Returns
     -------
     DataFrame
         ``model``, ``region``, ``benchmark``, ``score``, ``error``, ``ceiling``, ``layer``
-        (NaN or empty where the file does not say) and, from the paper's, ``group``. Models
-        without a score on a benchmark have no row.
+        (NaN or empty where the file does not say), from the paper's ``group``, and further
+        columns of a tidy table. Models without a score on a benchmark have no row.
 
     Raises
     ------
     HypError
-        If the file is missing, of neither layout, names a model twice on a benchmark, or
+        If the file is missing, of none of these layouts, names a model twice on a benchmark, or
         holds a score that is not a number.
     """
     path = Path(path)
     if not path.is_file():
         raise HypError(f"there is no file {path}.")
-    try:
-        table = pd.read_csv(path, comment="#", dtype=str, skip_blank_lines=True)
-    except (OSError, ValueError) as error:
-        raise HypError(f"{path} cannot be read as CSV: {error}") from error
-    table.columns = [str(name).strip() for name in table.columns]
+    if not is_table(path):
+        raise HypError(f"{path} is no table; give {', '.join(TABLES)}.")
+    table = read_table(path, comment="#")
+    lowered = {str(name).strip().lower(): str(name) for name in table.columns}
     if set(_PAPER_NEEDED) <= set(table.columns):
         tidy = _from_paper(table)
-    elif "model" in {name.lower() for name in table.columns}:
+    elif all(set(names) & set(lowered) for names in _TIDY.values()):
+        tidy = _from_tidy(table, lowered)
+    elif "model" in lowered:
         tidy = _from_board(table, path)
     else:
         raise HypError(
-            f"{path} has the columns {', '.join(table.columns)}; it is neither the paper's "
-            f"brainscore_results.csv ({', '.join(_PAPER_NEEDED)}) nor a leaderboard export."
+            f"{path} has the columns {', '.join(map(str, table.columns))}; it is neither the "
+            f"paper's brainscore_results.csv ({', '.join(_PAPER_NEEDED)}), nor a table with the "
+            "columns model, benchmark and score, nor a leaderboard export."
         )
     for name in ("score", "error", "ceiling"):
         tidy[name] = _numbers(tidy[name], name, path)
@@ -75,7 +89,10 @@ def read_score_table(path: Path | str) -> pd.DataFrame:
     twice = tidy[tidy.duplicated(["model", "benchmark"])]
     if len(twice):
         row = twice.iloc[0]
-        raise HypError(f"{path} scores {row['model']} on {row['benchmark']} more than once.")
+        raise HypError(
+            f"{path} scores {row['model']} on {row['benchmark']} more than once; tell submissions "
+            "apart in a column model_id."
+        )
     extra = [name for name in tidy.columns if name not in COLUMNS]
     return tidy[[*COLUMNS, *extra]]
 
@@ -110,12 +127,42 @@ def _from_paper(table: pd.DataFrame) -> pd.DataFrame:
     return tidy[kept].assign(layer=tidy["layer"].fillna(""))
 
 
+def _from_tidy(table: pd.DataFrame, lowered: dict[str, str]) -> pd.DataFrame:
+    found = {
+        next(lowered[one] for one in names if one in lowered): name for name, names in _TIDY.items()
+    }
+    tidy = table.rename(columns=found)
+    tidy["model"] = _told_apart(tidy["model"], tidy)
+    known = {str(name).lower(): name for name in tidy.columns}
+    tidy = tidy.rename(columns={known[n]: n for n in COLUMNS if n in known and n not in tidy})
+    derived = pd.Series([benchmark_region(str(name)) for name in tidy["benchmark"]], tidy.index)
+    if "region" in tidy:
+        derived = derived.where(derived != "", tidy["region"])
+    tidy["region"] = derived
+    for name in ("error", "ceiling"):
+        tidy[name] = tidy[name] if name in tidy else None
+    tidy["layer"] = tidy["layer"].fillna("") if "layer" in tidy else ""
+    extra = [name for name in tidy.columns if name not in COLUMNS]
+    return tidy.assign(**{name: as_number(tidy[name]) for name in extra})
+
+
+def _told_apart(names: pd.Series, table: pd.DataFrame) -> pd.Series:
+    """Add the id to names that several submissions have."""
+    ids = next((column for column in table.columns if str(column).lower() in _IDS), None)
+    if ids is None:
+        return names
+    several = table.groupby(names.rename("_name"))[ids].transform("nunique") > 1
+    return names.where(~several, names.astype(str) + " (" + table[ids].astype(str) + ")")
+
+
 def _from_board(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     by_lower = {name.lower(): name for name in table.columns}
     columns = [name for name in table.columns if name.lower() not in _BOARD_OTHER]
     if not columns:
         raise HypError(f"{path} has no column of a benchmark.")
-    long = table.rename(columns={by_lower["model"]: "model"}).melt(
+    table = table.rename(columns={by_lower["model"]: "model"})
+    table["model"] = _told_apart(table["model"], table)
+    long = table.melt(
         id_vars=["model"], value_vars=columns, var_name="benchmark", value_name="score"
     )
     long["score"] = long["score"].replace({"X": None, "": None})
@@ -129,6 +176,7 @@ def _from_board(table: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 def _numbers(values: pd.Series, name: str, path: Path) -> pd.Series:
+    values = values.mask(values.isin(MISSING))
     numbers = pd.to_numeric(values, errors="coerce")
     wrong = values[numbers.isna() & values.notna()]
     if len(wrong):
