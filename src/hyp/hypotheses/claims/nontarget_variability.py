@@ -19,9 +19,9 @@ _WORLD = (
 LEARNED = Profile(
     summary="8 objects at 64 px, 6 narrow ResNet-18 per cohort, 768 batches each",
     world=_WORLD,
-    n_images=16_896,
+    n_images=12_800,
     n_val=512,
-    n_stimuli=800,
+    n_stimuli=600,
     objectives=("distance",),
     n_seeds=6,
     backbone="resnet18@16",
@@ -29,7 +29,7 @@ LEARNED = Profile(
     learning_rate=0.012,
     schedule="one-cycle",
     evaluate_every=96,
-    snapshots=(192, 384),
+    snapshots=(192, 288, 384),
 )
 """A size at which networks learn, and come within a tenth of the constant predictor's loss of
 each other: chosen by held-out loss and time alone, see ``benchmarks/laptop_sizing.md``."""
