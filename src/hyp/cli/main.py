@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -94,8 +94,9 @@ def _run(arguments: list[str]) -> int:
     except Exception as error:
         if not isinstance(error, _USAGE):
             raise
-        error.show()
-        status = error.exit_code
+        usage: Any = error
+        usage.show()
+        status = usage.exit_code
     flush_output()
     return status if isinstance(status, int) else 0
 
