@@ -45,3 +45,16 @@ def test_power_table():
 def test_impossible_designs_are_refused(change):
     with pytest.raises(ValidationError):
         ComparisonDesign(**{"n_a": 3, "n_b": 3, **change})
+
+
+def test_designs_speak_for_the_correction_and_the_pairing():
+    layers = ComparisonDesign(n_a=5, n_b=5, family=18)
+    assert not examine(layers, studies=200).testable
+    jointly = examine(layers.model_copy(update={"correction": "max-t"}), studies=60)
+    assert jointly.testable
+    assert jointly.units_needed == 4
+    assert "families of any size" in jointly.sentence
+    pairs = examine(ComparisonDesign(n_a=5, n_b=5, paired=True), studies=200)
+    assert pairs.attainable == 2 / 2**5
+    assert "5 pairs of seeds cannot test 1 comparison" in pairs.sentence
+    assert "paired" not in layers.model_dump()

@@ -5,8 +5,8 @@ from statsmodels.stats.power import TTestIndPower
 
 from hyp.errors import HypError
 from hyp.stats.comparisons import holm
+from hyp.stats.families import max_t
 from hyp.stats.power import (
-    _critical_u,
     comparison_power,
     detectable_effect,
     equivalence_power,
@@ -14,6 +14,7 @@ from hyp.stats.power import (
     seeds_for_power,
     superiority_of,
 )
+from hyp.stats.rank_sum import critical_u
 from hyp.stats.tost import equivalence
 
 
@@ -21,7 +22,7 @@ from hyp.stats.tost import equivalence
 @pytest.mark.parametrize("level", [0.05, 0.05 / 6, 0.001])
 @pytest.mark.parametrize("alternative", ["two-sided", "less"])
 def test_the_critical_u_is_where_scipys_exact_p_passes_the_level(n1, n2, level, alternative):
-    critical = _critical_u(n1, n2, level, alternative)
+    critical = critical_u(n1, n2, level / 2 if alternative == "two-sided" else level)
     for u in range(n1 * n2 // 2 + 1):
         ranks = np.arange(n1)
         left = u
@@ -144,3 +145,33 @@ def test_the_same_seed_gives_the_same_power():
 def test_refusals(call):
     with pytest.raises(HypError):
         call()
+
+
+def test_pairs_need_fewer_units_and_their_power_is_that_of_scipys_test():
+    d, n, studies = 0.9, 12, 1500
+    differences = np.random.default_rng(3).normal(d, 1, (studies, n))
+    p = stats.wilcoxon(differences, axis=1, method="exact").pvalue
+    power = comparison_power(d, n, n, paired=True, studies=4000)
+    assert power == pytest.approx((p <= 0.05).mean(), abs=0.04)
+    assert comparison_power(d, n, n, studies=4000) < power
+    needed = seeds_for_power(1.0, paired=True, studies=2000)
+    assert needed == 11
+    assert seeds_for_equivalence(1.0, paired=True) < seeds_for_equivalence(1.0)
+
+
+def test_the_power_of_max_t_is_that_of_max_t():
+    family, n, d, studies = 6, 5, 2.5, 200
+    rng = np.random.default_rng(12)
+    common = np.sqrt(0.5) * rng.normal(size=(studies, 1, 2, n))
+    scores = common + np.sqrt(0.5) * rng.normal(size=(studies, family, 2, n))
+    scores[:, :, 0] += d
+    found = np.mean([(max_t(one[:, 0], one[:, 1]) <= 0.05).any() for one in scores])
+    power = comparison_power(d, n, n, family=family, real="all", correction="max-t")
+    assert power == pytest.approx(found, abs=0.08)
+    assert comparison_power(d, 5, 5, family=18) == 0
+    assert comparison_power(d, 5, 5, family=18, correction="max-t") > 0.2
+
+
+def test_an_unknown_direction_is_named():
+    with pytest.raises(HypError, match="alternative must be"):
+        comparison_power(1.0, 5, 5, alternative="Greater")

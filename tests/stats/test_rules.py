@@ -273,7 +273,8 @@ def test_reasons_give_the_estimate_of_the_test():
     full, reduced = [[0.91, 0.92, 0.93, 0.94, 0.99]], [[0.8, 0.81, 0.82, 0.83, 0.84]]
     ranks = judge(LAYERS, from_compare(full, reduced)).reasons[0]
     assert ranks.startswith("layer0 differs: +0.11 (95 % interval +0.08 to +0.17)")
-    means = judge(LAYERS, from_compare(full, reduced, test="studentized")).reasons[0]
+    studentized = LAYERS.model_copy(update={"test": "studentized"})
+    means = judge(studentized, from_compare(full, reduced, test="studentized")).reasons[0]
     assert means.startswith("layer0 differs: +0.118 (95 % interval ")
 
 
@@ -336,3 +337,14 @@ def test_equivalence_by_ranks_needs_enough_seeds_too():
     assert judge_design(by_ranks, layers(0, seeds=3)) is None
     assert judge_design(by_ranks, layers(0, seeds=2)) is not None
     assert judge_design(MARGIN, layers(0, seeds=2)) is None
+
+
+def test_comparisons_made_otherwise_than_declared_are_refused():
+    rows = from_compare([FAILED_SEED], [OTHERS])
+    jointly = LAYERS.model_copy(update={"correction": "max-t"})
+    with pytest.raises(HypError, match="corrected by max-t, but the comparisons were made by the"):
+        judge(jointly, rows)
+    with pytest.raises(HypError, match="make them as the rule says"):
+        judge(RULE.model_copy(update={"correction": "max-t"}), layers(0, 1))
+    with pytest.raises(HypError, match="Wilcoxon signed-rank test"):
+        judge(LAYERS.model_copy(update={"paired": True}), rows)

@@ -17,7 +17,7 @@ from hyp.stats.offered import EquivalenceTest, Test, name_of_test
 from hyp.stats.permutation import permutation_p, sign_flip_p
 from hyp.stats.rank_sum import exact_p
 from hyp.stats.scores import paired_differences
-from hyp.stats.shift import paired_shift, shift
+from hyp.stats.shift import hodges_lehmann, hodges_lehmann_paired
 from hyp.stats.signed_rank import signed_rank_p
 from hyp.stats.superiority import superiority, superiority_interval
 from hyp.stats.tost import Equivalence, equivalence
@@ -129,7 +129,7 @@ def _independent(index: pd.Index, x: Floats, y: Floats, asked: Asked) -> pd.Data
     rows = pd.DataFrame(index=index)
     rows["difference"] = x.mean(axis=1) - y.mean(axis=1)
     rows["ci_low"], rows["ci_high"] = welch_interval(x, y)
-    rows["shift"], rows["shift_low"], rows["shift_high"] = shift(x, y)
+    rows["shift"], rows["shift_low"], rows["shift_high"] = hodges_lehmann(x, y)
     ps = superiority(x, y)
     rows["ps"] = ps
     rows["ps_low"], rows["ps_high"] = superiority_interval(ps, n1, n2)
@@ -150,7 +150,7 @@ def _paired(index: pd.Index, x: Floats, y: Floats, asked: Asked) -> pd.DataFrame
     rows = pd.DataFrame(index=index)
     rows["difference"] = d.mean(axis=1)
     rows["ci_low"], rows["ci_high"] = paired_interval(d)
-    rows["shift"], rows["shift_low"], rows["shift_high"] = paired_shift(d)
+    rows["shift"], rows["shift_low"], rows["shift_high"] = hodges_lehmann_paired(d)
     wins = ((1 + np.sign(d)) / 2).sum(axis=1)
     rows["ps"] = wins / n
     rows["ps_low"], rows["ps_high"] = proportion_confint(wins, n, method="wilson")

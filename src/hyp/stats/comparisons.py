@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, get_args
+from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -46,8 +48,9 @@ def compare(
     Folds are averaged within a seed. The test is the exact Mann-Whitney test of the seed
     means: it holds its level when the two groups' scores are exchangeable, which equal
     means alone do not make them (normal scores whose spreads differ threefold double the
-    rate at 5 v 5). `hyp.stats.check_assumptions` says where that is in doubt, and `test`
-    offers two that bear it better. Means that differ by no more than rounding are ties
+    rate at 5 v 5). `hyp.stats.check_assumptions` says where that is in doubt. With groups of
+    equal size ``test="brunner-munzel"`` bears unequal spreads; where the smaller group spreads
+    more none of the three tests holds (see benchmarks/calibration). Means that differ by no more than rounding are ties
     (`hyp.stats.scores.seed_means`).
 
     The estimate that goes with a rank test is the Hodges-Lehmann shift, whose interval
@@ -163,7 +166,8 @@ _WITH_A_MARGIN = [
 ]
 
 
-class _SameSize(NamedTuple):
+@dataclass(frozen=True)
+class _SameSize:
     """Comparisons of groups of the same sizes; rows of `units` name what the columns are."""
 
     index: pd.Index
@@ -232,21 +236,21 @@ def _by_pair(
 
 def _max_t(found: Sequence[_SameSize], families: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     """Correct comparisons of one family and the same units together, see `compare`."""
-    blocks: dict[tuple[object, ...], tuple[_SameSize, list[int]]] = {}
+    blocks: dict[tuple[str, tuple[int, ...]], tuple[_SameSize, list[int]]] = {}
     for one in found:
-        of_family = families.loc[one.index, "family"].astype(object)
-        for row, (family, units) in enumerate(zip(of_family, one.units, strict=True)):
-            blocks.setdefault((family, *units.tolist()), (one, []))[1].append(row)
-    sets = pd.Series([key[0] for key in blocks]).value_counts()
+        of_family = families.loc[one.index, "family"].astype(str)
+        for row, (family, units) in enumerate(zip(of_family, one.units.tolist(), strict=True)):
+            blocks.setdefault((family, tuple(units)), (one, []))[1].append(row)
+    sets = Counter(family for family, _ in blocks)
     corrected = [
         pd.DataFrame(
             {
-                "p_corrected": sets[key[0]] * corrected_together(one.a[rows], one.b[rows], asked),
-                "multiplicity": sets[key[0]],
+                "p_corrected": sets[family] * corrected_together(one.a[rows], one.b[rows], asked),
+                "multiplicity": sets[family],
             },
             index=one.index[rows],
         )
-        for key, (one, rows) in blocks.items()
+        for (family, _), (one, rows) in blocks.items()
     ]
     joined = pd.concat(corrected)
     joined["p_corrected"] = joined["p_corrected"].clip(upper=1.0)

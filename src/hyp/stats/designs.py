@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Literal
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from hyp.stats.arguments import Alternative
 from hyp.stats.attainable import (
+    How,
     attainable_p,
     is_testable,
     largest_family,
+    multiplicity,
     seeds_needed,
     untestable_sentence,
 )
-from hyp.stats.comparisons import Alternative
+from hyp.stats.offered import Correction, Test, chosen_test
 from hyp.stats.power import (
     STUDIES,
+    Planned,
     comparison_power,
     detectable_effect,
     equivalence_power,
@@ -47,7 +52,13 @@ class ComparisonDesign(BaseModel):
     alpha : float
         Family-wise error rate.
     family : int
-        Comparisons corrected together, by Holm.
+        Comparisons corrected together.
+    paired : bool
+        Whether every unit of a has a partner in b; `n_a` and `n_b` are then pairs.
+    correction : {"holm", "max-t"}
+        How the family is corrected.
+    test : {"rank", "studentized", "brunner-munzel"}, optional
+        Without a word the one that goes with the correction.
     smallest_effect : float, optional
         Smallest difference that would matter, in standard deviations of the unit means;
         also the margin of the test of equivalence.
@@ -63,6 +74,31 @@ class ComparisonDesign(BaseModel):
     alpha: float = Field(default=0.05, gt=0, lt=1)
     family: int = Field(default=1, ge=1)
     smallest_effect: float | None = Field(default=None, gt=0)
+    paired: bool = Field(False, exclude_if=lambda paired: not paired)
+    correction: Correction = Field("holm", exclude_if=lambda correction: correction == "holm")
+    test: Test | None = Field(None, exclude_if=lambda test: test is None)
+
+    @property
+    def how(self) -> How:
+        """How the family is tested, as `hyp.stats.attainable` wants it."""
+        return {
+            "two_sided": self.alternative == "two-sided",
+            "paired": self.paired,
+            "test": self.test,
+            "correction": self.correction,
+        }
+
+    @property
+    def planned(self) -> Planned:
+        """How power is computed, as `hyp.stats.power` wants it."""
+        return {
+            "family": self.family,
+            "alternative": self.alternative,
+            "alpha": self.alpha,
+            "paired": self.paired,
+            "correction": self.correction,
+            "test": self.test,
+        }
 
 
 class DesignReport(BaseModel):
@@ -115,32 +151,22 @@ def examine(design: ComparisonDesign, *, studies: int = STUDIES, seed: int = 0) 
     >>> report.testable, report.attainable, report.units_needed
     (False, 0.1, 4)
     """
-    n_a, n_b, family, alpha = design.n_a, design.n_b, design.family, design.alpha
-    two_sided = design.alternative == "two-sided"
-    testable = is_testable(n_a, n_b, family, alpha, two_sided=two_sided)
-    largest = largest_family(n_a, n_b, alpha, two_sided=two_sided)
-    detectable = None
-    if testable:
-        detectable = detectable_effect(
-            n_a,
-            n_b,
-            family=family,
-            alternative=design.alternative,
-            alpha=alpha,
-            studies=studies,
-            seed=seed,
-        )
+    n_a, n_b, family, alpha, how = design.n_a, design.n_b, design.family, design.alpha, design.how
+    testable = is_testable(n_a, n_b, family, alpha, **how)
+    simulated: Planned = {**design.planned, "studies": studies, "seed": seed}
+    detectable = detectable_effect(n_a, n_b, **simulated) if testable else None
+    test = chosen_test(design.test, design.correction)
     report = DesignReport(
         design=design,
-        attainable=attainable_p(n_a, n_b, two_sided=two_sided),
-        first_step=alpha / family,
+        attainable=attainable_p(
+            n_a, n_b, two_sided=how["two_sided"], paired=design.paired, test=test
+        ),
+        first_step=alpha / multiplicity(family, design.correction),
         testable=testable,
         sentence=(
-            f"{n_a} v {n_b} {design.unit}s can carry families of up to {largest} comparisons."
-            if testable
-            else untestable_sentence(n_a, n_b, family, alpha, two_sided=two_sided)
+            _carried(design) if testable else untestable_sentence(n_a, n_b, family, alpha, **how)
         ),
-        units_needed=seeds_needed(family, alpha, two_sided=two_sided),
+        units_needed=seeds_needed(family, alpha, **how),
         detectable=detectable,
         detectable_superiority=None if detectable is None else superiority_of(detectable),
     )
@@ -151,30 +177,31 @@ def examine(design: ComparisonDesign, *, studies: int = STUDIES, seed: int = 0) 
     several = min(n_a, n_b) > 1
     return report.model_copy(
         update={
-            "units_for_effect": seeds_for_power(
-                effect,
-                family=family,
-                alternative=design.alternative,
-                alpha=alpha,
-                studies=studies,
-                seed=seed,
+            "units_for_effect": seeds_for_power(effect, **simulated),
+            "power_at_effect": comparison_power(signed, n_a, n_b, **simulated),
+            "units_for_equivalence": seeds_for_equivalence(
+                effect, alpha=alpha / family, paired=design.paired
             ),
-            "power_at_effect": comparison_power(
-                signed,
-                n_a,
-                n_b,
-                family=family,
-                alternative=design.alternative,
-                alpha=alpha,
-                studies=studies,
-                seed=seed,
-            ),
-            "units_for_equivalence": seeds_for_equivalence(effect, alpha=alpha / family),
             "equivalence_power": (
-                equivalence_power(effect, n_a, n_b, alpha=alpha / family) if several else 0.0
+                equivalence_power(effect, n_a, n_b, alpha=alpha / family, paired=design.paired)
+                if several
+                else 0.0
             ),
         }
     )
+
+
+def _carried(design: ComparisonDesign) -> str:
+    largest = largest_family(design.n_a, design.n_b, design.alpha, **design.how)
+    units = f"{design.n_a} v {design.n_b} {design.unit}s"
+    if design.paired:
+        units = f"{design.n_a} pairs of {design.unit}s"
+    if largest == inf:
+        return (
+            f"{units} can carry families of any size, if all comparisons are made on the same "
+            f"{design.unit}s."
+        )
+    return f"{units} can carry families of up to {largest:.0f} comparisons."
 
 
 def power_table(
@@ -200,16 +227,8 @@ def power_table(
         for d in effects:
             row: dict[str, float] = {"units": n, "d": d}
             for real in ("one", "all"):
-                row[real] = comparison_power(
-                    sign * d,
-                    n,
-                    n,
-                    family=design.family,
-                    real=real,
-                    alternative=design.alternative,
-                    alpha=design.alpha,
-                    studies=studies,
-                    seed=seed,
-                )
+                planned: Planned = {**design.planned, "studies": studies, "seed": seed}
+                planned["real"] = real
+                row[real] = comparison_power(sign * d, n, n, **planned)
             rows.append(row)
     return pd.DataFrame(rows).astype({"units": int})

@@ -24,7 +24,7 @@ the scores, whatever their unit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -179,14 +179,9 @@ def label_statistics(
     scores = np.concatenate([a, b], axis=1)
     labels = label_arrangements(n1, b.shape[1], most)
     size = max(1, _CHUNK // (len(scores) if statistic != "brunner-munzel" else scores.shape[1]))
-    if statistic == "brunner-munzel":
-        scores = rankdata(scores, axis=1)
-        of = _brunner_munzel
-    elif statistic == "rank":
+    of = _OF[statistic]
+    if statistic in ("brunner-munzel", "rank"):
         scores = 2 * rankdata(scores, axis=1) - scores.shape[1] - 1
-        of = _difference
-    else:
-        of = _welch if statistic == "studentized" else _difference
     scale, rounding = _scaled(scores)
     seen = of(scale, rounding, labels[:1].astype(float))
     for start in range(0, len(labels), size):
@@ -194,12 +189,20 @@ def label_statistics(
         yield Arranged(now.values, seen.values[:, 0], seen.rounding)
 
 
-def sign_statistics(differences: ArrayLike, statistic: PairStatistic) -> Iterator[Arranged]:
-    """Yield the statistic of every row under some flips of the pairs' signs at a time."""
+def sign_statistics(
+    differences: ArrayLike, statistic: PairStatistic, *, most: int | None = None
+) -> Iterator[Arranged]:
+    """Yield the statistic of every row under some flips of the pairs' signs at a time.
+
+    With `most`, of more flips only so many are taken: the first, and others at random.
+    """
     d = pairs_of(differences)
     if statistic == "rank":
         d = np.sign(d) * np.where(d == 0, 0.0, _ranks_without_zeros(np.abs(d)))
     signs = sign_arrangements(d.shape[1])
+    if most is not None and len(signs) > most:
+        others = np.random.default_rng(0).integers(0, len(signs), most - 1)
+        signs = signs[np.concatenate([[0], others])]
     largest = np.abs(d).max(axis=1, keepdims=True)
     d = d / np.where(largest > 0, largest, 1.0)
     rounding = np.full(len(d), 4 * d.shape[1] * _EPS)
@@ -239,7 +242,8 @@ def _p(arranged: Iterator[Arranged], alternative: Alternative) -> Floats:
 def tail(lower: Floats, upper: Floats, alternative: Alternative) -> Floats:
     """Return the p of an alternative from the shares at or below, and at or above."""
     if alternative == "two-sided":
-        return np.minimum(1.0, 2 * np.minimum(lower, upper))
+        both: Floats = np.minimum(1.0, 2 * np.minimum(lower, upper))
+        return both
     return upper if alternative == "greater" else lower
 
 
@@ -296,6 +300,14 @@ def _brunner_munzel(ranks: Floats, rounding: Floats, labels: Floats) -> Arranged
         share = first.sum(axis=1) / (n1 * n2) - 0.5
         values[row] = share / np.sqrt(np.maximum(spread, _FLAT))
     return Arranged(values, values[:, 0], 1e-9 * (1 + np.abs(values[:, 0])))
+
+
+_OF: dict[Statistic, Callable[[Floats, Floats, Floats], Arranged]] = {
+    "rank": _difference,
+    "mean": _difference,
+    "studentized": _welch,
+    "brunner-munzel": _brunner_munzel,
+}
 
 
 def _variance(placements: Floats, n: int) -> Floats:

@@ -213,7 +213,8 @@ def _every_choice(
         sums = np.add.outer(sums, weight * number).ravel()
         kept = chosen < len(rest)
         chances, chosen, sums = chances[kept], chosen[kept], sums[kept]
-    return np.bincount(sums - low, chances * rest[chosen], width)
+    counts: Floats = np.bincount(sums - low, chances * rest[chosen], width).astype(float)
+    return counts
 
 
 def _ways(size: int, most: int, share: float, whole: bool) -> Floats:
@@ -227,7 +228,7 @@ def _ways(size: int, most: int, share: float, whole: bool) -> Floats:
 
 def _doubled(ties: tuple[int, ...]) -> list[int]:
     """Return twice the midrank of each group of ties."""
-    return (2 * np.cumsum(ties) - np.array(ties) + 1).tolist()
+    return [int(rank) for rank in 2 * np.cumsum(ties) - np.array(ties) + 1]
 
 
 def _step(doubled: list[int], base: int) -> int:

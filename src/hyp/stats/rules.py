@@ -345,9 +345,11 @@ def judge(
     Raises
     ------
     HypError
-        If there is no comparison, or a part has none.
+        If there is no comparison, a part has none, or comparisons were not made by the test
+        and the correction that the rule declares.
     """
     rows, checks = list(comparisons), list(checks)
+    _check_as_declared(rule, rows)
     sizes = Counter(row["family"] for row in rows)
     parts = tuple(
         _judge(part.name, rule, own, sizes, [c for c in checks if c.part in ("", part.name)])
@@ -414,6 +416,22 @@ def _judge_design(
     )
     sentence = f"The design cannot reach a verdict: {sentences[0]}"
     return Verdict(name=name, outcome="untestable", sentence=sentence, reasons=sentences)
+
+
+def _check_as_declared(rule: DecisionRule, comparisons: Sequence[Comparison]) -> None:
+    """Refuse comparisons that were made otherwise than declared, or do not say how."""
+    test = name_of_test(chosen_test(rule.test, rule.correction), paired=rule.paired)
+    plain = rule.correction == "holm" and test == "Mann-Whitney"
+    for row in comparisons:
+        if row.get("protocol") == "published":
+            continue
+        made = row.get("correction", "holm" if plain else "unknown"), row.get("test", test)
+        if made != (rule.correction, test):
+            raise HypError(
+                f"the rule declares the {test} test corrected by {rule.correction}, but the "
+                f"comparisons were made by the {made[1]} test and corrected by {made[0]}; make "
+                "them as the rule says."
+            )
 
 
 def _reachable(row: Comparison, rule: DecisionRule) -> float:

@@ -100,14 +100,15 @@ def seed_means(table: pd.DataFrame, keys: Sequence[str] = KEYS) -> pd.DataFrame:
         As returned by `checked_scores`.
     """
     keys = list(keys)
-    precision = table["score"].dtype
-    last_place = np.finfo(precision if precision.kind == "f" else np.float64).eps
+    given = table["score"].to_numpy()
+    last_place = float(np.finfo(given.dtype if given.dtype.kind == "f" else np.float64).eps)
     scores = table.assign(score=table["score"].astype(np.float64)).sort_values("score")
     by = [*keys, "group", "seed"]
     means = scores.groupby(by, sort=True, observed=True)["score"].mean().reset_index()
     largest = scores["score"].abs().groupby([scores[key] for key in keys], observed=True).max()
-    place = means.groupby(keys, observed=True, sort=True).ngroup().to_numpy()
-    means["score"] = tied(means["score"].to_numpy(), place, _ROUNDING * last_place * largest)
+    place = means.groupby(keys, observed=True, sort=True).ngroup().to_numpy().astype(np.int64)
+    closer = _ROUNDING * last_place * largest.to_numpy(dtype=float)
+    means["score"] = tied(means["score"].to_numpy(), place, closer)
     return means
 
 

@@ -18,7 +18,9 @@ from hyp.stats.signed_rank import critical_v
 _MOST_DIFFERENCES = 4_000_000
 
 
-def shift(x: ArrayLike, y: ArrayLike, confidence: float = 0.95) -> tuple[Floats, Floats, Floats]:
+def hodges_lehmann(
+    x: ArrayLike, y: ArrayLike, confidence: float = 0.95
+) -> tuple[Floats, Floats, Floats]:
     """Hodges-Lehmann estimate of x - y with the interval of the exact Mann-Whitney test.
 
     The interval holds all shifts that the exact two-sided test would not reject (Hodges and
@@ -45,7 +47,7 @@ def shift(x: ArrayLike, y: ArrayLike, confidence: float = 0.95) -> tuple[Floats,
 
     Examples
     --------
-    >>> estimate, low, high = shift([[0.80, 0.83, 0.86, 0.89]], [[0.70, 0.71, 0.72, 0.73]])
+    >>> estimate, low, high = hodges_lehmann([[0.80, 0.83, 0.86, 0.89]], [[0.70, 0.71, 0.72, 0.73]])
     >>> f"{estimate[0]:.2f} ({low[0]:.2f} to {high[0]:.2f})"
     '0.13 (0.07 to 0.19)'
     """
@@ -70,7 +72,9 @@ def shift(x: ArrayLike, y: ArrayLike, confidence: float = 0.95) -> tuple[Floats,
     return estimate, low, high
 
 
-def paired_shift(differences: ArrayLike, confidence: float = 0.95) -> tuple[Floats, Floats, Floats]:
+def hodges_lehmann_paired(
+    differences: ArrayLike, confidence: float = 0.95
+) -> tuple[Floats, Floats, Floats]:
     """Hodges-Lehmann estimate of paired differences with the interval of the signed-rank test.
 
     The median of the means of any two differences, each with itself too, and all shifts that
