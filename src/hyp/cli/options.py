@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -111,7 +111,7 @@ def read_settings(settings: list[str] | None) -> dict[str, str]:
 class Once(TyperCommand):
     """A command that refuses an option given twice where only the last would count."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Look at the order of options before their values are read."""
         *_, order = self.make_parser(ctx).parse_args(args=list(args))
         for option in dict.fromkeys(order):

@@ -100,11 +100,11 @@ def _not_concluded(judged: TableVerdict) -> Iterator[str]:
         )
     if len(open_rows) > _MANY:
         yield f"The same holds for {len(open_rows) - _MANY} more comparisons."
-    beyond = judged.stimuli_verdict
-    if beyond is not None and beyond.outcome != "supported":
-        yield f"For new stimuli of the kind: {beyond.sentence}"
+    over = judged.stimuli_verdict
+    if over is not None and over.outcome != "supported":
+        yield f"For new stimuli of the kind: {over.sentence}"
     shared = (
-        "architectures or training data" if beyond else ("architectures, training data or stimuli")
+        "architectures or training data" if over else ("architectures, training data or stimuli")
     )
     yield (
         f"Anything about other {shared} than those all units "

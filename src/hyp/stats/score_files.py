@@ -7,7 +7,7 @@ import csv
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import fsspec
 import pandas as pd
@@ -162,11 +162,11 @@ def _separator(path: Path, lines: list[str]) -> str:
 
 
 def _read_lines(path: Path) -> pd.DataFrame:
-    return pd.read_json(path, lines=True, convert_dates=False, dtype=False)
+    return pd.read_json(path, lines=True, dtype=False)
 
 
 def _read_json(path: Path) -> pd.DataFrame:
-    return pd.read_json(path, orient="records", convert_dates=False, dtype=False)
+    return pd.read_json(path, orient="records", dtype=False)
 
 
 def _sheet(path: Path, sheet: str | None) -> pd.DataFrame:
@@ -175,10 +175,7 @@ def _sheet(path: Path, sheet: str | None) -> pd.DataFrame:
             raise HypError(
                 f"{path.name} is no workbook, whatever its name says; if it is text, name it .csv."
             )
-    sheets = cast(
-        "dict[str, pd.DataFrame]",
-        pd.read_excel(path, sheet_name=None, keep_default_na=False, na_values=[""]),
-    )
+    sheets = pd.read_excel(path, sheet_name=None, keep_default_na=False, na_values=[""])
     filled = {name: table for name, table in sheets.items() if not table.empty}
     if sheet is None and len(filled) > 1:
         raise HypError(f"{path.name} has the sheets {', '.join(filled)}; name one with --sheet.")

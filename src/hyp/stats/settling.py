@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 from scipy.stats import chi2
-from scipy.stats import t as student
 
 from hyp.stats.arguments import Alternative
 from hyp.stats.attainable import How, is_testable, seeds_needed
 from hyp.stats.designs import POWER
-from hyp.stats.power import detectable_effect, seeds_for_equivalence, seeds_for_power
+from hyp.stats.power import Planned, detectable_effect, seeds_for_equivalence, seeds_for_power
 from hyp.stats.table_verdict import TableComparison, TableVerdict
 
 _STUDIES = 4000
-_EFFICIENCY = 3 / np.pi
-"""Of the signed-rank test against the t test, for normal differences."""
 
 
 def what_would_settle(judged: TableVerdict) -> tuple[str, ...]:
@@ -94,63 +90,23 @@ class _Plan:
         return "the pairs' differences" if self.paired else "units"
 
     def detectable(self, n: int) -> float:
-        if self.paired:
-            return float(self._paired_power(nobs=n * _EFFICIENCY, effect_size=None))
-        return detectable_effect(
-            n,
-            n,
-            family=self.family,
-            alternative=self.alternative,
-            alpha=self.alpha,
-            studies=_STUDIES,
-        )
+        return detectable_effect(n, n, **self._planned())
 
     def to_find(self, d: float) -> int:
-        if self.paired:
-            two_sided = self.alternative == "two-sided"
-            fewest = seeds_needed(self.family, self.alpha, two_sided=two_sided, paired=True)
-            try:
-                n = float(self._paired_power(nobs=None, effect_size=d)) / _EFFICIENCY
-            except ValueError:
-                n = 0.0
-            return max(fewest, ceil(n))
-        return seeds_for_power(
-            d,
-            family=self.family,
-            alternative=self.alternative,
-            alpha=self.alpha,
-            studies=_STUDIES,
-        )
+        return seeds_for_power(d, **self._planned())
 
     def to_exclude(self, margin: float) -> int:
         level = self.alpha / self.family
-        if not self.paired:
-            return seeds_for_equivalence(margin, alpha=level)
-        n = 2
-        while _paired_equivalence_power(margin, n, level) < POWER:
-            n += max(1, n // 50)
-        return n
+        return seeds_for_equivalence(margin, alpha=level, paired=self.paired)
 
-    def _paired_power(self, **asked: float | None) -> float:
-        """Power of the paired t test; the signed-rank test is `_EFFICIENCY` times as good."""
-        from statsmodels.stats.power import TTestPower
-
-        solved: float = np.max(
-            TTestPower().solve_power(
-                **asked,
-                alpha=self.alpha / self.family,
-                power=POWER,
-                alternative="two-sided" if self.alternative == "two-sided" else "larger",
-            )
-        )
-        return solved
-
-
-def _paired_equivalence_power(margin: float, n: int, level: float) -> float:
-    rng = np.random.default_rng([0, n])
-    difference = rng.normal(0, np.sqrt(1 / n), _STUDIES)
-    half = student.ppf(1 - level, n - 1) * np.sqrt(rng.chisquare(n - 1, _STUDIES) / (n - 1) / n)
-    return float((np.abs(difference) + half < margin).mean())
+    def _planned(self) -> Planned:
+        return {
+            "family": self.family,
+            "alternative": self.alternative,
+            "alpha": self.alpha,
+            "studies": _STUDIES,
+            "paired": self.paired,
+        }
 
 
 def _for_margin(plan: _Plan, margin: float, sd: float, safe: float) -> Iterator[str]:

@@ -181,7 +181,11 @@ def judge_table(
 def _wide(
     group: str | None, wide: Mapping[str, Sequence[str]] | Sequence[str]
 ) -> tuple[str, dict[str, Sequence[str]]]:
-    columns = dict(wide) if isinstance(wide, Mapping) else {"group": tuple(wide)} if wide else {}
+    columns: dict[str, Sequence[str]] = {}
+    if isinstance(wide, Mapping):
+        columns.update(wide)
+    elif wide:
+        columns["group"] = tuple(wide)
     if group is None and len(columns) == 1 and not isinstance(wide, Mapping):
         group = "group"
     if group is None and "group" in columns:

@@ -451,8 +451,8 @@ def _beside(
             p[rows] = sign_flip_p(d, alternative)
             varies = np.ptp(d, axis=1) > 0
             if size[0] > 1 and varies.any():
-                tested = stats.ttest_1samp(d[varies], 0, axis=1, alternative=alternative)
-                t[np.array(rows)[varies]] = tested.pvalue
+                of_pairs = stats.ttest_1samp(d[varies], 0, axis=1, alternative=alternative)
+                t[np.array(rows)[varies]] = of_pairs.pvalue
             continue
         p[rows] = exact_permutation_p(a, b, alternative)
         varies = np.maximum(np.ptp(a, axis=1), np.ptp(b, axis=1)) > 0

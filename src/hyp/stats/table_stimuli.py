@@ -41,7 +41,8 @@ def with_stimuli(judged: TableVerdict, tidy: pd.DataFrame, rule: DecisionRule) -
         rows.append(_crossed(row, own, judged))
     for family in judged.families:
         at = [number for number, row in enumerate(rows) if row.family == family]
-        p = [1.0 if rows[number].p_stimuli is None else rows[number].p_stimuli for number in at]
+        known = [rows[number].p_stimuli for number in at]
+        p = [1.0 if one is None else one for one in known]
         for number, corrected in zip(at, holm(p), strict=True):
             rows[number] = rows[number].model_copy(update={"p_stimuli_corrected": float(corrected)})
     beside = judged.model_copy(
