@@ -140,7 +140,7 @@ def test_any_number_of_outputs_is_taken_with_its_head_declared(tmp_path):
     info = imported(path, tmp_path / "m", head=HEAD)
     places = [(units.task, units.start, units.stop) for units in info.head]
     assert places == [("distance", 0, 1), ("rotation", 1, 7), ("category", 7, 12)]
-    with pytest.raises(HypError, match="12 outputs has none for distance.*declare another head"):
+    with pytest.raises(HypError, match=r"12 outputs has none for distance.*declare another head"):
         imported(path, tmp_path / "n")
     with pytest.raises(HypError, match="declared head has 13 units, but the network 12 outputs"):
         imported(path, tmp_path / "n", head=HEAD | {"category": 6})

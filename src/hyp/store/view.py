@@ -105,8 +105,9 @@ class StoreView:
             if column not in table.columns:
                 known = ", ".join(table.columns)
                 raise HypError(f"activations cannot be selected by {column!r}; use: {known}.")
-            listed = isinstance(value, list | tuple | set | range | np.ndarray | pd.Series)
-            table = table[table[column].isin(list(value) if listed else [value])]
+            listed = list | tuple | set | range | np.ndarray | pd.Series
+            values = list(value) if isinstance(value, listed) else [value]
+            table = table[table[column].isin(values)]
         table = table[[layer in layers for layers in table["layers"]]]
         if table.empty:
             stored = sorted({name for layers in self.catalogue["layers"] for name in layers})
