@@ -105,8 +105,8 @@ class StoreView:
             if column not in table.columns:
                 known = ", ".join(table.columns)
                 raise HypError(f"activations cannot be selected by {column!r}; use: {known}.")
-            listed = list | tuple | set | range | np.ndarray | pd.Series
-            values = list(value) if isinstance(value, listed) else [value]
+            kinds = (list, tuple, set, range, np.ndarray, pd.Series)
+            values = list(value) if isinstance(value, kinds) else [value]
             table = table[table[column].isin(values)]
         table = table[[layer in layers for layers in table["layers"]]]
         if table.empty:
@@ -177,7 +177,7 @@ def _refuse_sizes(parts: list[xr.Dataset], layer: str) -> None:
     }
     if len(set(sizes.values())) > 1:
         raise HypError(
-            f"layer {layer} has {', '.join(sizes)}; choose networks with one size of it, for "
+            f"layer {layer} has {', '.join(sorted(sizes))}; choose networks with one size of it, for "
             "instance with backbone=."
         )
 
