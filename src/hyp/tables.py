@@ -79,7 +79,7 @@ def _read_text(path: Path, is_number: Callable[[str], bool], comment: str | None
     sep = max(headers, key=lambda one: len(headers[one]))
     names = [str(name) for name in headers[sep]]
     numbers = [name for name in names if is_number(name.strip())]
-    table = pd.read_csv(
+    table: pd.DataFrame = pd.read_csv(
         path,
         sep=sep,
         decimal="," if sep == ";" else ".",

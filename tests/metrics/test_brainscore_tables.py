@@ -104,8 +104,7 @@ def test_scores_of_a_public_repository(tmp_path: Path) -> None:
         "model_id,arch,n_params,seed,benchmark_name,region,score",
         "alexnet_ecoset_100_seed-0,alexnet,61100840.0,0,"
         "movshon.FreemanZiemba2013public.V1-pls,V1,0.21767583100620883",
-        "alexnet_ecoset_100_seed-0,alexnet,61100840.0,0,"
-        "movshon.FreemanZiemba2013public.V2-pls,V2,",
+        "alexnet_ecoset_100_seed-0,alexnet,61100840.0,0,movshon.FreemanZiemba2013public.V2-pls,V2,",
         "alexnet_ecoset_100_seed-0,alexnet,61100840.0,0,"
         "dicarlo.Rajalingham2018public-i2n,Behavioral,0.125",
     ]

@@ -401,7 +401,6 @@ def test_timm_networks_without_output_units_are_taken(monkeypatch, tmp_path, mak
     layer = xr.open_zarr(tmp_path / "out", group="blocks.3")
     assert (layer.sizes["unit"], int(layer["token"].max())) == (197 * 192, 196)
     assert layer.attrs["objective"] == "dino"
-    resized = spec.model_copy(update={"input_size": 64})
-    build_pretrained(resized, None, tmp_path / "n")
+    build_pretrained(spec.model_copy(update={"input_size": 64}), None, tmp_path / "n")
     with pytest.raises(HypError, match="does not take images of 64 pixels"):
         extract(ExtractSpec(layers=("norm",)), tmp_path / "n", dataset, tmp_path / "none")

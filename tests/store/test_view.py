@@ -63,8 +63,8 @@ def test_lists_choose_and_what_is_chosen_is_written_again(store, tmp_path):
         build(store, activations(model(seed), 8))
     view = StoreView(store)
     found = view.activations("relu", seed=[0, 2], objective="distance")
-    assert found["seed"].values.tolist() == [0, 2]
-    assert found["model"].values.tolist() == [model(0).key, model(2).key]
+    keys = dict(zip(found["seed"].values.tolist(), found["model"].values.tolist(), strict=True))
+    assert keys == {0: model(0).key, 2: model(2).key}
     assert found["file"].dims == ("stimulus",)
     assert found["channel"].dims == ("unit",)
     for path, writer, opener in (
@@ -85,7 +85,7 @@ def test_backbones_that_share_the_name_of_a_layer_are_told_apart(store):
     build(store, activations(model(0), 8))
     build(store, activations(model(1, "wide"), 12))
     view = StoreView(store)
-    with pytest.raises(HypError, match=r"8 units in tiny \(input 32\), 12 units in wide"):
+    with pytest.raises(HypError, match=r"12 units in wide \(input 32\), 8 units in tiny"):
         view.activations("relu")
     assert view.activations("relu", backbone="wide").sizes["unit"] == 12
 

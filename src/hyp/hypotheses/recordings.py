@@ -154,7 +154,7 @@ def read_recording(path: Path, spec: RecordingSpec) -> xr.DataArray:
         As `hyp.metrics.neural.read_assembly` and `check_scorable`.
     """
     rename = spec.origin.rename if isinstance(spec.origin, RecordedFile) else {}
-    assembly = sort_like_brainscore(read_assembly(path, rename=rename))
+    assembly: xr.DataArray = sort_like_brainscore(read_assembly(path, rename=rename))
     check_scorable(spec, assembly)
     return assembly
 
@@ -200,7 +200,7 @@ def _benchmark(
         name=name,
         stratify=recording.stratify,
         window=recording.window,
-        incomplete=left_out[0] if left_out else "refuse",  # type: ignore[arg-type]
+        incomplete=left_out[0] if left_out else "refuse",
     )
 
 
@@ -291,7 +291,8 @@ def describe_recording(
 def recorded_subjects(store: Store, recording: Step) -> list[str]:
     """Return the subjects of a recording in a store; empty where they are not known."""
     opened = xr.open_zarr(store.check(recording) / "assembly", chunks=None)
-    return subjects(opened["response"])
+    found: list[str] = subjects(opened["response"])
+    return found
 
 
 def _ids(assembly: xr.DataArray) -> list[str]:
@@ -395,7 +396,7 @@ def _score(
     ids = benchmark.stimulus_id.tolist()
     images = match_images(ids, stimuli.table, stimuli.n_images, benchmark.name)
     rows = np.array([images[one] for one in ids], dtype=np.intp)
-    scored = score_region(
+    scored: xr.Dataset = score_region(
         {layer: sub_gram(gram, rows) for layer, gram in grams.items()},
         benchmark,
         spec.metric,

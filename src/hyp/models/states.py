@@ -133,10 +133,11 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     except ImportError as error:
         raise HypError(f"{path} needs safetensors; pip install safetensors.") from error
     try:
-        return load_file(path)
+        state: dict[str, Tensor] = load_file(path)
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
         raise HypError(f"{path} cannot be read ({reason}); fetch it again.") from error
+    return state
 
 
 def _tensor_places(

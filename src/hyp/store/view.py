@@ -105,8 +105,9 @@ class StoreView:
             if column not in table.columns:
                 known = ", ".join(table.columns)
                 raise HypError(f"activations cannot be selected by {column!r}; use: {known}.")
-            listed = isinstance(value, list | tuple | set | range | np.ndarray | pd.Series)
-            table = table[table[column].isin(list(value) if listed else [value])]
+            kinds = (list, tuple, set, range, np.ndarray, pd.Series)
+            values = list(value) if isinstance(value, kinds) else [value]
+            table = table[table[column].isin(values)]
         table = table[[layer in layers for layers in table["layers"]]]
         if table.empty:
             stored = sorted({name for layers in self.catalogue["layers"] for name in layers})
@@ -192,7 +193,7 @@ def _refuse_sizes(parts: list[xr.Dataset], layer: str) -> None:
     }
     if len(set(sizes.values())) > 1:
         raise HypError(
-            f"layer {layer} has {', '.join(sizes)}; choose networks with one size of it, for "
+            f"layer {layer} has {', '.join(sorted(sizes))}; choose networks with one size of it, for "
             "instance with backbone=."
         )
 

@@ -140,7 +140,7 @@ def _from_tidy(table: pd.DataFrame, lowered: dict[str, str]) -> pd.DataFrame:
         derived = derived.where(derived != "", tidy["region"])
     tidy["region"] = derived
     for name in ("error", "ceiling"):
-        tidy[name] = tidy[name] if name in tidy else None
+        tidy[name] = tidy.get(name)
     tidy["layer"] = tidy["layer"].fillna("") if "layer" in tidy else ""
     extra = [name for name in tidy.columns if name not in COLUMNS]
     return tidy.assign(**{name: as_number(tidy[name]) for name in extra})

@@ -253,9 +253,10 @@ def leave_out_incomplete(
         If nothing is left.
     """
     codes, first = stimulus_codes(assembly)
-    known = np.isfinite(mean_by_group(assembly.to_numpy(), codes, len(first)))
+    known = np.asarray(np.isfinite(mean_by_group(assembly.to_numpy(), codes, len(first))))
     if what == "stimuli":
-        kept = assembly.isel(presentation=np.flatnonzero(known.all(axis=1)[codes]))
+        whole = np.asarray(known.all(axis=1))
+        kept = assembly.isel(presentation=np.flatnonzero(whole[codes]))
     else:
         kept = assembly.isel(neuroid=np.flatnonzero(known.all(axis=0)))
     if 0 in kept.shape:
