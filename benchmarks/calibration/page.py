@@ -90,12 +90,12 @@ def ugly(results: dict[str, Any]) -> list[str]:
 
     return [
         "## Scores that are not as tests would like them: one comparison of equal means",
-        f"{results['studies']:,} studies a row (Brunner-Munzel: a quarter), nominal 5 %. *Skewed*: "
-        "exponential; *collapsing*: a seed fails with a chance of a tenth; *spreads 3:1*: the first "
-        "group's is three times the second's. All tests hold where only shape is odd. With unequal "
-        "spreads Brunner-Munzel holds at equal sizes; where the smaller group spreads more, no "
-        "permutation test does, and with skew besides nothing does: `check_assumptions` says so. "
-        "*Covered*: the Hodges-Lehmann interval.",
+        f"{results['studies']:,} studies a row (Brunner-Munzel: a quarter), nominal 5 %. "
+        "*Skewed*: exponential; *collapsing*: a seed fails with a chance of a tenth; "
+        "*spreads 3:1*: the first group's is three times the second's. All permutation tests hold "
+        "where only shape is odd. With unequal spreads Brunner-Munzel holds at equal sizes; where "
+        "the smaller group spreads more, no permutation test does, and with skew besides nothing "
+        "does: `check_assumptions` says so. *Covered*: the Hodges-Lehmann interval.",
         table(
             (
                 *("scores", "seeds", "Mann-Whitney", "studentized", "Brunner-Munzel", "Welch t"),

@@ -50,8 +50,8 @@ def compare(
     means alone do not make them (normal scores whose spreads differ threefold double the
     rate at 5 v 5). `hyp.stats.check_assumptions` says where that is in doubt. With groups of
     equal size ``test="brunner-munzel"`` bears unequal spreads; where the smaller group spreads
-    more none of the three tests holds (see benchmarks/calibration). Means that differ by no more than rounding are ties
-    (`hyp.stats.scores.seed_means`).
+    more none of the three tests holds (see benchmarks/calibration). Means that differ by no
+    more than rounding are ties (`hyp.stats.scores.seed_means`).
 
     The estimate that goes with a rank test is the Hodges-Lehmann shift, whose interval
     inverts that test; the difference of means stands beside it. Where the two have different
