@@ -47,10 +47,10 @@ def test_different_units_pass():
 @pytest.mark.parametrize(("seeds", "folds"), [(40, 1), (40, 2), (12, 3)])
 def test_coarse_scores_that_tie_by_chance_are_no_copies(seeds, folds):
     wrong = 0
-    for stream in range(40):
+    for stream in range(12):
         rows = table(stream, seeds=seeds, layers=1, folds=folds, decimals=2)
         wrong += judge_table(rows, **ROLES).verdict.outcome == "invalid"
-    assert wrong <= 2
+    assert wrong <= 1
 
 
 def test_a_seed_without_effect_is_found_where_scores_are_fine():
