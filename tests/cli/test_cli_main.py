@@ -20,7 +20,10 @@ def hyp(*arguments):
     ("arguments", "words"),
     [
         (["run", "nontarget"], "there is no hypothesis 'nontarget'; did you mean"),
-        (["plan", *LAPTOP, "--profile", "desktop"], "choose from: laptop, both-questions, short, published"),
+        (
+            ["plan", *LAPTOP, "--profile", "desktop"],
+            "choose from: laptop, both-questions, short, published",
+        ),
         (["plan", *LAPTOP, "--set", "n_sedes=3"], "did you mean 'n_seeds'"),
         (["plan", *LAPTOP, "--set", "n_seeds"], "is not KEY=VALUE"),
         (["plan", *LAPTOP, "--set", "image_size=8"], "image_size=8"),

@@ -148,7 +148,8 @@ def test_hash_is_the_same_in_every_process(name):
     code = (
         "from hyp.hypotheses.declaration_hash import declaration_of; "
         "from hyp.hypotheses.registry import find_hypothesis as find; "
-        f"h = find('{name}'); print(declaration_of(h, h.profile('short' if 'short' in h.profiles else 'laptop')).sha256)"
+        f"h = find('{name}'); size = 'short' if 'short' in h.profiles else 'laptop'; "
+        "print(declaration_of(h, h.profile(size)).sha256)"
     )
     for seed in ("0", "1"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}

@@ -25,7 +25,11 @@ SETTINGS = {
     "batch_size": 16,
     "n_folds": 2,
 }
-ARGUMENTS = ["nontarget-variability", "--profile=short", *(f"--set={k}={v}" for k, v in SETTINGS.items())]
+ARGUMENTS = [
+    "nontarget-variability",
+    "--profile=short",
+    *(f"--set={k}={v}" for k, v in SETTINGS.items()),
+]
 TABLES = ("scores.parquet", "result.json", "samples.npz")
 
 

@@ -193,8 +193,8 @@ def _refuse_sizes(parts: list[xr.Dataset], layer: str) -> None:
     }
     if len(set(sizes.values())) > 1:
         raise HypError(
-            f"layer {layer} has {', '.join(sorted(sizes))}; choose networks with one size of it, for "
-            "instance with backbone=."
+            f"layer {layer} has {', '.join(sorted(sizes))}; choose networks with one size of it, "
+            "for instance with backbone=."
         )
 
 
