@@ -50,7 +50,7 @@ def test_freezing_says_what_is_frozen_and_what_to_do(here):
     for words in (
         "H2 variability in a non-target latent makes the network invariant to it",
         "H1 if better in at least one comparison and worse in none",
-        "all: 18 comparisons, smallest corrected p 0.039",
+        "confirmatory: 6 comparisons, smallest corrected p 0.013",
         "one-category seeds 1000, 1001, 1002, 1003, 1004, 1005",
         "attainable p 0.0022",
         "testable yes",
@@ -67,9 +67,9 @@ def test_freezing_a_study_says_what_is_frozen(here):
     for words in (
         "too few networks trained for a few spatial latents align less",
         "enough if not lower by the margin in any comparison",
-        "distance: contrast, alignment of distance against category; V1, V2, V4, IT",
-        "judged: 12 comparisons, smallest corrected p 0.026",
-        "beside: 4 comparisons, smallest corrected p 0.0087",
+        "distance: contrast, alignment: distance against category; V1, V2, V4, IT",
+        "confirmatory: 12 comparisons, smallest corrected p 0.026",
+        "secondary: 4 comparisons, smallest corrected p 0.0087",
         "distance+translation seeds 150, 151, 152, 153, 154, 155",
         "attainable p 0.0022",
         "testable yes",
@@ -122,7 +122,7 @@ def test_another_declaration_is_refused(here, name):
 
 
 def test_an_untestable_design_is_frozen_and_called_so(here):
-    assert "testable no: 3 v 3 seeds cannot test 18 comparisons" in succeed(
+    assert "testable no: 3 v 3 seeds cannot test 6 comparisons" in succeed(
         NAME, "--set", "n_seeds=3"
     )
     assert (here / FILE).exists()
@@ -132,7 +132,7 @@ def test_an_untestable_design_is_frozen_and_called_so(here):
 
 def test_one_comparison_is_singular():
     output = succeed(NAME, "--set", "questions=category", "--set", "layers=fc")
-    assert "all: 1 comparison, smallest" in output
+    assert "confirmatory: 1 comparison, smallest" in output
 
 
 @pytest.mark.parametrize(

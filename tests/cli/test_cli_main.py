@@ -70,7 +70,7 @@ def test_plan_says_untestable_and_how_to_mend_it(tmp_path):
     assert done.returncode == 0
     text = " ".join(done.stdout.split())
     assert "untestable" in text
-    assert "6 seeds in each group would do" in text
+    assert "5 seeds in each group would do" in text
 
 
 def test_untestable_run_ends_at_once_with_that_verdict(tmp_path):

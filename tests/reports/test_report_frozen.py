@@ -98,7 +98,7 @@ def test_without_a_frozen_file_one_line_says_so(store, here):
     page, text, document = report(store[0])
     line = (
         f"Not frozen: there is no {FILE} in the working directory. 'hyp freeze {NAME} "
-        "--profile laptop --set questions=category --set n_seeds=5 --set layers=avgpool --set "
+        "--profile short --set questions=category --set n_seeds=5 --set layers=avgpool --set "
         "n_folds=4' writes it, before the run it is meant for."
     )
     words = seen(page)

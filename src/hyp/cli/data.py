@@ -234,5 +234,7 @@ def _spec(source: str, settings: dict[str, Any], fields: dict[str, Any]) -> Data
         return DatasetSpec.model_validate({"source": open_source(source, **settings), **fields})
     except ValidationError as error:
         first = error.errors()[0]
+        reason = first["msg"].removeprefix("Value error, ").rstrip(".")
         name = "-".join(str(part) for part in first["loc"]).replace("_", "-")
-        raise HypError(f"--{name} {first['input']}: {first['msg']}.") from error
+        where = f"--{name} {first['input']}: " if name else ""
+        raise HypError(f"{where}{reason}.") from error

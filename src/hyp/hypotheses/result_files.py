@@ -330,7 +330,12 @@ def _cube(kind: str, scores: pd.DataFrame) -> xr.Dataset:
 
 
 def _varies(table: pd.DataFrame, column: str) -> bool:
-    """Tell whether a column is a dimension: always that of decoding's folds, layers, protocols."""
+    """Tell whether a column is a dimension: always that of decoding's folds, layers, protocols.
+
+    The number of batches is one only where one network was measured at several.
+    """
+    if column == "batches":
+        return bool((table.groupby(["cohort", "seed"])["batches"].nunique() > 1).any())
     return bool((table[column].astype(str) != "").any()) and (
         table[column].nunique() > 1 or table["kind"].iloc[0] == "decoding"
     )

@@ -55,6 +55,8 @@ def write_start(name: str, about: str, target: str, folder: Path) -> Path:
     text = start_text(name, about, target)
     if path.exists() or path.is_symlink():
         raise HypError(f"{path} exists already; choose another name or move it away.")
+    if not folder.is_dir():
+        raise HypError(f"{path} cannot be written: there is no folder {folder}.")
     with readable_disk_errors(path):
         write_atomically(path, text.encode())
     return path
