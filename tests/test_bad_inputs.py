@@ -133,7 +133,7 @@ SETTINGS = {
     "source=dataset:\x1b[31m": "x1b",
     "world=[/x]": "[/x]",
     "world=category=\x07": "x07",
-    "parts=[/x]": "[/x]",
+    "questions=[/x]": "[/x]",
     "objectives=[red]": "[red]",
     "n_seeds=" + "9" * 5000: "n_seeds",
     "snapshots=-1": "snapshots",

@@ -31,7 +31,7 @@ def test_settings_are_read_by_the_type_of_their_field():
         ({"layers": "fc,fc"}, "twice"),
         ({"objectives": "identity"}, "'identity'"),
         ({"objectives": "distance,,+"}, "empty part"),
-        ({"n_val": "8480"}, "leaves nothing"),
+        ({"n_val": "12800"}, "leaves nothing"),
         ({"n_images": "520"}, "one batch"),
         ({"references": "random"}, "references"),
     ],
@@ -50,7 +50,7 @@ def test_objectives_are_canonical_so_that_equal_ones_share_models():
 def test_unknown_names_offer_what_there_is():
     with pytest.raises(HypError, match="did you mean 'nontarget-variability'"):
         find_hypothesis("nontarget-variabilty")
-    with pytest.raises(HypError, match="laptop, published"):
+    with pytest.raises(HypError, match="laptop, both-questions, short, published"):
         HYPOTHESIS.profile("desktop")
 
 
@@ -93,9 +93,9 @@ def test_compared_cohorts_that_share_seeds_are_refused():
         two({"first_seed": 0}, {"first_seed": 6}),
         two({"first_seed": 0}, {"first_seed": 5}),
     )
-    assert apart.profile("laptop", {"objectives": ""})
+    assert apart.profile("laptop", {"objectives": "", "questions": "asked"})
     with pytest.raises(HypError, match="'one' and 'two', which share 1 seeds \\(5\\)"):
-        near.profile("laptop", {"objectives": ""})
+        near.profile("laptop", {"objectives": "", "questions": "asked"})
 
 
 def test_a_cohort_of_several_objectives_is_asked_about_one_by_one():

@@ -76,7 +76,7 @@ def import_recording(
     """Put a lab's own recording, or one from Brain-Score, into the store."""
     from hyp.cli.neural_page import described_table
     from hyp.cli.terminal import console
-    from hyp.errors import HypError
+    from hyp.errors import HypError, one_sentence
     from hyp.hypotheses.aligning import RecordedFile, RecordingSpec
     from hyp.hypotheses.recordings import describe_recording, digest_of, read_recording
     from hyp.metrics.neural import PUBLIC_BENCHMARKS
@@ -89,13 +89,14 @@ def import_recording(
         name, stratify, times = name or responses, stratify or public.stratify, public.window
     if stimuli is None:
         raise HypError("say with --stimuli which images were shown, such as folder:/data/images.")
-    recording = RecordingSpec(
-        name=check_name(name or path.stem, "recording"),
-        origin=RecordedFile(digest=digest_of(path), rename=read_settings(rename)),
-        stratify=stratify,
-        window=times,
-        leave_out=tuple(what.value for what in leave_out or ()),
-    )
+    with one_sentence():
+        recording = RecordingSpec(
+            name=check_name(name or path.stem, "recording"),
+            origin=RecordedFile(digest=digest_of(path), rename=read_settings(rename)),
+            stratify=stratify,
+            window=times,
+            leave_out=tuple(what.value for what in leave_out or ()),
+        )
     assembly = read_recording(path, recording)
     images = _images(stimuli, image_size)
     page = described_table(describe_recording(recording, assembly, images))

@@ -214,7 +214,13 @@ class Hypothesis(Declared):
     def _own_keys(cls, rule: Any) -> Any:
         if isinstance(rule, DecisionRule):
             return rule.model_copy(update={"keys": KEYS})
-        return {**rule, "keys": KEYS} if isinstance(rule, dict) else rule
+        if not isinstance(rule, dict):
+            return rule
+        if rule.get("keys", KEYS) not in (KEYS, list(KEYS)):
+            raise HypError(
+                f"the keys of a hypothesis's rule are {', '.join(KEYS)}; leave keys out."
+            )
+        return {**rule, "keys": KEYS}
 
     @field_validator("cohorts")
     @classmethod

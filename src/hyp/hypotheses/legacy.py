@@ -14,6 +14,7 @@ from typing import Any
 Place = tuple[int | str, ...]
 
 _FULL = "full"
+_KEYS_BEFORE = (["objective", "latent", "layer"], ["question", "of", "layer"])
 _SEEDS_PER_CONDITION = 1000
 _WHERE = {"latent": "measured", "of": "measured", "part": "question"}
 _PLACES = {"cohorts": "conditions", "questions": "parts"}
@@ -119,7 +120,9 @@ def _question(question: Any) -> Any:
 
 
 def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:
-    found = {key: value for key, value in rule.items() if key != "keys"}
+    found = dict(rule)
+    if list(rule.get("keys") or ()) in _KEYS_BEFORE:
+        del found["keys"]
     if isinstance(rule.get("parts"), list | tuple):
         found["parts"] = _needs(rule["parts"])
     if "mixed" in rule:
