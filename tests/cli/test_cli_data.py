@@ -74,7 +74,7 @@ def test_preview_is_a_picture(folder, tmp_path):
     [
         (["--source", "photos"], "unknown source 'photos'"),
         (["--design", "shape=3"], "unknown latent 'shape'"),
-        (["--n", "0"], "at least 1 image"),
+        (["--n", "0"], "between 1 and 10,000,000,000 images"),
         (["--n", "5", "--n-val", "5"], "between 0 and 4"),
         (["--image-size", "5"], "--image-size 5: Input should be greater"),
     ],

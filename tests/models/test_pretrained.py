@@ -325,7 +325,7 @@ def test_a_spec_is_checked():
         "image_shape": (8, 8, 3),
     }
     PretrainedSpec.model_validate({**fields, "digests": ["a" * 64]})
-    with pytest.raises(HypError, match="2 digests for 1 checkpoints"):
+    with pytest.raises(ValidationError, match="2 digests for 1 checkpoints"):
         PretrainedSpec.model_validate({**fields, "digests": ["a" * 64] * 2})
     with pytest.raises(ValidationError, match="digests"):
         PretrainedSpec.model_validate({**fields, "digests": ["a"]})

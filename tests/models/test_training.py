@@ -17,6 +17,7 @@ from tiny_networks import MemoryDataset
 
 from hyp import stopping
 from hyp.errors import HypError
+from hyp.models import trusting
 from hyp.models.checkpoints import RESUME, load_model, save_resume
 from hyp.models.extraction import extract_pixels
 from hyp.models.specs import ExtractSpec, TrainSpec
@@ -396,7 +397,8 @@ def test_two_threads_of_a_process_do_not_disturb_each_other(dataset, tmp_path):
         both.wait()
         train(specs[seed], dataset, tmp_path / f"thread{seed}")
         extract_pixels(ExtractSpec(layers=("pixels",)), dataset, tmp_path / f"pixels{seed}")
-        load_model(tmp_path / f"thread{seed}")
+        with trusting():
+            load_model(tmp_path / f"thread{seed}")
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(begin, specs))

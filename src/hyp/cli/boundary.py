@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 from hyp.errors import HypError, disk_sentence, reason_of
@@ -38,6 +39,10 @@ def explained(error: BaseException) -> str | None:
     What the user or the machine can cause is known by its kind: disks and paths, files that
     are damaged or nested too deeply, numbers and settings that are impossible, memory.
     """
+    # What a validator of ours says stands inside pydantic's error.
+    with suppress(AttributeError, TypeError, LookupError):
+        found: Any = error
+        error = found.errors()[0]["ctx"]["error"]
     if isinstance(error, HypError):
         return one_line(str(error))
     sentence = _kind(error)

@@ -305,7 +305,10 @@ def _spec(**fields: Any) -> TrainSpec:
         return TrainSpec(**fields)
     except ValidationError as error:
         first = error.errors()[0]
-        raise HypError(f"{first['loc'][0]} {first['input']}: {first['msg']}.") from error
+        own = first.get("ctx", {}).get("error")
+        raise HypError(
+            str(own) if own else f"{first['loc'][0]} {first['input']}: {first['msg']}."
+        ) from error
 
 
 def _fit(spec: TrainSpec, path: Path, part: str) -> tuple[nn.Module, int]:
