@@ -7,7 +7,6 @@ from disc_source import disc_spec
 from hyp.datasets.checking import check_dataset
 from hyp.datasets.dataset import Dataset
 from hyp.datasets.making import make_dataset
-from hyp.errors import HypError
 
 pytestmark = pytest.mark.usefixtures("discs")
 ONLINE = disc_spec(online=True, n_images=100_000_000, n_val=20)
@@ -61,5 +60,5 @@ def test_stored_datasets_keep_their_keys():
 
 
 def test_online_needs_held_out_images():
-    with pytest.raises(HypError, match="n_val"):
+    with pytest.raises(ValueError, match="n_val"):
         disc_spec(online=True, n_val=0)

@@ -7,7 +7,6 @@ from pydantic import ValidationError
 
 from hyp.datasets.designs import Design
 from hyp.datasets.specs import DatasetSpec
-from hyp.errors import HypError
 
 pytestmark = pytest.mark.usefixtures("discs")
 
@@ -48,7 +47,7 @@ def test_a_number_with_more_digits_than_its_text_survives_json(read):
     ],
 )
 def test_impossible_specs_say_why(changes, sentence):
-    with pytest.raises(HypError, match=sentence):
+    with pytest.raises(ValueError, match=sentence):
         disc_spec(**changes)
 
 

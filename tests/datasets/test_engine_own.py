@@ -515,7 +515,7 @@ def test_a_stray_part_is_refused(tmp_path):
         ("objects.csv", "file,up\na/x.ply,x\n", "axis y or z"),
         ("objects.csv", b"file\n\xff\xfe\n", "cannot be read as a CSV"),
         ("objects.toml", "objects = 3", r"\[\[objects\]\]"),
-        ("objects.toml", "objects = [", "cannot be read as TOML"),
+        ("objects.toml", "objects = [", "mend its TOML"),
         ("objects.toml", "object = []", "'object'"),
         ("objects.toml", 'builtin = "yes"', "true or false"),
         ("objects.toml", '[[objects]]\nfile = "a/x.ply"\ncategory = 3\n', "are text"),

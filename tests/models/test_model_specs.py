@@ -21,7 +21,7 @@ def test_objective_is_kept_in_canonical_order():
 
 @pytest.mark.parametrize("objective", ["", "distance+", "distance+distance"])
 def test_bad_objective_is_refused(objective):
-    with pytest.raises(ValueError, match="empty part|twice|more than once|distance"):
+    with pytest.raises(ValueError, match=r"empty part|twice|more than once|distance"):
         TrainSpec(objective=objective, seed=0, n_batches=1)
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from hyp.datasets.designs import Design
 from hyp.datasets.latents import Latent
 from hyp.datasets.rows import Columns, Encoding, Images, Rows, RowsSource
-from hyp.errors import HypError
+from hyp.errors import HypError, one_sentence
 from hyp.plugins import SOURCES as PLUGIN_SOURCES
 from hyp.plugins import Plugin, find_plugins
 
@@ -187,16 +187,20 @@ def open_source(text: str, **settings: Any) -> Source:
         if not where:
             raise HypError(f"source {kind!r} needs its files; write {kind}:/path/to/files.")
         if "://" in where and cls.remote:
-            return cast(Source, cast(Any, cls).open(where, **given))
+            with one_sentence():
+                return cast(Source, cast(Any, cls).open(where, **given))
         path = Path(where).expanduser().absolute()
         if not path.exists():
             raise HypError(f"there is no {path} for the source {kind!r}; check the path.")
-        return cast(Source, cls.open(path, **given))
+        with one_sentence():
+            return cast(Source, cls.open(path, **given))
     if hasattr(cls, "open"):
-        return cast(Source, cls.open(where, **given))
+        with one_sentence():
+            return cast(Source, cls.open(where, **given))
     if colon:
         raise HypError(f"source {kind!r} takes nothing after a colon; write {kind}.")
-    return cast(Source, cls(**given))
+    with one_sentence():
+        return cast(Source, cls(**given))
 
 
 def places(source: Source) -> dict[str, Any]:
