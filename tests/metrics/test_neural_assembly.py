@@ -203,7 +203,7 @@ def test_says_what_a_file_lacks(assembly, tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
     with pytest.raises(HypError, match="cannot be read"):
         read_assembly(tmp_path / "broken.nc")
-    with pytest.raises(HypError, match="export the table again"):
+    with pytest.raises(HypError, match="export it again"):
         read_assembly(tmp_path / "broken.parquet")
     with pytest.raises(HypError, match="no assembly that can be read"):
         read_assembly(tmp_path / "notes.txt")

@@ -45,17 +45,17 @@ def test_every_kind_gives_the_same_table(tmp_path, name):
     [
         ("scores.docx", b"PK", "of no kind that can be read"),
         ("scores.xlsx", b"group,seed", "is no workbook"),
-        ("scores.xlsx", b"PK", "needs the package openpyxl|cannot be read as .xlsx"),
+        ("scores.xlsx", b"PK", "needs the package openpyxl|it should be .xlsx"),
         ("scores.parquet.gz", b"PAR1", "is compressed; unpack it"),
         ("scores.csv", b"a,b\n1\x00,2", "null bytes"),
         ("scores.csv", b"a,a\n1,2", "more than one column 'a'"),
         ("scores.csv", b"a;b,c\n1;2,3", "could be separated by ',' or ';'"),
         ("scores.csv", b"", "is empty"),
         ("scores.csv", b"a,b\n", "holds no scores"),
-        ("scores.csv", b'a,b\n1,2\n3,"4,5\n6', "cannot be read as .csv"),
+        ("scores.csv", b'a,b\n1,2\n3,"4,5\n6', "it should be .csv"),
         ("scores.csv", b"\xff\xfe\x00", "is empty"),
-        ("scores.parquet", b"PAR1", "cannot be read as .parquet"),
-        ("scores.nc", b"\x89HDF\r\n\x1a\nshort", "cannot be read as .nc"),
+        ("scores.parquet", b"PAR1", "it should be .parquet"),
+        ("scores.nc", b"\x89HDF\r\n\x1a\nshort", "it should be .nc"),
     ],
 )
 def test_rubbish_is_one_sentence(tmp_path, name, content, message):
