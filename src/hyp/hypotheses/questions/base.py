@@ -122,6 +122,15 @@ class Question(Declared):
     pooled_unit: ClassVar[str] = ""
     """What the published protocol takes as independent in its place."""
 
+    all_checkpoints: ClassVar[bool] = False
+    """Whether every checkpoint is measured, not only the end of training."""
+
+    pools_folds: ClassVar[bool] = False
+    """Whether the published protocol has a test for it that pools the folds of decoding."""
+
+    has_margin: ClassVar[bool] = False
+    """Whether its rows can be held against a margin."""
+
     name: Name
     measured: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
@@ -154,21 +163,6 @@ class Question(Declared):
     def label(self) -> str:
         """Its name, with the objective where it is asked of one of several."""
         return f"{self.name}, target {self.objective}" if self.objective else self.name
-
-    @property
-    def all_checkpoints(self) -> bool:
-        """Whether every checkpoint is measured, not only the end of training."""
-        return False
-
-    @property
-    def pools_folds(self) -> bool:
-        """Whether the published protocol has a test for it that pools the folds of decoding."""
-        return False
-
-    @property
-    def has_margin(self) -> bool:
-        """Whether its rows can be held against a margin."""
-        return False
 
     @property
     def compared(self) -> tuple[tuple[str, str], ...]:
@@ -212,7 +206,7 @@ class Question(Declared):
 
     def networks(self, sizes: Mapping[str, int]) -> str:
         """Say how many networks are compared, such as ``6 v 6``; `sizes` are by cohort."""
-        return " v ".join(str(sizes[name]) for name in self.about)
+        return " v ".join(map(str, self.counted(sizes)))
 
     def counted(self, sizes: Mapping[str, int]) -> list[int]:
         """Return the number of networks of each cohort that is compared."""
@@ -361,3 +355,8 @@ def joined(names: Sequence[str], word: str) -> str:
 def higher_words(alternative: Alternative) -> str:
     """Say the direction of a question: ``higher``, ``lower``, or ``higher or lower``."""
     return {"two-sided": "higher or lower", "greater": "higher", "less": "lower"}[alternative]
+
+
+def rise_words(alternative: Alternative) -> str:
+    """Say the direction of a correlation: ``rise``, ``fall``, or ``rise or fall``."""
+    return {"two-sided": "rise or fall", "greater": "rise", "less": "fall"}[alternative]

@@ -38,6 +38,8 @@ class Contrast(Question):
 
     cohort_fields: ClassVar = ("a", "b")
     pooled_unit: ClassVar = "fold of every network"
+    pools_folds: ClassVar = True
+    has_margin: ClassVar = True
 
     kind: Literal["contrast"] = "contrast"
     score: Score
@@ -48,16 +50,6 @@ class Contrast(Question):
     def scored(self) -> AnyScore:
         """What it measures."""
         return self.score
-
-    @property
-    def pools_folds(self) -> bool:
-        """Whether the published protocol has a test for it that pools the folds of decoding."""
-        return True
-
-    @property
-    def has_margin(self) -> bool:
-        """Whether its rows can be held against a margin."""
-        return True
 
     @property
     def compared(self) -> tuple[tuple[str, str], ...]:

@@ -47,6 +47,8 @@ class PairQuestion(Question):
     """Whether its figures show where all networks lie."""
     independent: ClassVar[bool] = False
     """Whether the networks' means over their pairs share no network."""
+    fewest: ClassVar[int] = 2
+    """Networks that every cohort needs."""
 
     similarity: Similarity = Similarity()
 
@@ -57,24 +59,31 @@ class PairQuestion(Question):
 
     def rows(self, evidence: Evidence) -> Iterator[Values]:
         """Answer it: one row per layer."""
-        networks = evidence.similarities.networks
-        alternative = self.direction(evidence.alternative)
         for layer, matrix in self._matrices(evidence):
             yield {
                 "measured": self.similarity.measure,
                 "layer": layer,
                 "effect": "difference",
-                **self._row(matrix, networks, evidence.titles, alternative),
+                **self._row(matrix, evidence),
             }
 
-    def _row(
-        self,
-        matrix: Matrix,
-        networks: Sequence[str],
-        titles: Mapping[str, str],
-        alternative: Alternative,
-    ) -> Values:
+    def _row(self, matrix: Matrix, evidence: Evidence) -> Values:
+        """Return what one layer gives: titles, sizes, means and tests."""
         raise NotImplementedError
+
+    def smallest_p(self, sizes: Mapping[str, int], *, two_sided: bool) -> float:
+        """Return the smallest p that one of its comparisons can give."""
+        return attainable_p(*self.counted(sizes), two_sided=two_sided)
+
+    def too_few(self, sizes: Mapping[str, int]) -> str:
+        """Say how many networks it needs, where there are fewer."""
+        there = self._scarcest(sizes)
+        needed = f"at least {self.fewest} networks per cohort, not {there}"
+        return needed if there < self.fewest else ""
+
+    def _scarcest(self, sizes: Mapping[str, int]) -> int:
+        """Return the number of networks that must not be below `fewest`."""
+        return min(self.counted(sizes))
 
     def panels(self, evidence: Evidence, rows: Sequence[Row]) -> Iterator[Panel]:
         """Return every network's pairs by layer, the pixels beside them, and matrices."""
@@ -160,18 +169,6 @@ class Closer(PairQuestion):
         """Return the number of networks of each cohort that is compared."""
         return [sizes[self.b], sizes[self.c]]
 
-    def networks(self, sizes: Mapping[str, int]) -> str:
-        """Say how many networks are compared, such as ``6 v 6``."""
-        return " v ".join(map(str, self.counted(sizes)))
-
-    def smallest_p(self, sizes: Mapping[str, int], *, two_sided: bool) -> float:
-        """Return the smallest p that one of its comparisons can give."""
-        return attainable_p(*self.counted(sizes), two_sided=two_sided)
-
-    def too_few(self, sizes: Mapping[str, int]) -> str:
-        """Say how many networks it needs, where there are fewer."""
-        return _needs(2, min(self.counted(sizes)))
-
     def _each(self, matrix: Matrix, cohorts: Sequence[str]) -> tuple[Matrix, Matrix]:
         to_anchor, own = network_means(matrix, cohorts)[self.anchor], np.array(cohorts)
         return to_anchor[own == self.b], to_anchor[own == self.c]
@@ -179,18 +176,14 @@ class Closer(PairQuestion):
     def _with_pixels(self, titles: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
         return f"{titles[self.anchor]} ~ the {RAW_PIXELS}", (self.anchor,)
 
-    def _row(
-        self,
-        matrix: Matrix,
-        networks: Sequence[str],
-        titles: Mapping[str, str],
-        alternative: Alternative,
-    ) -> Values:
+    def _row(self, matrix: Matrix, evidence: Evidence) -> Values:
         from hyp.stats.pairs import closeness, closeness_published
 
         named = (self.anchor, self.b, self.c)
+        networks = evidence.similarities.networks
+        alternative = self.direction(evidence.alternative)
         found = closeness(matrix, networks, *named, alternative=alternative)
-        anchor, b, c = (titles[name] for name in named)
+        anchor, b, c = (evidence.titles[name] for name in named)
         return {
             **{"a": f"{anchor} ~ {b}", "b": f"{anchor} ~ {c}"},
             **{"n_a": found.n_b, "n_b": found.n_c},
@@ -234,7 +227,7 @@ class Alike(PairQuestion):
         counted = self.counted(sizes)
         if len(set(counted)) == 1 and len(counted) > 3:
             return f"{len(counted)} x {counted[0]}"
-        return " v ".join(map(str, counted))
+        return super().networks(sizes)
 
     def smallest_p(self, sizes: Mapping[str, int], *, two_sided: bool) -> float:
         """Return the smallest p that one of its comparisons can give."""
@@ -244,24 +237,19 @@ class Alike(PairQuestion):
         sides = 2 if two_sided else 1
         return min(1.0, sides * max(smallest, _RANDOM_LABELS_P))
 
-    def too_few(self, sizes: Mapping[str, int]) -> str:
-        """Say how many networks it needs, where there are fewer."""
-        return _needs(2, max(self.counted(sizes)))
+    def _scarcest(self, sizes: Mapping[str, int]) -> int:
+        return max(self.counted(sizes))
 
     def _each(self, matrix: Matrix, cohorts: Sequence[str]) -> tuple[Matrix, Matrix]:
         return within_and_between(matrix, cohorts)
 
-    def _row(
-        self,
-        matrix: Matrix,
-        networks: Sequence[str],
-        titles: Mapping[str, str],
-        alternative: Alternative,
-    ) -> Values:
+    def _row(self, matrix: Matrix, evidence: Evidence) -> Values:
         from hyp.stats.pairs import within_between, within_between_published
 
+        networks = evidence.similarities.networks
         chosen = [k for k, name in enumerate(networks) if name in self.cohorts]
         own, labels = matrix[np.ix_(chosen, chosen)], [networks[k] for k in chosen]
+        alternative = self.direction(evidence.alternative)
         found = within_between(own, labels, alternative=alternative)[0]
         return {
             **{"a": "within cohorts", "b": "between cohorts"},
@@ -279,6 +267,7 @@ class Tighter(PairQuestion):
     """
 
     cohort_fields: ClassVar = ("a", "b")
+    fewest: ClassVar = 3
 
     kind: Literal["tighter"] = "tighter"
     a: str
@@ -300,28 +289,16 @@ class Tighter(PairQuestion):
             f"those of “{titles[self.b]}” ({measured})?"
         )
 
-    def smallest_p(self, sizes: Mapping[str, int], *, two_sided: bool) -> float:
-        """Return the smallest p that one of its comparisons can give."""
-        return attainable_p(*self.counted(sizes), two_sided=two_sided)
-
-    def too_few(self, sizes: Mapping[str, int]) -> str:
-        """Say how many networks it needs, where there are fewer."""
-        return _needs(3, min(self.counted(sizes)))
-
     def _each(self, matrix: Matrix, cohorts: Sequence[str]) -> tuple[Matrix, Matrix]:
         means, own = network_means(matrix, cohorts), np.array(cohorts)
         return means[self.a][own == self.a], means[self.b][own == self.b]
 
-    def _row(
-        self,
-        matrix: Matrix,
-        networks: Sequence[str],
-        titles: Mapping[str, str],
-        alternative: Alternative,
-    ) -> Values:
+    def _row(self, matrix: Matrix, evidence: Evidence) -> Values:
         from hyp.stats.pairs import tightness, tightness_published
 
-        groups = (self.a, self.b)
+        groups, titles = (self.a, self.b), evidence.titles
+        networks = evidence.similarities.networks
+        alternative = self.direction(evidence.alternative)
         found = tightness(matrix, networks, *groups, alternative=alternative)
         return {
             **{"a": f"within {titles[self.a]}", "b": f"within {titles[self.b]}"},
@@ -329,10 +306,6 @@ class Tighter(PairQuestion):
             **{"mean_a": found.within_a, "mean_b": found.within_b},
             **_tested(found, tightness_published(matrix, networks, *groups)),
         }
-
-
-def _needs(fewest: int, there: int) -> str:
-    return f"at least {fewest} networks per cohort, not {there}" if there < fewest else ""
 
 
 def _tested(found: Closeness | Tightness | PairContrast, pooled: PublishedPairs) -> Values:

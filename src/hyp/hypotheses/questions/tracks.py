@@ -15,6 +15,7 @@ from hyp.hypotheses.questions.base import (
     Values,
     correlated,
     mean_scores,
+    rise_words,
 )
 from hyp.hypotheses.questions.panels import Panel, Track, TrackPanel, network_scores
 from hyp.hypotheses.scores import Alignment, AnyScore, Performance
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 _EXACT_SIGNS = 16
 _RANDOM_P = 1 / 100_000
 """Up to how many networks `hyp.stats` counts signs, and its smallest one-sided p beyond."""
-_RISE = {"two-sided": "rise or fall", "greater": "rise", "less": "fall"}
 
 
 class Tracks(Question):
@@ -46,6 +46,7 @@ class Tracks(Question):
     cohort_fields: ClassVar = ("cohorts",)
     two_groups: ClassVar = False
     pooled_unit: ClassVar = "checkpoint"
+    all_checkpoints: ClassVar = True
 
     kind: Literal["tracks"] = "tracks"
     cohorts: tuple[str, ...] = Field(min_length=1)
@@ -58,11 +59,6 @@ class Tracks(Question):
         """What it measures."""
         return self.score
 
-    @property
-    def all_checkpoints(self) -> bool:
-        """Whether every checkpoint is measured, not only the end of training."""
-        return True
-
     def describe(self) -> str:
         """Say what is held against what, by the cohorts' names."""
         return f"{self.score.kind} with performance within {', '.join(self.cohorts)}"
@@ -70,8 +66,8 @@ class Tracks(Question):
     def ask(self, titles: Mapping[str, str], measured: str, alternative: Alternative) -> str:
         """Put the question into words."""
         return (
-            f"Does {measured} {_RISE[alternative]} with performance over the checkpoints within "
-            "a network?"
+            f"Does {measured} {rise_words(alternative)} with performance over the checkpoints "
+            "within a network?"
         )
 
     def networks(self, sizes: Mapping[str, int]) -> str:

@@ -16,6 +16,7 @@ from hyp.hypotheses.questions.base import (
     Values,
     correlated,
     measured_words,
+    rise_words,
 )
 from hyp.hypotheses.questions.panels import Panel, TrendPanel, network_scores
 from hyp.hypotheses.scores import AnyScore, Score
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 _EXACT_ORDERS = 12
 _RANDOM_P = 1 / 100_000
 """Up to how many networks `hyp.stats` counts orders, and its smallest one-sided p beyond."""
-_RISE = {"two-sided": "rise or fall", "greater": "rise", "less": "fall"}
 
 
 class Trend(Question):
@@ -72,7 +72,7 @@ class Trend(Question):
 
     def ask(self, titles: Mapping[str, str], measured: str, alternative: Alternative) -> str:
         """Put the question into words."""
-        return f"Does {measured} {_RISE[alternative]} with {self.unit}?"
+        return f"Does {measured} {rise_words(alternative)} with {self.unit}?"
 
     def networks(self, sizes: Mapping[str, int]) -> str:
         """Say how many networks are looked at."""
