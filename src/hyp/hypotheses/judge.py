@@ -73,7 +73,7 @@ def judge_run(spec: Mapping[str, Any], inputs: Mapping[str, Path], folder: Path)
         if role.startswith("dataset:")
     }
     histories = read_histories(inputs)
-    scores = gather_scores(inputs, profile)
+    scores = gather_scores(inputs, histories, profile)
     similarities = gather_similarities(inputs)
     manipulation = Manipulation(
         asked,
@@ -282,7 +282,11 @@ def _result(
     )
 
 
-def gather_scores(inputs: Mapping[str, Path], profile: Profile) -> pd.DataFrame:
+def gather_scores(
+    inputs: Mapping[str, Path],
+    histories: Mapping[tuple[str, int], Mapping[str, Any]],
+    profile: Profile,
+) -> pd.DataFrame:
     """Return the scores of all networks, one row per fold, with the columns `SCORE_COLUMNS`."""
     parts: list[pd.DataFrame] = []
     for role, path in inputs.items():
@@ -302,7 +306,8 @@ def gather_scores(inputs: Mapping[str, Path], profile: Profile) -> pd.DataFrame:
             parts.append(_labelled(part, kind, place, batches))
             parts.append(_labelled(deep, "depth", place, batches))
         elif kind == "model":
-            parts += _performance(path, place)
+            cohort, seed = place.split(":")
+            parts += _performance(histories[cohort, int(seed)], cohort, int(seed))
     if not parts:
         return order_layers(pd.DataFrame({"layer": []}), profile.layers)
     return order_layers(pd.concat(parts, ignore_index=True), profile.layers)
@@ -331,8 +336,7 @@ def _labelled(part: pd.DataFrame, kind: str, place: str, batches: int) -> pd.Dat
     return part.assign(kind=kind, cohort=cohort, seed=int(seed or -1), batches=batches)
 
 
-def _performance(path: Path, place: str) -> Iterator[pd.DataFrame]:
-    history = json.loads((path / "history.json").read_text())
+def _performance(history: Mapping[str, Any], cohort: str, seed: int) -> Iterator[pd.DataFrame]:
     rows = [
         {"measured": row["task"], "batches": row["batch"], "kind": kind, "score": score}
         for row in history["evaluation"]
@@ -343,9 +347,7 @@ def _performance(path: Path, place: str) -> Iterator[pd.DataFrame]:
         )
     ]
     if rows:
-        table = pd.DataFrame(rows)
-        cohort, seed = place.split(":")
-        yield table.assign(cohort=cohort, seed=int(seed), layer="", fold=0)
+        yield pd.DataFrame(rows).assign(cohort=cohort, seed=seed, layer="", fold=0)
 
 
 def read_histories(inputs: Mapping[str, Path]) -> dict[tuple[str, int], dict[str, Any]]:

@@ -78,7 +78,7 @@ def run_plan(
     """
     pending = plan.pending(store)
     count = default_workers(pending) if workers is None else workers
-    with recorded(plan, store) as progress, watched(progress, watch) as hear:
+    with recorded(plan, pending, store) as progress, watched(progress, watch) as hear:
         run_steps(pending, store, workers=count, scheduler=scheduler, listener=hear)
     return store.check(plan.goal)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from hyp.errors import HypError
 from hyp.hypotheses.progress import RunProgress
 from hyp.hypotheses.timing import expected_seconds
-from hyp.store import Store
+from hyp.store import Step, Store
 from hyp.store.runs import Run, RunState, Stage, heartbeat, load_run, run_path, save_run
 
 if TYPE_CHECKING:
@@ -23,26 +24,33 @@ _SAVED_EVERY = 10.0
 
 
 @contextmanager
-def recorded(plan: Plan, store: Store) -> Iterator[RunProgress]:
+def recorded(plan: Plan, pending: list[Step], store: Store) -> Iterator[RunProgress]:
     """Keep the record of a run while the block computes it; yields what counts its steps.
 
     A run that has finished before keeps the record of that time.
+
+    Parameters
+    ----------
+    plan : Plan
+    pending : list of Step
+        Those that are computed.
+    store : Store
     """
-    pending = plan.pending(store)
+    missing = Counter(step.kind for step in pending)
     path = run_path(store.root, plan.name, plan.profile_name, plan.goal.key)
     earlier = load_run(path) if path.exists() else None
     expected = {
-        kind: expected_seconds(plan, kind, pending, store).seconds or 0.0
-        for kind in {step.kind for step in pending}
+        kind: expected_seconds(plan, kind, pending, store).seconds or 0.0 for kind in missing
     }
     progress = RunProgress(pending, expected, earlier.wall_seconds if earlier else 0.0)
     if earlier and earlier.state == "finished" and not pending:
         yield progress
         return
     started = earlier.started if earlier else _now()
-    stored = dict.fromkeys((step.kind for step in plan.steps), 0)
-    for step in plan.steps:
-        stored[step.kind] += step not in set(pending)
+    totals = Counter(step.kind for step in plan.steps)
+
+    def begun(kind: str) -> float:
+        return progress.stages[kind].done if kind in progress.stages else 0.0
 
     def save(state: RunState, message: str = "") -> None:
         run = Run(
@@ -58,14 +66,8 @@ def recorded(plan: Plan, store: Store) -> Iterator[RunProgress]:
             wall_seconds=round(progress.seconds, 1),
             left_seconds=progress.left if state == "running" else None,
             stages=tuple(
-                Stage(
-                    kind=kind,
-                    done=round(there + progress.stages[kind].done, 2)
-                    if kind in progress.stages
-                    else there,
-                    total=there + (progress.stages[kind].total if kind in progress.stages else 0),
-                )
-                for kind, there in stored.items()
+                Stage(kind=kind, done=round(total - missing[kind] + begun(kind), 2), total=total)
+                for kind, total in totals.items()
             ),
             message=message,
             host=platform.node(),
