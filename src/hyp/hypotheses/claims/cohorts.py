@@ -66,7 +66,7 @@ LAPTOP = Profile(
     evaluate_every=20,
     snapshots=(20, 40, 60),
 )
-"""The size of ``nontarget-variability``, whose networks are shared.
+"""The profile ``short`` of ``nontarget-variability``, whose networks are shared.
 
 In so few batches networks learn distance, translation and categories, and no rotation: held-out
 losses of 0.54, 0.14 to 0.19, 0.66 and 0.99 to 1.06 of the constant predictor's, one network each.

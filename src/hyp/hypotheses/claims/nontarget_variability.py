@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18
 from hyp.hypotheses.declaration import Cohort, Hypothesis
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Contrast
@@ -107,37 +108,23 @@ NONTARGET_VARIABILITY = Hypothesis(
             }
         ),
         "both-questions": LEARNED.model_copy(
+            update={"summary": "as laptop, with the non-target translation too"}
+        ),
+        "short": LAPTOP.model_copy(
             update={
-                "summary": "as laptop, with the non-target translation too",
+                "summary": "20 objects at 64 px, target distance, 6 full-width networks per "
+                "cohort, 80 batches each: too few to learn equally",
+                "objectives": ("distance",),
             }
         ),
-        "short": Profile(
-            summary="20 objects at 64 px, target distance, 6 full-width networks per cohort, "
-            "80 batches each: too few to learn equally",
-            world="identities=1",
-            n_images=5_632,
-            n_val=512,
-            n_stimuli=800,
-            objectives=("distance",),
-            n_seeds=6,
-            n_batches=80,
-            evaluate_every=20,
-            snapshots=(20, 40, 60),
-        ),
-        "published": Profile(
-            summary="the paper's size: 1.35 M images of 256 px, 500,000 batches, 6 networks",
-            source="tdw",
-            image_size=256,
-            input_size=224,
-            n_images=1_349_370,
-            n_val=50_000,
-            n_stimuli=2_000,
-            n_seeds=6,
-            n_batches=500_000,
-            evaluate_every=10_000,
-            snapshots=(100_000, 200_000),
-            family="question",
-            published_features="projected",
+        "published": PUBLISHED_18.model_copy(
+            update={
+                "summary": "the paper's size: 1.35 M images of 256 px, 500,000 batches, "
+                "6 networks",
+                "n_seeds": 6,
+                "family": "question",
+                "published_features": "projected",
+            }
         ),
     },
 )
