@@ -10,6 +10,7 @@ from hyp.errors import HypError
 from hyp.hypotheses.frozen_comparison import AgainstFrozen
 from hyp.hypotheses.result_files import Result
 from hyp.reports.answers import headline
+from hyp.store.artifacts import write_atomically
 
 PAGE_FILE = "index.html"
 JSON_FILE = "report.json"
@@ -72,6 +73,4 @@ def publish_report(
 
 def publish(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
-    partial.replace(path)
+    write_atomically(path, text.encode("utf-8", errors="backslashreplace"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -124,11 +123,3 @@ def taken(material: Material) -> dict[str, list[Taken]]:
         counts = tuple(int((part["chosen"] == layer).sum()) for layer in layers)
         counted.setdefault(str(cohort), []).append(Taken(str(region), counts))
     return {title: counted[name] for name, title in material.titles.items() if name in counted}
-
-
-def left_out(questions: Mapping[str, str]) -> list[tuple[str, Sequence[str]]]:
-    """Return the reasons why questions were not asked, and the questions of each."""
-    reasons: dict[str, list[str]] = {}
-    for question, reason in questions.items():
-        reasons.setdefault(reason, []).append(question)
-    return list(reasons.items())

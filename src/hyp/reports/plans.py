@@ -15,6 +15,7 @@ from hyp.hypotheses.steps import STAGES
 from hyp.hypotheses.testability import planned_questions
 from hyp.hypotheses.timing import expected_seconds
 from hyp.reports.live import duration
+from hyp.reports.wording import by_reason
 from hyp.stats.rules import describe
 from hyp.store import Store
 from hyp.store.runs import all_runs, shown_state, stored_steps
@@ -90,7 +91,7 @@ def plan_page(plan: Plan, store: Store | None) -> RenderableType:
             ("" if expected[kind].measured else "~") + duration(expected[kind].seconds),
         )
     notes = [
-        f"not asked: {', '.join(names)} ({reason})" for reason, names in _left_out(plan).items()
+        f"not asked: {', '.join(names)} ({reason})" for reason, names in by_reason(plan.left_out)
     ]
     seconds = [stage.seconds for stage in expected.values() if stage.seconds is not None]
     if not pending:
@@ -102,14 +103,6 @@ def plan_page(plan: Plan, store: Store | None) -> RenderableType:
     if pending and not all(stage.measured for stage in expected.values()):
         notes.append("~: not timed in this store yet; scaled from another machine (2.5 GHz Xeon).")
     return Group(heading, table, "", _questions_table(plan), *(Text(note) for note in notes))
-
-
-def _left_out(plan: Plan) -> dict[str, list[str]]:
-    """Return the declared questions that the profile does not ask, by reason."""
-    found: dict[str, list[str]] = {}
-    for question, reason in plan.left_out:
-        found.setdefault(reason, []).append(question)
-    return found
 
 
 def _questions_table(plan: Plan) -> Table:

@@ -17,13 +17,13 @@ from hyp.reports.page_networks import (
     candidates,
     every_cohort,
     learning_galleries,
-    left_out,
     strips,
     taken,
 )
 from hyp.reports.page_sections import sections
 from hyp.reports.published import beside_published, paper_sentence, several_measures
 from hyp.reports.templating import template
+from hyp.reports.wording import by_reason
 from hyp.store import Record, Store
 from hyp.store.artifacts import read_record, readable_disk_errors
 from hyp.store.runs import Run, latest_run
@@ -114,7 +114,7 @@ def page(
         published=beside_published(material),
         paper_sentence=paper_sentence(material),
         why_published=answers.why_published_differs(material.questions),
-        left_out=left_out(result.left_out),
+        left_out=by_reason(result.left_out.items()),
         provenance={name: provenance.get(name) for name in PROVENANCE},
         frozen=frozen,
     )

@@ -6,6 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hyp.stats.verdict import Verdict
 
 MISSING = "–"
@@ -172,3 +174,11 @@ def verdict_words(verdict: Verdict) -> str:
 def measured_words(name: str) -> str:
     """Say what was measured: a latent, a region, a task or a measure."""
     return MEASURES.get(name, latent_words(name))
+
+
+def by_reason(left_out: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
+    """Return the reasons why questions are not asked, and the questions of each."""
+    reasons: dict[str, list[str]] = {}
+    for question, reason in left_out:
+        reasons.setdefault(reason, []).append(question)
+    return list(reasons.items())

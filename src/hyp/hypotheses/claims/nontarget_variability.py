@@ -119,8 +119,7 @@ NONTARGET_VARIABILITY = Hypothesis(
         ),
         "published": PUBLISHED_18.model_copy(
             update={
-                "summary": "the paper's size: 1.35 M images of 256 px, 500,000 batches, "
-                "6 networks",
+                "summary": "the paper's size: 1.35 M images of 256 px, 500,000 batches, 6 networks",
                 "n_seeds": 6,
                 "family": "question",
                 "published_features": "projected",
