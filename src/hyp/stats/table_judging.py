@@ -16,7 +16,7 @@ from scipy import stats
 from hyp.errors import HypError
 from hyp.stats.arguments import Alternative
 from hyp.stats.assumptions import check_assumptions
-from hyp.stats.comparisons import compare
+from hyp.stats.comparisons import compare, correct_families
 from hyp.stats.families import holm
 from hyp.stats.offered import Correction, Test
 from hyp.stats.permutation import exact_permutation_p, sign_flip_p
@@ -197,16 +197,9 @@ def _compared(
     rows = pd.concat(found, ignore_index=True)
     order = pd.Series(range(len(rows))) % len(found[0])
     rows = rows.iloc[order.argsort(kind="stable")].reset_index(drop=True)
-    by_family = rows.groupby("family", observed=True)
-    rows["p_holm"] = by_family["p"].transform(holm)
-    rows["p_bh"] = by_family["p"].transform(stats.false_discovery_control)
+    correct_families(rows, question.alpha)
     rows["p_corrected"] = rows["p_holm"]
     rows["significant"] = rows["p_holm"] <= question.alpha
-    if question.margin is not None:
-        rows["p_equivalence_holm"] = by_family["p_equivalence"].transform(
-            lambda p: pd.Series(holm(p.fillna(1.0)), p.index).mask(p.isna())
-        )
-        rows["equivalent"] = rows["p_equivalence_holm"] <= question.alpha
     return rows
 
 
