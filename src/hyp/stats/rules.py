@@ -21,7 +21,13 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from hyp.errors import HypError
-from hyp.stats.attainable import How, attainable_p, multiplicity, untestable_sentence
+from hyp.stats.attainable import (
+    How,
+    attainable_p,
+    multiplicity,
+    smallest_p,
+    untestable_sentence,
+)
 from hyp.stats.offered import (
     Correction,
     EquivalenceTest,
@@ -453,13 +459,7 @@ def _reachable(row: Comparison, rule: DecisionRule) -> float:
 
 
 def _by_size(row: Comparison, rule: DecisionRule) -> float:
-    return attainable_p(
-        row["n_a"],
-        row["n_b"],
-        two_sided=rule.alternative == "two-sided",
-        paired=rule.paired,
-        test=chosen_test(rule.test, rule.correction),
-    )
+    return smallest_p(row["n_a"], row["n_b"], **_how(rule))
 
 
 def _times(row: Comparison, rule: DecisionRule, sizes: Mapping[str, int]) -> int:
