@@ -14,7 +14,7 @@ from hyp.stats.arguments import Alternative, Floats
 from hyp.stats.attainable import attainable_p
 from hyp.stats.families import max_t, max_t_paired
 from hyp.stats.offered import EquivalenceTest, Test, name_of_test
-from hyp.stats.permutation import permutation_p, sign_flip_p
+from hyp.stats.permutation import permutation_p, sign_flip_p, signed_ranks
 from hyp.stats.rank_sum import exact_p
 from hyp.stats.scores import paired_differences, rounding_of
 from hyp.stats.shift import hodges_lehmann, hodges_lehmann_paired
@@ -153,8 +153,7 @@ def _paired(index: pd.Index, x: Floats, y: Floats, asked: Asked) -> pd.DataFrame
     rows["ps_low"], rows["ps_high"] = proportion_confint(wins, n, method="wilson")
     if asked.test == "rank":
         rows["p"] = signed_rank_p(d, asked.alternative)
-        ranks = stats.rankdata(np.abs(d), axis=1) - (d == 0).sum(axis=1, keepdims=True)
-        rows["direction"] = np.sign((np.sign(d) * ranks).sum(axis=1))
+        rows["direction"] = np.sign(signed_ranks(d).sum(axis=1))
     else:
         rows["p"] = sign_flip_p(d, asked.alternative)
         rows["direction"] = 0
