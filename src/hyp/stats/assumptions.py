@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import inf, isnan
-from typing import Any
+from typing import Any, get_args
+
+from hyp.stats.offered import Test, name_of_test
 
 _SPREAD = 3.0
 _SPREAD_OF_THE_SMALLER = 2.0
 _SIZES = 1.5
 _MANY = 6
-_INDEPENDENT = ("Mann-Whitney", "Brunner-Munzel permutation", "studentized permutation")
+_INDEPENDENT = [name_of_test(test) for test in get_args(Test)]
 
 
 def check_assumptions(rows: Iterable[Mapping[str, Any]], keys: Iterable[str]) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ the scores, whatever their unit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -102,7 +102,7 @@ def permutation_p(
     [0.0286]
     """
     check_alternative(alternative)
-    check_choice("statistic", statistic, ("rank", "studentized", "brunner-munzel", "mean"))
+    check_choice("statistic", statistic, get_args(Statistic))
     return _p(label_statistics(x, y, statistic, most=most), alternative)
 
 

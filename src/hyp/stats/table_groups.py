@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-Floats = NDArray[np.float64]
+from hyp.stats.arguments import Floats
 
 _MOST_EXACT = 20_000
 _RANDOM = 19_999
