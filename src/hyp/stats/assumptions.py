@@ -54,9 +54,9 @@ def check_assumptions(rows: Iterable[Mapping[str, Any]], keys: Iterable[str]) ->
         sizes = max(row["n_a"], row["n_b"]) / min(row["n_a"], row["n_b"])
         name = " ".join(str(row[key]) for key in columns)
         if sizes >= _SIZES and of_the_smaller >= _SPREAD_OF_THE_SMALLER:
-            smaller.append((name, row["test"]))
+            smaller.append(name)
         elif row["test"] == "Mann-Whitney" and not 1 / _SPREAD <= ratio <= _SPREAD:
-            spread.append((name, row["test"]))
+            spread.append(name)
     sentences = []
     if smaller:
         sentences.append(
@@ -82,6 +82,5 @@ def _ratio(row: Mapping[str, Any]) -> float:
     return float(a / b) if b > 0 else inf
 
 
-def _some(found: list[tuple[str, str]]) -> str:
-    names = [name for name, _ in found]
+def _some(names: list[str]) -> str:
     return ", ".join(names[:_MANY]) + (", ..." if len(names) > _MANY else "")
