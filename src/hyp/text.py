@@ -29,14 +29,3 @@ def is_printable(text: str) -> bool:
 def one_line(text: str) -> str:
     """Return a text on one line, printable."""
     return " ".join(printable(text).split())
-
-
-def figure_text(text: str) -> str:
-    r"""Return a text as matplotlib draws it letter by letter: a dollar sign begins no formula.
-
-    Examples
-    --------
-    >>> figure_text("$\\frac$")
-    '\\$\\frac\\$'
-    """
-    return printable(text).replace("$", r"\$")
