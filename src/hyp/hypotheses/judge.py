@@ -36,7 +36,7 @@ from hyp.hypotheses.result_files import (
 )
 from hyp.hypotheses.scores import ALIGNED
 from hyp.hypotheses.steps import END
-from hyp.stats.comparisons import holm
+from hyp.stats.families import holm
 from hyp.stats.rules import describe, judge
 from hyp.stats.verdict import Check, Verdict
 from hyp.store.artifacts import read_record

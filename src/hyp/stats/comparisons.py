@@ -22,11 +22,8 @@ from hyp.stats.arguments import (
 )
 from hyp.stats.attainable import multiplicity
 from hyp.stats.comparison_rows import Asked, compared, corrected_together
-from hyp.stats.comparison_rows import welch_interval as welch_interval
-from hyp.stats.families import holm as holm
+from hyp.stats.families import holm
 from hyp.stats.offered import Correction, EquivalenceTest, Test, chosen_test
-from hyp.stats.permutation import exact_permutation_p as exact_permutation_p
-from hyp.stats.rank_sum import exact_p as exact_p
 from hyp.stats.scores import GROUPS, KEYS, checked_scores, seed_means
 
 
