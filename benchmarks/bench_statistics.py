@@ -22,7 +22,8 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from _machine import write
-from hyp.stats.comparisons import compare, exact_permutation_p
+from hyp.stats.comparisons import compare
+from hyp.stats.permutation import exact_permutation_p
 from hyp.stats.power import comparison_power
 from hyp.stats.published import compare_published
 from hyp.stats.table import judge_table

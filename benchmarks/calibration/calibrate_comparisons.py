@@ -23,7 +23,10 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from _machine import write
-from hyp.stats.comparisons import exact_p, exact_permutation_p, holm, welch_interval
+from hyp.stats.comparison_rows import welch_interval
+from hyp.stats.families import holm
+from hyp.stats.permutation import exact_permutation_p
+from hyp.stats.rank_sum import exact_p
 from hyp.stats.superiority import superiority, superiority_interval
 from hyp.stats.tost import equivalence
 

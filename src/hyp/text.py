@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -31,12 +32,6 @@ def one_line(text: str) -> str:
     return " ".join(printable(text).split())
 
 
-def figure_text(text: str) -> str:
-    r"""Return a text as matplotlib draws it letter by letter: a dollar sign begins no formula.
-
-    Examples
-    --------
-    >>> figure_text("$\\frac$")
-    '\\$\\frac\\$'
-    """
-    return printable(text).replace("$", r"\$")
+def joined(names: Sequence[str], word: str = "and") -> str:
+    """Join names as in a sentence."""
+    return f" {word} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -11,15 +11,12 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.nonparametric import rank_compare_2indep
 
 from hyp.errors import HypError
-from hyp.stats.comparisons import (
-    compare,
-    exact_p,
-    exact_permutation_p,
-    holm,
-    welch_interval,
-)
-from hyp.stats.families import max_t
+from hyp.stats.comparison_rows import welch_interval
+from hyp.stats.comparisons import compare
+from hyp.stats.families import holm, max_t
+from hyp.stats.permutation import exact_permutation_p
 from hyp.stats.published import compare_published
+from hyp.stats.rank_sum import exact_p
 from hyp.stats.tost import equivalence
 
 KEYS = ("layer",)

@@ -4,8 +4,7 @@ from scipy import stats
 from statsmodels.stats.power import TTestIndPower
 
 from hyp.errors import HypError
-from hyp.stats.comparisons import holm
-from hyp.stats.families import max_t
+from hyp.stats.families import holm, max_t
 from hyp.stats.power import (
     comparison_power,
     detectable_effect,

@@ -4,7 +4,7 @@ from scipy import stats
 from scipy.stats import binom
 
 from hyp.errors import HypError
-from hyp.stats.comparisons import welch_interval
+from hyp.stats.comparison_rows import welch_interval
 from hyp.stats.tost import equivalence
 
 

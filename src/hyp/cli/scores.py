@@ -3,53 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from hyp.cli.options import here
 from hyp.errors import HypError
-
-
-class Direction(StrEnum):
-    """Which differences were asked about before the data were seen."""
-
-    TWO_SIDED = "two-sided"
-    GREATER = "greater"
-    LESS = "less"
-
-
-class Missing(StrEnum):
-    """What happens where a unit lacks a score that others have."""
-
-    ERROR = "error"
-    DROP_FOLD = "drop-fold"
-    DROP_UNIT = "drop-unit"
-    OWN_FOLDS = "own-folds"
-
-
-class DecimalMark(StrEnum):
-    """The decimal mark of scores that are text."""
-
-    POINT = "."
-    COMMA = ","
-
-
-class TestName(StrEnum):
-    """Which test compares two groups."""
-
-    RANK = "rank"
-    STUDENTIZED = "studentized"
-    BRUNNER_MUNZEL = "brunner-munzel"
-
-
-class CorrectionName(StrEnum):
-    """How comparisons of one family are corrected."""
-
-    HOLM = "holm"
-    MAX_T = "max-t"
+from hyp.stats.offered import Correction, Test
 
 
 def judge_scores(
@@ -129,9 +90,9 @@ def judge_scores(
         ),
     ] = None,
     direction: Annotated[
-        Direction,
+        Literal["two-sided", "greater", "less"],
         typer.Option(help="Of A's scores against B's, declared before the data were seen."),
-    ] = Direction.TWO_SIDED,
+    ] = "two-sided",
     margin: Annotated[
         float | None,
         typer.Option(help="Smallest difference in scores that would matter; tests equivalence."),
@@ -141,29 +102,29 @@ def judge_scores(
         typer.Option("--non-inferior", help="Ask only if A is not worse than B by the margin."),
     ] = False,
     test: Annotated[
-        TestName | None,
+        Test | None,
         typer.Option(
             help="rank: exact Mann-Whitney (pairs: signed-rank); the others allow for unequal "
             "spreads. Default: rank; studentized under max-t."
         ),
     ] = None,
     correction: Annotated[
-        CorrectionName,
+        Correction,
         typer.Option(
             help="Of a family: holm, or max-t, which finds more where its comparisons are made on "
             "the same units."
         ),
-    ] = CorrectionName.HOLM,
+    ] = "holm",
     alpha: Annotated[float, typer.Option(help="Family-wise error rate.")] = 0.05,
     missing: Annotated[
-        Missing,
+        Literal["error", "drop-fold", "drop-unit", "own-folds"],
         typer.Option(
             help="Where a unit lacks a score: stop, leave the fold or the unit out, or take it "
             "that each unit has folds of its own."
         ),
-    ] = Missing.ERROR,
+    ] = "error",
     decimal: Annotated[
-        DecimalMark | None, typer.Option(help="Decimal mark, where 1,234 could be either.")
+        Literal[".", ","] | None, typer.Option(help="Decimal mark, where 1,234 could be either.")
     ] = None,
     sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook.")] = None,
     bayes: Annotated[
@@ -203,16 +164,16 @@ def judge_scores(
         wide=_wide_columns(wide or ()),
         paired=paired,
         unpaired=unpaired,
-        missing=missing.value,
-        decimal=None if decimal is None else decimal.value,
+        missing=missing,
+        decimal=decimal,
         sheet=sheet,
-        alternative=direction.value,
+        alternative=direction,
         lower_is_better=lower_is_better,
         margin=margin,
         non_inferior=non_inferior,
         bayes=bayes,
-        test=None if test is None else test.value,
-        correction=correction.value,
+        test=test,
+        correction=correction,
         alpha=alpha,
     )
     if out is not None:

@@ -38,7 +38,7 @@ from hyp.hypotheses.result_files import (
     write_result,
 )
 from hyp.hypotheses.scores import ALIGNED
-from hyp.stats.comparisons import holm
+from hyp.stats.families import holm
 from hyp.stats.rules import describe, judge
 from hyp.stats.verdict import Check, Verdict
 

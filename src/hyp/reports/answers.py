@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hyp.hypotheses.questions import KINDS, PairQuestion, Question
-from hyp.hypotheses.questions.base import joined
 from hyp.hypotheses.result_files import CohortSummary, Result, Row
 from hyp.hypotheses.scores import ALIGNED
 from hyp.reports.wording import (
@@ -23,6 +22,7 @@ from hyp.reports.wording import (
     verdict_words,
 )
 from hyp.stats.published import WHY_PUBLISHED_DIFFERS
+from hyp.text import joined
 
 if TYPE_CHECKING:
     from hyp.hypotheses.frozen_comparison import AgainstFrozen

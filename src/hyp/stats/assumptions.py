@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import inf, isnan
-from typing import Any
+from typing import Any, get_args
+
+from hyp.stats.offered import Test, name_of_test
 
 _SPREAD = 3.0
 _SPREAD_OF_THE_SMALLER = 2.0
 _SIZES = 1.5
 _MANY = 6
-_INDEPENDENT = ("Mann-Whitney", "Brunner-Munzel permutation", "studentized permutation")
+_INDEPENDENT = [name_of_test(test) for test in get_args(Test)]
 
 
 def check_assumptions(rows: Iterable[Mapping[str, Any]], keys: Iterable[str]) -> tuple[str, ...]:
@@ -52,9 +54,9 @@ def check_assumptions(rows: Iterable[Mapping[str, Any]], keys: Iterable[str]) ->
         sizes = max(row["n_a"], row["n_b"]) / min(row["n_a"], row["n_b"])
         name = " ".join(str(row[key]) for key in columns)
         if sizes >= _SIZES and of_the_smaller >= _SPREAD_OF_THE_SMALLER:
-            smaller.append((name, row["test"]))
+            smaller.append(name)
         elif row["test"] == "Mann-Whitney" and not 1 / _SPREAD <= ratio <= _SPREAD:
-            spread.append((name, row["test"]))
+            spread.append(name)
     sentences = []
     if smaller:
         sentences.append(
@@ -80,6 +82,5 @@ def _ratio(row: Mapping[str, Any]) -> float:
     return float(a / b) if b > 0 else inf
 
 
-def _some(found: list[tuple[str, str]]) -> str:
-    names = [name for name, _ in found]
+def _some(names: list[str]) -> str:
     return ", ".join(names[:_MANY]) + (", ..." if len(names) > _MANY else "")

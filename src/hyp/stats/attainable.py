@@ -90,7 +90,7 @@ def is_testable(n1: int, n2: int, m: int, alpha: float = 0.05, **how: Unpack[How
         If a group has no seed, the family is empty or alpha is not in (0, 1).
     """
     _check_family(m, alpha)
-    return multiplicity(m, how.get("correction", "holm")) * _smallest(n1, n2, how) <= alpha
+    return multiplicity(m, how.get("correction", "holm")) * smallest_p(n1, n2, **how) <= alpha
 
 
 def multiplicity(m: int, correction: Correction) -> int:
@@ -100,7 +100,7 @@ def multiplicity(m: int, correction: Correction) -> int:
 
 def largest_family(n1: int, n2: int, alpha: float = 0.05, **how: Unpack[How]) -> float:
     """Most comparisons that `n1` v `n2` seeds can carry (0 if none, infinite under max-T)."""
-    smallest = _smallest(n1, n2, how)
+    smallest = smallest_p(n1, n2, **how)
     if how.get("correction", "holm") == "max-t":
         return float("inf") if smallest <= alpha else 0
     return int(alpha / smallest)
@@ -142,12 +142,13 @@ def untestable_sentence(n1: int, n2: int, m: int, alpha: float = 0.05, **how: Un
                 "same seeds"
             )
     return (
-        f"{units} cannot test {family}: {extreme} the exact p is {_smallest(n1, n2, how):.2g}, "
+        f"{units} cannot test {family}: {extreme} the exact p is {smallest_p(n1, n2, **how):.2g}, "
         f"which is above {alpha:g}{f' / {m} = {alpha / m:.2g}' if divided else ''}; {mended}."
     )
 
 
-def _smallest(n1: int, n2: int, how: How) -> float:
+def smallest_p(n1: int, n2: int, **how: Unpack[How]) -> float:
+    """Smallest p of `n1` v `n2` seeds by the test that was declared, before any correction."""
     return attainable_p(
         n1,
         n2,

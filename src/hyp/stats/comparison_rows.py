@@ -14,15 +14,13 @@ from hyp.stats.arguments import Alternative, Floats
 from hyp.stats.attainable import attainable_p
 from hyp.stats.families import max_t, max_t_paired
 from hyp.stats.offered import EquivalenceTest, Test, name_of_test
-from hyp.stats.permutation import permutation_p, sign_flip_p
+from hyp.stats.permutation import permutation_p, sign_flip_p, signed_ranks
 from hyp.stats.rank_sum import exact_p
-from hyp.stats.scores import paired_differences
+from hyp.stats.scores import paired_differences, rounding_of
 from hyp.stats.shift import hodges_lehmann, hodges_lehmann_paired
 from hyp.stats.signed_rank import signed_rank_p
 from hyp.stats.superiority import superiority, superiority_interval
 from hyp.stats.tost import Equivalence, equivalence
-
-_EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -50,8 +48,7 @@ def compared(index: pd.Index, x: Floats, y: Floats, asked: Asked) -> pd.DataFram
     rows["mean_a"], rows["mean_b"] = x.mean(axis=1), y.mean(axis=1)
     rows["sd_a"], rows["sd_b"] = _sd(x), _sd(y)
     rows["test"] = name_of_test(asked.test, paired=asked.paired)
-    largest = np.maximum(np.abs(x).max(axis=1), np.abs(y).max(axis=1))
-    flat = np.abs(rows["difference"]) <= 16 * _EPS * largest
+    flat = np.abs(rows["difference"]) <= rounding_of(x, y)
     rows["difference"] = rows["difference"].mask(flat, 0.0)
     if asked.test == "studentized":
         rows["direction"] = np.sign(rows["difference"])
@@ -156,8 +153,7 @@ def _paired(index: pd.Index, x: Floats, y: Floats, asked: Asked) -> pd.DataFrame
     rows["ps_low"], rows["ps_high"] = proportion_confint(wins, n, method="wilson")
     if asked.test == "rank":
         rows["p"] = signed_rank_p(d, asked.alternative)
-        ranks = stats.rankdata(np.abs(d), axis=1) - (d == 0).sum(axis=1, keepdims=True)
-        rows["direction"] = np.sign((np.sign(d) * ranks).sum(axis=1))
+        rows["direction"] = np.sign(signed_ranks(d).sum(axis=1))
     else:
         rows["p"] = sign_flip_p(d, asked.alternative)
         rows["direction"] = 0

@@ -22,11 +22,8 @@ from hyp.stats.arguments import (
 )
 from hyp.stats.attainable import multiplicity
 from hyp.stats.comparison_rows import Asked, compared, corrected_together
-from hyp.stats.comparison_rows import welch_interval as welch_interval
-from hyp.stats.families import holm as holm
+from hyp.stats.families import holm
 from hyp.stats.offered import Correction, EquivalenceTest, Test, chosen_test
-from hyp.stats.permutation import exact_permutation_p as exact_permutation_p
-from hyp.stats.rank_sum import exact_p as exact_p
 from hyp.stats.scores import GROUPS, KEYS, checked_scores, seed_means
 
 
@@ -130,13 +127,11 @@ def compare(
     found = list(_same_size(seed_means(scores, keys), keys, groups))
     results = pd.concat([compared(one.index, one.a, one.b, asked) for one in found])
     result = families.join(results).reset_index()
-    by_family = result.groupby("family", observed=True)
-    result["p_holm"] = by_family["p"].transform(holm)
-    result["p_bh"] = by_family["p"].transform(stats.false_discovery_control)
+    correct_families(result, alpha)
     result["correction"] = correction
     if correction == "holm":
         result["p_corrected"] = result["p_holm"]
-        size = by_family["p"].transform("size").astype(int)
+        size = result.groupby("family", observed=True)["p"].transform("size").astype(int)
         result["multiplicity"] = size.map(lambda m: multiplicity(m, correction))
     else:
         joint = families.join(_max_t(found, families, asked)).reset_index()
@@ -145,12 +140,27 @@ def compare(
     result["protocol"] = "recommended"
     if margin is None:
         return result[[*keys, *_COLUMNS]]
-    result["p_equivalence_holm"] = by_family["p_equivalence"].transform(
-        lambda p: pd.Series(holm(p.fillna(1.0)), p.index).mask(p.isna())
-    )
-    result["equivalent"] = result["p_equivalence_holm"] <= alpha
     result["not_lower"] = result["p_not_lower"] <= alpha
     return result[[*keys, *_COLUMNS, *_WITH_A_MARGIN]]
+
+
+def correct_families(rows: pd.DataFrame, alpha: float) -> None:
+    """Correct comparisons within their families, in place: all but max-T, see `compare`.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        With ``family`` and ``p``; where there is ``p_equivalence``, that is corrected too.
+    alpha : float
+    """
+    by_family = rows.groupby("family", observed=True)
+    rows["p_holm"] = by_family["p"].transform(holm)
+    rows["p_bh"] = by_family["p"].transform(stats.false_discovery_control)
+    if "p_equivalence" in rows:
+        rows["p_equivalence_holm"] = by_family["p_equivalence"].transform(
+            lambda p: pd.Series(holm(p.fillna(1.0)), p.index).mask(p.isna())
+        )
+        rows["equivalent"] = rows["p_equivalence_holm"] <= alpha
 
 
 _COLUMNS = [

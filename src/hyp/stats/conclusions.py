@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from hyp.stats.comparisons import holm
+from hyp.stats.families import holm
 from hyp.stats.settling import what_would_settle
 from hyp.stats.table_verdict import TableComparison, TableVerdict
 from hyp.stats.table_words import finding, headline, interval, p_word, worded

@@ -11,14 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from hyp.stats.arguments import Alternative
 from hyp.stats.attainable import (
     How,
-    attainable_p,
     is_testable,
     largest_family,
     multiplicity,
     seeds_needed,
+    smallest_p,
     untestable_sentence,
 )
-from hyp.stats.offered import Correction, Test, chosen_test
+from hyp.stats.offered import Correction, Test
 from hyp.stats.power import (
     STUDIES,
     Planned,
@@ -155,12 +155,9 @@ def examine(design: ComparisonDesign, *, studies: int = STUDIES, seed: int = 0) 
     testable = is_testable(n_a, n_b, family, alpha, **how)
     simulated: Planned = {**design.planned, "studies": studies, "seed": seed}
     detectable = detectable_effect(n_a, n_b, **simulated) if testable else None
-    test = chosen_test(design.test, design.correction)
     report = DesignReport(
         design=design,
-        attainable=attainable_p(
-            n_a, n_b, two_sided=how["two_sided"], paired=design.paired, test=test
-        ),
+        attainable=smallest_p(n_a, n_b, **how),
         first_step=alpha / multiplicity(family, design.correction),
         testable=testable,
         sentence=(

@@ -10,6 +10,7 @@ say the same then count as what they are, nearly one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -91,7 +92,7 @@ def max_t(
     >>> max_t(a, b).round(4).tolist()
     [0.0079, 1.0]
     """
-    check_choice("statistic", statistic, ("rank", "studentized", "brunner-munzel", "mean"))
+    check_choice("statistic", statistic, get_args(Statistic))
     return _step_down(lambda: label_statistics(x, y, statistic, most=most), alternative)
 
 
@@ -116,7 +117,7 @@ def max_t_paired(
     HypError
         If there is no pair, a difference is not finite, or an argument is unknown.
     """
-    check_choice("statistic", statistic, ("rank", "studentized", "mean"))
+    check_choice("statistic", statistic, get_args(PairStatistic))
     return _step_down(lambda: sign_statistics(differences, statistic), alternative)
 
 

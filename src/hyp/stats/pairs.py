@@ -385,7 +385,7 @@ def tightness(
     fellows carries only half of what that model moves, so such means look twice as sure as
     they are. Each model's jackknife pseudo-value, n times the mean of all pairs minus n - 1
     times that of the pairs without it, carries all of it; the labels a and b are permuted over
-    these values (`hyp.stats.comparisons.exact_permutation_p`). Similarity between a and b does
+    these values (`hyp.stats.exact_permutation_p`). Similarity between a and b does
     not enter.
 
     Parameters

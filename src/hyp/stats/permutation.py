@@ -25,7 +25,7 @@ the scores, whatever their unit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -102,7 +102,7 @@ def permutation_p(
     [0.0286]
     """
     check_alternative(alternative)
-    check_choice("statistic", statistic, ("rank", "studentized", "brunner-munzel", "mean"))
+    check_choice("statistic", statistic, get_args(Statistic))
     return _p(label_statistics(x, y, statistic, most=most), alternative)
 
 
@@ -198,7 +198,7 @@ def sign_statistics(
     """
     d = pairs_of(differences)
     if statistic == "rank":
-        d = np.sign(d) * np.where(d == 0, 0.0, _ranks_without_zeros(np.abs(d)))
+        d = signed_ranks(d)
     signs = sign_arrangements(d.shape[1])
     if most is not None and len(signs) > most:
         others = np.random.default_rng(0).integers(0, len(signs), most - 1)
@@ -221,6 +221,14 @@ def sign_statistics(
         else:
             root = np.sqrt(np.where(squares > 0, squares, 1.0))
             yield Arranged(sums / root, (seen / root)[:, 0], rounding / root[:, 0])
+
+
+def signed_ranks(differences: Floats) -> Floats:
+    """Return the ranks of the sizes within each row, zeros left out, with their signs."""
+    ranks = rankdata(np.abs(differences), axis=1)
+    zeros = (differences == 0).sum(axis=1, keepdims=True)
+    signed: Floats = np.sign(differences) * (ranks - zeros)
+    return signed
 
 
 def _student(sums: Floats, squares: Floats, n: int) -> Floats:
@@ -315,9 +323,3 @@ def _variance(placements: Floats, n: int) -> Floats:
     sums, squares = placements.sum(axis=1), (placements**2).sum(axis=1)
     spread: Floats = (n * squares - sums**2) / (n * (n - 1))
     return spread
-
-
-def _ranks_without_zeros(sizes: Floats) -> Floats:
-    zeros = (sizes == 0).sum(axis=1, keepdims=True)
-    ranks: Floats = rankdata(sizes, axis=1) - zeros
-    return ranks

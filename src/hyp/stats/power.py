@@ -289,7 +289,7 @@ def _permuted_power(
     common = sqrt(_SHARED) * rng.normal(size=(studies, 1, units))
     scores = common + sqrt(1 - _SHARED) * rng.normal(size=(studies, compared, units))
     scores[:, :shifted] += moved
-    family = 1 if correction == "max-t" else level.family
+    family = multiplicity(level.family, correction)
     sides = 2 if level.alternative == "two-sided" else 1
     at_once = max(1, _AT_ONCE // (compared * _PERMUTED))
     found = 0

@@ -21,7 +21,13 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from hyp.errors import HypError
-from hyp.stats.attainable import How, attainable_p, multiplicity, untestable_sentence
+from hyp.stats.attainable import (
+    How,
+    attainable_p,
+    multiplicity,
+    smallest_p,
+    untestable_sentence,
+)
 from hyp.stats.offered import (
     Correction,
     EquivalenceTest,
@@ -31,6 +37,7 @@ from hyp.stats.offered import (
     name_of_test,
 )
 from hyp.stats.verdict import Check, Outcome, Verdict
+from hyp.text import joined
 
 Comparison = Mapping[str, Any]
 """A row of `compare` (``result.to_dict("records")``), or of the plan, without results."""
@@ -290,7 +297,7 @@ def _described(needs: Sequence[Predicate]) -> str:
             if isinstance(need, NotLower)
             else f"{need.direction} {count[need.kind]}"
         )
-        + "".join(f" of {_joined(values)}" for values in need.where.values())
+        + "".join(f" of {joined(values)}" for values in need.where.values())
         for need, count in zip(needs, counts, strict=True)
     )
 
@@ -382,7 +389,7 @@ def _judge(
         return Verdict(
             name=name,
             outcome="invalid",
-            sentence=f"The experiment cannot be judged: {_joined(names)} "
+            sentence=f"The experiment cannot be judged: {joined(names)} "
             f"failed as {'a manipulation check' if len(names) == 1 else 'manipulation checks'}.",
             reasons=tuple(check.sentence for check in failed),
         )
@@ -395,7 +402,7 @@ def _judge(
         return Verdict(
             name=name,
             outcome="confounded",
-            sentence=f"Nothing is shown: {_joined(names)} failed. Without that, {found}.",
+            sentence=f"Nothing is shown: {joined(names)} failed. Without that, {found}.",
             reasons=(*(check.sentence for check in doubts), *reasons),
         )
     return Verdict(
@@ -453,13 +460,7 @@ def _reachable(row: Comparison, rule: DecisionRule) -> float:
 
 
 def _by_size(row: Comparison, rule: DecisionRule) -> float:
-    return attainable_p(
-        row["n_a"],
-        row["n_b"],
-        two_sided=rule.alternative == "two-sided",
-        paired=rule.paired,
-        test=chosen_test(rule.test, rule.correction),
-    )
+    return smallest_p(row["n_a"], row["n_b"], **_how(rule))
 
 
 def _times(row: Comparison, rule: DecisionRule, sizes: Mapping[str, int]) -> int:
@@ -598,9 +599,9 @@ def _listed(places: Sequence[tuple[str, ...]]) -> str:
     groups: dict[tuple[str, ...], list[str]] = {}
     for *shared, last in places:
         groups.setdefault(tuple(shared), []).append(last)
-    return _joined(
+    return joined(
         [
-            f"{' '.join(shared)} ({_joined(lasts)})" if shared else _joined(lasts)
+            f"{' '.join(shared)} ({joined(lasts)})" if shared else joined(lasts)
             for shared, lasts in groups.items()
         ]
     )
@@ -639,7 +640,3 @@ def _count(comparisons: Sequence[Any], *, every: bool = False) -> str:
     if every:
         return "the one comparison" if len(comparisons) == 1 else f"all {_count(comparisons)}"
     return f"{len(comparisons)} comparison{'' if len(comparisons) == 1 else 's'}"
-
-
-def _joined(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

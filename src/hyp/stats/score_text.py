@@ -46,9 +46,7 @@ def as_numbers(
         If a cell is no number, only some cells are percentages, or the decimal mark is
         ambiguous.
     """
-    if pd.api.types.is_bool_dtype(cells):
-        return cells.astype(float), ()
-    if pd.api.types.is_numeric_dtype(cells):
+    if pd.api.types.is_bool_dtype(cells) or pd.api.types.is_numeric_dtype(cells):
         return cells.astype(float), ()
     missing = cells.isna() | cells.astype(str).str.strip().str.lower().isin(MISSING)
     text = cells[~missing].astype(str).str.strip().str.replace("−", "-")

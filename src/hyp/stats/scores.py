@@ -139,6 +139,13 @@ def tied_rows(values: NDArray[np.float64], closer: ArrayLike) -> NDArray[np.floa
     return tied(values.ravel(), place, closer).reshape(values.shape)
 
 
+def rounding_of(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far apart rounding alone may put two values of each row, see `seed_means`."""
+    largest = np.maximum(np.abs(x).max(axis=1), np.abs(y).max(axis=1))
+    limit: NDArray[np.float64] = _ROUNDING * np.finfo(float).eps * largest
+    return limit
+
+
 def paired_differences(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Differences of pairs, x - y; those that differ in size by rounding only are made equal.
 
@@ -147,8 +154,7 @@ def paired_differences(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArra
     x, y : ndarray, shape (comparisons, pairs)
     """
     d = x - y
-    largest = np.maximum(np.abs(x).max(axis=1), np.abs(y).max(axis=1))
-    closer = _ROUNDING * np.finfo(float).eps * largest
+    closer = rounding_of(x, y)
     d[np.abs(d) <= closer[:, None]] = 0.0
     sized: NDArray[np.float64] = np.sign(d) * tied_rows(np.abs(d), closer)
     return sized

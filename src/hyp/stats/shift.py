@@ -56,7 +56,7 @@ def hodges_lehmann(
     n1, n2 = a.shape[1], b.shape[1]
     outside = critical_u(n1, n2, (1 - confidence) / 2)
     rows = max(1, _MOST_DIFFERENCES // (n1 * n2))
-    if rows == 1 and n1 * n2 > _MOST_DIFFERENCES:
+    if n1 * n2 > _MOST_DIFFERENCES:
         parts = [
             _of_many(np.sort(one), np.sort(other), outside) for one, other in zip(a, b, strict=True)
         ]

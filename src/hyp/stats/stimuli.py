@@ -20,13 +20,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import t as student
 
 from hyp.errors import HypError
-from hyp.stats.arguments import Alternative, check_alternative
-
-Floats = NDArray[np.float64]
+from hyp.stats.arguments import Alternative, Floats, check_alternative
 
 
 @dataclass(frozen=True)

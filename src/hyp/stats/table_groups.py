@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import combinations, islice, permutations
 from math import factorial, prod
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-Floats = NDArray[np.float64]
+from hyp.stats.arguments import Floats
 
 _MOST_EXACT = 20_000
 _RANDOM = 19_999
@@ -42,7 +43,7 @@ def kruskal_wallis_p(scores: Floats, sizes: Sequence[int]) -> tuple[Floats, floa
     exact = every <= _MOST_EXACT
     observed = _spread(ranks, np.repeat(np.arange(len(sizes)), sizes)[None], sizes)[:, 0]
     reached = np.zeros(len(scores))
-    for labels in _all_labels(sizes) if exact else _random_labels(sizes):
+    for labels in _labels(tuple(sizes), exact=exact):
         spread = _spread(ranks, labels, sizes)
         reached += (spread >= observed[:, None] * (1 - _SLACK)).sum(axis=1)
     p = reached / every if exact else (reached + 1) / (_RANDOM + 1)
@@ -155,6 +156,12 @@ def _spread(ranks: Floats, labels: NDArray[np.int64], sizes: Sequence[int]) -> F
     for group, size in enumerate(sizes):
         total += (ranks @ (labels == group).T.astype(float)) ** 2 / size
     return total
+
+
+@lru_cache(maxsize=4)
+def _labels(sizes: tuple[int, ...], *, exact: bool) -> tuple[NDArray[np.int64], ...]:
+    """Return arrangements in chunks, made once for all comparisons of these sizes."""
+    return tuple(_all_labels(sizes) if exact else _random_labels(sizes))
 
 
 def _random_labels(sizes: Sequence[int]) -> Iterable[NDArray[np.int64]]:

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy import stats
 
 from hyp.errors import HypError
-from hyp.stats.arguments import Alternative
+from hyp.stats.arguments import Alternative, Floats, check_level
 from hyp.stats.assumptions import check_assumptions
-from hyp.stats.comparisons import compare
+from hyp.stats.comparisons import compare, correct_families
 from hyp.stats.families import holm
 from hyp.stats.offered import Correction, Test
 from hyp.stats.permutation import exact_permutation_p, sign_flip_p
@@ -38,7 +37,6 @@ from hyp.stats.table_stimuli import with_stimuli
 from hyp.stats.table_verdict import Omnibus, TableComparison, TableVerdict
 from hyp.stats.verdict import Check, Verdict
 
-Floats = NDArray[np.float64]
 _ALL = "all"
 _PAIR = "pair"
 
@@ -69,8 +67,7 @@ class Question(BaseModel):
         ------
         HypError
         """
-        if not 0 < self.alpha < 1:
-            raise HypError(f"alpha must lie between 0 and 1, not {self.alpha:g}.")
+        check_level("alpha", self.alpha)
         if self.margin is not None and not (math.isfinite(self.margin) and self.margin > 0):
             raise HypError(f"the margin must be a positive number, not {self.margin:g}.")
         directed = self.alternative != "two-sided"
@@ -197,16 +194,9 @@ def _compared(
     rows = pd.concat(found, ignore_index=True)
     order = pd.Series(range(len(rows))) % len(found[0])
     rows = rows.iloc[order.argsort(kind="stable")].reset_index(drop=True)
-    by_family = rows.groupby("family", observed=True)
-    rows["p_holm"] = by_family["p"].transform(holm)
-    rows["p_bh"] = by_family["p"].transform(stats.false_discovery_control)
+    correct_families(rows, question.alpha)
     rows["p_corrected"] = rows["p_holm"]
     rows["significant"] = rows["p_holm"] <= question.alpha
-    if question.margin is not None:
-        rows["p_equivalence_holm"] = by_family["p_equivalence"].transform(
-            lambda p: pd.Series(holm(p.fillna(1.0)), p.index).mask(p.isna())
-        )
-        rows["equivalent"] = rows["p_equivalence_holm"] <= question.alpha
     return rows
 
 

@@ -161,6 +161,7 @@ def tidied(
     table : DataFrame
         One row a score.
     roles : TableRoles
+        Checked by `check_roles`.
 
     Returns
     -------
@@ -176,7 +177,6 @@ def tidied(
     HypError
         Listing all problems of the table.
     """
-    check_roles(table, roles)
     problems: list[str] = []
     empty = {
         column: int(table[column].isna().sum())

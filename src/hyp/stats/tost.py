@@ -19,7 +19,7 @@ from hyp.stats.arguments import Alternative, check_choice, check_margin
 from hyp.stats.offered import EquivalenceTest
 from hyp.stats.permutation import permutation_p, sign_flip_p
 from hyp.stats.rank_sum import exact_p
-from hyp.stats.scores import paired_differences, tied_rows
+from hyp.stats.scores import paired_differences, rounding_of, tied_rows
 from hyp.stats.signed_rank import signed_rank_p
 
 
@@ -104,7 +104,8 @@ def equivalence(
     if test != "welch":
         lower, upper = (_moved_p(x + sign * margin, y, sign, test, paired) for sign in (1, -1))
         return Equivalence(max(lower, upper), lower, upper, margin)
-    if all(_flat(one, x, y) for one in ((x - y,) if paired else (x, y))):
+    rounding = rounding_of(x[None], y[None])[0]
+    if all(np.ptp(one) <= rounding for one in ((x - y,) if paired else (x, y))):
         return Equivalence(np.nan, np.nan, np.nan, margin)
     x, y = x / margin, y / margin
     if paired:
@@ -119,23 +120,16 @@ def _moved_p(
 ) -> float:
     """One-sided p of x, moved by the margin, against y; differences within rounding are ties."""
     alternative: Alternative = "greater" if sign > 0 else "less"
-    closer = 16 * np.finfo(float).eps * max(np.abs(x).max(), np.abs(y).max())
     if paired:
         d = paired_differences(x[None], y[None])
         p = signed_rank_p(d, alternative) if test == "rank" else sign_flip_p(d, alternative)
         return float(p[0])
-    both = tied_rows(np.concatenate([x, y])[None], [closer])
+    both = tied_rows(np.concatenate([x, y])[None], rounding_of(x[None], y[None]))
     a, b = both[:, : len(x)], both[:, len(x) :]
     if test == "rank":
         return float(exact_p(a, b, alternative)[0])
     assert test != "welch"
     return float(permutation_p(a, b, test, alternative)[0])
-
-
-def _flat(values: NDArray[np.float64], *scores: NDArray[np.float64]) -> bool:
-    """Whether values differ by no more than rounding of the scores they came from."""
-    largest = max(float(np.abs(one).max()) for one in scores)
-    return bool(np.ptp(values) <= 16 * np.finfo(float).eps * largest)
 
 
 def _seeds(values: ArrayLike) -> NDArray[np.float64]:

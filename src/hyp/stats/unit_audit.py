@@ -57,7 +57,7 @@ def audit_units(
     cells = _cells(tidy, who)
     failed, notes = _copies(tidy[who].drop_duplicates().sort_values(who), cells, tidy, roles)
     units = tidy[["group", "seed"]].drop_duplicates()
-    failed += list(_nested_labels(units, groups, roles))
+    failed += list(_nested_labels(units, roles))
     failed += list(_clustered(tidy, table, groups, roles))
     return tuple(failed), tuple(notes)
 
@@ -166,9 +166,7 @@ def _named(units: pd.DataFrame, roles: TableRoles) -> str:
     )
 
 
-def _nested_labels(
-    units: pd.DataFrame, groups: Sequence[str], roles: TableRoles
-) -> Iterator[Check]:
+def _nested_labels(units: pd.DataFrame, roles: TableRoles) -> Iterator[Check]:
     labels = units["seed"].astype(str)
     stems = labels.str.extract(f"^{_NESTED_LABEL.pattern}$", flags=re.I)
     if stems[0].isna().any():

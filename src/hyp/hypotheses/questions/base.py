@@ -347,11 +347,6 @@ def measured_words(scored: AnyScore) -> str:
     return scored.kind
 
 
-def joined(names: Sequence[str], word: str) -> str:
-    """Join names as in a sentence."""
-    return f" {word} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
 def higher_words(alternative: Alternative) -> str:
     """Say the direction of a question: ``higher``, ``lower``, or ``higher or lower``."""
     return {"two-sided": "higher or lower", "greater": "higher", "less": "lower"}[alternative]

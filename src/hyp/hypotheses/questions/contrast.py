@@ -14,11 +14,11 @@ from hyp.hypotheses.questions.base import (
     Question,
     Values,
     higher_words,
-    joined,
     measured_words,
 )
 from hyp.hypotheses.scores import AnyScore, Score
 from hyp.stats.attainable import attainable_p
+from hyp.text import joined
 
 if TYPE_CHECKING:
     import pandas as pd

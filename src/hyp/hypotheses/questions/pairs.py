@@ -14,7 +14,7 @@ from pydantic import Field
 
 from hyp.errors import HypError
 from hyp.hypotheses.profile import PIXELS
-from hyp.hypotheses.questions.base import Alternative, Evidence, Question, Values, joined
+from hyp.hypotheses.questions.base import Alternative, Evidence, Question, Values
 from hyp.hypotheses.questions.panels import (
     RAW_PIXELS,
     NetworkMaps,
@@ -27,6 +27,7 @@ from hyp.hypotheses.questions.panels import (
 )
 from hyp.hypotheses.scores import AnyScore, Similarity
 from hyp.stats.attainable import attainable_p
+from hyp.text import joined
 
 if TYPE_CHECKING:
     from hyp.hypotheses.result_files import Row
