@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hyp.datasets.engine.gltf_materials import Wardrobe
 from hyp.datasets.engine.gltf_values import Tree, Values, compressed, read_tree
+from hyp.datasets.engine.polygons import cut_strip
 from hyp.datasets.engine.soup import Companions, Part, Remarks
 from hyp.errors import HypError
 
@@ -219,8 +220,7 @@ def _corners(
     if mode == _TRIANGLES:
         corners = flat.reshape(-1, 3)
     elif mode == _STRIP:
-        corners = np.stack([flat[:-2], flat[1:-1], flat[2:]], axis=1)
-        corners[1::2] = corners[1::2, ::-1]
+        corners = cut_strip(flat)
     elif mode == _FAN:
         remarks.mended.add("triangle fans")
         corners = np.stack([flat[1:-1], flat[2:], np.full(len(flat) - 2, flat[0])], axis=1)
