@@ -192,16 +192,21 @@ def benchmarks_of(
 def _benchmark(
     recording: RecordingSpec, here: xr.DataArray, region: str, name: str
 ) -> NeuralBenchmark:
-    answered = np.isfinite(here.to_numpy()).any(axis=tuple(range(1, here.ndim)))
     left_out = [what for what in ("stimuli", "neuroids") if what in recording.leave_out]
     return neural_benchmark(
-        here.isel(presentation=np.flatnonzero(answered)),
+        here.isel(presentation=_answered(here)),
         region,
         name=name,
         stratify=recording.stratify,
         window=recording.window,
         incomplete=left_out[0] if left_out else "refuse",
     )
+
+
+def _answered(assembly: xr.DataArray) -> NDArray[np.intp]:
+    """Return the presentations that any neuroid has a response to."""
+    known = np.isfinite(assembly.to_numpy())
+    return np.flatnonzero(known.any(axis=tuple(range(1, assembly.ndim))))
 
 
 def check_scorable(recording: RecordingSpec, assembly: xr.DataArray) -> None:
@@ -272,8 +277,7 @@ def describe_recording(
             if subject:
                 theirs &= assembly["subject"].astype(str).to_numpy() == subject
             here = assembly.isel(neuroid=np.flatnonzero(theirs))
-            axes = tuple(range(1, here.ndim))
-            seen = here["stimulus_id"].to_numpy()[np.isfinite(here.to_numpy()).any(axis=axes)]
+            seen = here["stimulus_id"].to_numpy()[_answered(here)]
             rows.append(
                 {
                     "region": region,
