@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -12,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hyp.datasets.dataset import Dataset
+from hyp.datasets.manifest import FileRecord
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
 from hyp.hypotheses.aligning import (
@@ -137,12 +137,9 @@ def digest_of(path: Path) -> str:
     if not path.exists():
         raise HypError(f"there is no recording at {path}; check the path.")
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-    return content_hash([(str(file.relative_to(path)), _sha256(file)) for file in files])
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return content_hash(
+        [(str(file.relative_to(path)), FileRecord.of(file).sha256) for file in files]
+    )
 
 
 def read_recording(path: Path, spec: RecordingSpec) -> xr.DataArray:
