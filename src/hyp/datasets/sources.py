@@ -160,6 +160,7 @@ def read_source(value: Any) -> Source:
     return cast(Source, source_class(str(value.get("kind"))).model_validate(value))
 
 
+@one_sentence()
 def open_source(text: str, **settings: Any) -> Source:
     """Return the source of a line such as ``engine`` or ``dsprites:/data/dsprites.npz``.
 
@@ -187,20 +188,16 @@ def open_source(text: str, **settings: Any) -> Source:
         if not where:
             raise HypError(f"source {kind!r} needs its files; write {kind}:/path/to/files.")
         if "://" in where and cls.remote:
-            with one_sentence():
-                return cast(Source, cast(Any, cls).open(where, **given))
+            return cast(Source, cast(Any, cls).open(where, **given))
         path = Path(where).expanduser().absolute()
         if not path.exists():
             raise HypError(f"there is no {path} for the source {kind!r}; check the path.")
-        with one_sentence():
-            return cast(Source, cls.open(path, **given))
+        return cast(Source, cls.open(path, **given))
     if hasattr(cls, "open"):
-        with one_sentence():
-            return cast(Source, cls.open(where, **given))
+        return cast(Source, cls.open(where, **given))
     if colon:
         raise HypError(f"source {kind!r} takes nothing after a colon; write {kind}.")
-    with one_sentence():
-        return cast(Source, cls(**given))
+    return cast(Source, cls(**given))
 
 
 def places(source: Source) -> dict[str, Any]:

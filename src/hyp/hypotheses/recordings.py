@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -12,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hyp.datasets.dataset import Dataset
+from hyp.datasets.manifest import FileRecord
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
 from hyp.hypotheses.aligning import (
@@ -137,12 +137,9 @@ def digest_of(path: Path) -> str:
     if not path.exists():
         raise HypError(f"there is no recording at {path}; check the path.")
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-    return content_hash([(str(file.relative_to(path)), _sha256(file)) for file in files])
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return content_hash(
+        [(str(file.relative_to(path)), FileRecord.of(file).sha256) for file in files]
+    )
 
 
 def read_recording(path: Path, spec: RecordingSpec) -> xr.DataArray:
@@ -192,16 +189,21 @@ def benchmarks_of(
 def _benchmark(
     recording: RecordingSpec, here: xr.DataArray, region: str, name: str
 ) -> NeuralBenchmark:
-    answered = np.isfinite(here.to_numpy()).any(axis=tuple(range(1, here.ndim)))
     left_out = [what for what in ("stimuli", "neuroids") if what in recording.leave_out]
     return neural_benchmark(
-        here.isel(presentation=np.flatnonzero(answered)),
+        here.isel(presentation=_answered(here)),
         region,
         name=name,
         stratify=recording.stratify,
         window=recording.window,
         incomplete=left_out[0] if left_out else "refuse",
     )
+
+
+def _answered(assembly: xr.DataArray) -> NDArray[np.intp]:
+    """Return the presentations that any neuroid has a response to."""
+    known = np.isfinite(assembly.to_numpy())
+    return np.flatnonzero(known.any(axis=tuple(range(1, assembly.ndim))))
 
 
 def check_scorable(recording: RecordingSpec, assembly: xr.DataArray) -> None:
@@ -272,8 +274,7 @@ def describe_recording(
             if subject:
                 theirs &= assembly["subject"].astype(str).to_numpy() == subject
             here = assembly.isel(neuroid=np.flatnonzero(theirs))
-            axes = tuple(range(1, here.ndim))
-            seen = here["stimulus_id"].to_numpy()[np.isfinite(here.to_numpy()).any(axis=axes)]
+            seen = here["stimulus_id"].to_numpy()[_answered(here)]
             rows.append(
                 {
                     "region": region,

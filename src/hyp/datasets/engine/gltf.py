@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyp.datasets.engine.gltf_materials import Wardrobe
-from hyp.datasets.engine.gltf_values import Tree, Values, read_tree
+from hyp.datasets.engine.gltf_values import Tree, Values, compressed, read_tree
+from hyp.datasets.engine.polygons import cut_strip
 from hyp.datasets.engine.soup import Companions, Part, Remarks
 from hyp.errors import HypError
 
@@ -119,10 +120,7 @@ def read_gltf(
 def _check_required(tree: Tree, name: str) -> None:
     for needed in tree.get("extensionsRequired", ()):
         if needed == _DRACO:
-            raise HypError(
-                f"{name} is compressed with Draco ({_DRACO}), which hyp does not read; export it "
-                "without compression."
-            )
+            raise compressed(name, "Draco", _DRACO)
         if needed == "KHR_texture_basisu":
             raise HypError(
                 f"{name} has KTX2 textures ({needed}), which hyp does not read; export it with "
@@ -214,10 +212,7 @@ def _corners(
     if _DRACO in primitive.get("extensions", {}) and any(
         "bufferView" not in values.accessor(number) for number in attributes.values()
     ):
-        raise HypError(
-            f"{name} is compressed with Draco ({_DRACO}), which hyp does not read; export it "
-            "without compression."
-        )
+        raise compressed(name, "Draco", _DRACO)
     count = values.accessor(attributes["POSITION"])["count"]
     flat = np.arange(count)
     if "indices" in primitive:
@@ -225,8 +220,7 @@ def _corners(
     if mode == _TRIANGLES:
         corners = flat.reshape(-1, 3)
     elif mode == _STRIP:
-        corners = np.stack([flat[:-2], flat[1:-1], flat[2:]], axis=1)
-        corners[1::2] = corners[1::2, ::-1]
+        corners = cut_strip(flat)
     elif mode == _FAN:
         remarks.mended.add("triangle fans")
         corners = np.stack([flat[1:-1], flat[2:], np.full(len(flat) - 2, flat[0])], axis=1)

@@ -14,11 +14,13 @@ from hyp.datasets.engine.pictures import decoded_image
 from hyp.datasets.engine.soup import (
     GREY,
     NO_COLOUR,
+    OPAQUE,
     Companions,
     Remarks,
     light,
     opacity,
     opened,
+    transparent,
 )
 from hyp.errors import HypError
 
@@ -32,7 +34,6 @@ _TRANSFORM = "KHR_texture_transform"
 _STRENGTH = "KHR_materials_emissive_strength"
 _TRANSMISSION = "KHR_materials_transmission"
 _UINT16 = 5123
-_OPAQUE = 0.995  # alpha of 254 of 255 is opaque
 _READ = {_GLOSSINESS, _STRENGTH, "KHR_materials_variants"}
 
 
@@ -150,14 +151,10 @@ class Wardrobe:
         if colours is not None and colours.shape[1] == 4:
             scale = np.iinfo(colours.dtype).max if colours.dtype.kind in "iu" else 1.0
             alpha *= float(colours[:, 3].min()) / scale
-        least = material.get("alphaCutoff", 0.5) if mode == "MASK" else _OPAQUE
+        least = material.get("alphaCutoff", 0.5) if mode == "MASK" else OPAQUE
         if sent or alpha < least:
             reason = _TRANSMISSION if sent else f"alphaMode {mode}"
-            raise HypError(
-                f"{self._name} has a transparent material, {material.get('name', '')!r} "
-                f"({reason}), which hyp does not draw; make it opaque, or say opaque=true to "
-                "have it drawn opaque."
-            )
+            raise transparent(self._name, material.get("name", ""), reason)
 
     def _lining(self, said: Look) -> _Lining:
         """Return the texture that a material names."""

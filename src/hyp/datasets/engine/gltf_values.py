@@ -56,6 +56,14 @@ def read_tree(content: bytes, *, binary: bool) -> tuple[Tree, bytes | None]:
     return found, chunk
 
 
+def compressed(name: str, method: str, extension: str) -> HypError:
+    """Return what to say of a file whose numbers are there in a compressed form only."""
+    return HypError(
+        f"{name} is compressed with {method} ({extension}), which hyp does not read; export it "
+        "without compression."
+    )
+
+
 def content_of(uri: str, companions: Companions) -> bytes:
     """Return what a URI stands for: data that it holds itself, or a file beside the mesh."""
     if not uri.startswith("data:"):
@@ -93,10 +101,7 @@ class Values:
         if content is None:
             packed = next((e for e in _MESHOPT if e in view.get("extensions", {})), None)
             if packed:
-                raise HypError(
-                    f"{self._name} is compressed with meshopt ({packed}), which hyp does not "
-                    "read; export it without compression."
-                )
+                raise compressed(self._name, "meshopt", packed)
             raise ValueError("a buffer has no content")
         start = view.get("byteOffset", 0)
         if start + view["byteLength"] > len(content):

@@ -91,8 +91,9 @@ def read_listing(path: Path) -> Listing:
         table = next((path / name for name in TABLES if (path / name).is_file()), None)
     builtin: bool | None = None
     problems: list[Problem] = []
+    below = _below(folder) if table is None else []
     if table is None:
-        entries = _found(folder, "y")
+        entries = _meshes(below, "y")
     elif table.suffix.lower() == ".csv":
         entries = _csv_entries(table, problems)
     elif table.suffix.lower() == ".toml":
@@ -108,7 +109,7 @@ def read_listing(path: Path) -> Listing:
             f"{folder} holds no object ({', '.join(meshfiles.SUFFIXES)}) and no folder "
             f"{PANORAMAS!r} with pictures ({', '.join(pictures.SUFFIXES)}); add some."
         )
-    others = _others(folder, listed=table is not None)
+    others = _others(folder, below)
     return Listing(tuple(objects), tuple(panoramas), builtin, tuple(problems), others)
 
 
@@ -174,13 +175,14 @@ def called(file: Path, path: Path) -> str:
     return file.relative_to(folder).as_posix()
 
 
-def _found(folder: Path, up: Axis) -> list[_Entry]:
-    """List every mesh below a folder; hidden files and the panoramas are passed over."""
-    files = [file for file in _below(folder) if file.suffix.lower() in meshfiles.SUFFIXES]
-    return [_Entry(file, file.parent.name, "", up) for file in files]
+def _meshes(files: Iterable[Path], up: Axis) -> list[_Entry]:
+    """List the meshes among files."""
+    meshes = [file for file in files if file.suffix.lower() in meshfiles.SUFFIXES]
+    return [_Entry(file, file.parent.name, "", up) for file in meshes]
 
 
 def _below(folder: Path) -> list[Path]:
+    """List every file below a folder; hidden ones and the panoramas are passed over."""
     return [
         file
         for file in sorted(folder.rglob("*"))
@@ -189,10 +191,9 @@ def _below(folder: Path) -> list[Path]:
     ]
 
 
-def _others(folder: Path, *, listed: bool) -> tuple[str, ...]:
-    """List meshes of other formats, unless a table lists the objects, and other panoramas."""
-    found = [] if listed else _below(folder)
-    other = [file for file in found if file.suffix.lower() in meshfiles.OTHER_SUFFIXES]
+def _others(folder: Path, below: Iterable[Path]) -> tuple[str, ...]:
+    """List the files among `below` that are meshes of other formats, and other panoramas."""
+    other = [file for file in below if file.suffix.lower() in meshfiles.OTHER_SUFFIXES]
     if (folder / PANORAMAS).is_dir():
         other += [
             file
@@ -236,7 +237,7 @@ def _toml_entries(table: Path, problems: list[Problem]) -> tuple[list[_Entry], b
         raise HypError(f"{table}: builtin is true or false, not {builtin!r}.")
     up = _axis(content.get("up", "y"), str(table))
     if "objects" not in content:
-        return _found(table.parent, up), builtin
+        return _meshes(_below(table.parent), up), builtin
     rows = content["objects"]
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise HypError(f"{table}: write every object as a table of its own, [[objects]].")

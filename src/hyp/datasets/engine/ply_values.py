@@ -111,13 +111,11 @@ def _read_binary(
     at = 0
     for name, element in elements.items():
         properties = element.properties
+        dtype: np.dtype[Any] | None
         if all(len(types) == 1 for types in properties.values()):
-            flat = np.dtype([(key, order + types[0]) for key, types in properties.items()])
-            table = np.frombuffer(body, flat, element.count, at)
-            found[name] = {key: _native(table[key]) for key in properties}
-            at += flat.itemsize * element.count
-            continue
-        dtype = _even(body, at, element, order)
+            dtype = np.dtype([(key, order + types[0]) for key, types in properties.items()])
+        else:
+            dtype = _even(body, at, element, order)
         if dtype is not None:
             table = np.frombuffer(body, dtype, element.count, at)
             found[name] = {key: _native(table[key]) for key in properties}

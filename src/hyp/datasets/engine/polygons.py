@@ -105,6 +105,13 @@ def clip_ears(points: Floats) -> Ints:
     return triangles
 
 
+def cut_strip(strip: Ints) -> Ints:
+    """Return the triangles of a strip of vertices, shape (n, 3); every second one is turned."""
+    triangles = np.stack([strip[:-2], strip[1:-1], strip[2:]], axis=1)
+    triangles[1::2] = triangles[1::2, ::-1]
+    return triangles
+
+
 def _fan(n: int) -> Ints:
     others = np.arange(1, n - 1)
     return np.stack([np.zeros(n - 2, dtype=np.int64), others, others + 1], axis=1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hyp.datasets.engine.mesh import Skin, Texture
 from hyp.datasets.engine.pictures import decoded_image
 from hyp.datasets.engine.ply_values import Column, read_elements
-from hyp.datasets.engine.polygons import cut_polygons
+from hyp.datasets.engine.polygons import cut_polygons, cut_strip
 from hyp.datasets.engine.soup import GREY, NO_COLOUR, Companions, Part, Remarks, light
 from hyp.errors import HypError
 
@@ -126,9 +126,7 @@ def _strips(strips: list[NDArray[np.int64]]) -> Ints:
         for part in np.split(whole, np.flatnonzero(whole < 0)):
             run = part[part >= 0]
             if len(run) > 2:
-                triangles = np.stack([run[:-2], run[1:-1], run[2:]], axis=1)
-                triangles[1::2] = triangles[1::2, ::-1]
-                found.append(triangles)
+                found.append(cut_strip(run))
     return np.concatenate(found)
 
 

@@ -26,6 +26,9 @@ GREY = 0.49
 
 NO_COLOUR = np.ones(3)
 
+OPAQUE = 0.995
+"""Least alpha of what is opaque: 254 of 255 is."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -86,6 +89,14 @@ def opacity(image: Any) -> float:
     if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
         return float(np.asarray(image.convert("RGBA"))[..., 3].min()) / 255.0
     return 1.0
+
+
+def transparent(name: str, material: object, reason: str) -> HypError:
+    """Return what to say of a file with a transparent material."""
+    return HypError(
+        f"{name} has a transparent material, {material!r} ({reason}), which hyp does not draw; "
+        "make it opaque, or say opaque=true to have it drawn opaque."
+    )
 
 
 def _plain(asked: str) -> str:

@@ -14,12 +14,19 @@ from numpy.typing import NDArray
 
 from hyp.datasets.engine.mesh import Skin, Texture
 from hyp.datasets.engine.pictures import decoded_image
-from hyp.datasets.engine.soup import GREY, NO_COLOUR, Companions, Remarks, light
+from hyp.datasets.engine.soup import (
+    GREY,
+    NO_COLOUR,
+    OPAQUE,
+    Companions,
+    Remarks,
+    light,
+    transparent,
+)
 from hyp.errors import HypError
 
 Floats = NDArray[np.float64]
 
-_OPAQUE = 0.995
 _NO_SCALE, _NO_OFFSET = (1.0, 1.0), (0.0, 0.0)
 _UNSEEN = ("-blendu", "-blendv", "-cc", "-imfchan", "-texres", "-bm", "-boost", "-type")
 _NUMBERED = ("-s", "-o", "-t", "-mm")
@@ -73,12 +80,9 @@ class Material:
         """
         if self.refused:
             raise HypError(f"{name}: {self.refused}")
-        if not opaque and (self.alpha < _OPAQUE or self.mask):
+        if not opaque and (self.alpha < OPAQUE or self.mask):
             reason = f"map_d {self.mask}" if self.mask else f"d {self.alpha:g}"
-            raise HypError(
-                f"{name} has a transparent material, {self.name!r} ({reason}), which hyp does not "
-                "draw; make it opaque, or say opaque=true to have it drawn opaque."
-            )
+            raise transparent(name, self.name, reason)
         remarks.mended |= self.mended
 
     def moved(self, uvs: Floats, name: str) -> Floats:

@@ -74,7 +74,7 @@ def read_score_table(path: Path | str) -> pd.DataFrame:
     elif all(set(names) & set(lowered) for names in _TIDY.values()):
         tidy = _from_tidy(table, lowered)
     elif "model" in lowered:
-        tidy = _from_board(table, path)
+        tidy = _from_board(table, lowered, path)
     else:
         raise HypError(
             f"{path} has the columns {', '.join(map(str, table.columns))}; it is neither the "
@@ -155,12 +155,11 @@ def _told_apart(names: pd.Series, table: pd.DataFrame) -> pd.Series:
     return names.where(~several, names.astype(str) + " (" + table[ids].astype(str) + ")")
 
 
-def _from_board(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    by_lower = {name.lower(): name for name in table.columns}
+def _from_board(table: pd.DataFrame, lowered: dict[str, str], path: Path) -> pd.DataFrame:
     columns = [name for name in table.columns if name.lower() not in _BOARD_OTHER]
     if not columns:
         raise HypError(f"{path} has no column of a benchmark.")
-    table = table.rename(columns={by_lower["model"]: "model"})
+    table = table.rename(columns={lowered["model"]: "model"})
     table["model"] = _told_apart(table["model"], table)
     long = table.melt(
         id_vars=["model"], value_vars=columns, var_name="benchmark", value_name="score"

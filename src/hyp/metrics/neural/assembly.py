@@ -23,6 +23,9 @@ from hyp.metrics.gram import Floats, Indices
 from hyp.names import check_name
 
 DIMS = ("presentation", "neuroid", "time_bin")
+NAMES = ("stimulus_id", "neuroid_id", "region", "subject")
+"""Coordinates that are names, and so text, even where a file keeps them as numbers."""
+
 SIMULATED = "simulated"
 """Value of the attribute ``origin`` of assemblies that nobody recorded."""
 

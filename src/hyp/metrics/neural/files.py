@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hyp.errors import HypError, reading
-from hyp.metrics.neural.assembly import DIMS, check_assembly, identify_neuroids
+from hyp.metrics.neural.assembly import DIMS, NAMES, check_assembly, identify_neuroids
 from hyp.metrics.neural.recorded_tables import assembly_from_table
 from hyp.store.artifacts import readable_disk_errors
 from hyp.store.plain_zarr import write_zarr
@@ -21,7 +21,6 @@ from hyp.tables import TABLES, as_names, is_table
 
 _ORDER = "coordinate_order"  # Zarr lists variables by name, and Brain-Score's splits need theirs
 _NETCDF = (".nc", ".nc4", ".h5", ".hdf5")
-_NAMES = ("stimulus_id", "neuroid_id", "region", "subject")
 
 
 def read_assembly(path: Path | str, *, rename: Mapping[str, str] | None = None) -> xr.DataArray:
@@ -236,6 +235,6 @@ def _text(name: str, values: NDArray[Any]) -> NDArray[Any]:
     if values.dtype.kind in "SOT":
         flat = [value.decode() if isinstance(value, bytes) else value for value in values.ravel()]
         values = np.array(flat, dtype=object).reshape(values.shape)
-    if name in _NAMES and values.dtype.kind == "f":
+    if name in NAMES and values.dtype.kind == "f":
         return as_names(pd.Series(values), name).to_numpy(dtype=object)
     return values

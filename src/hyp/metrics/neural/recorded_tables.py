@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from hyp.errors import HypError
 from hyp.metrics.gram import Floats, Indices
-from hyp.metrics.neural.assembly import DIMS, varies_within
+from hyp.metrics.neural.assembly import DIMS, NAMES, varies_within
 from hyp.tables import as_names, as_number, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_NAMES = ("stimulus_id", "neuroid_id", "region", "subject")
 _NUMBERS = ("response", "repetition", "time_bin_start", "time_bin_end")
 _SUBJECTS = ("animal", "monkey", "participant", "sub", "subj", "subject_id", "mouse", "session")
 
@@ -52,7 +51,7 @@ def assembly_from_table(path: Path, rename: Mapping[str, str]) -> xr.DataArray:
         )
     for name in {*columns}.difference(neuroids, ["response"]):
         column = table[name]
-        is_name = name in _NAMES
+        is_name = name in NAMES
         table[name] = as_names(column, f"{name} of {path}") if is_name else as_number(column)
     return _from_long(table, path) if "response" in columns else _from_wide(table, path, neuroids)
 
