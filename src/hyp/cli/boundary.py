@@ -79,7 +79,7 @@ def _kind(error: BaseException) -> str | None:
 def _of_system(error: OSError) -> str:
     if error.filename is None and not _has_folder():
         return "the current folder is gone; change to one that exists"
-    known = disk_sentence(error) or disk_sentence(error, "the output")
+    known = disk_sentence(error, "the output")
     if known:
         return known
     where = f"{error.filename}: " if error.filename else ""
