@@ -23,12 +23,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "hypotheses"))
 
-from hyp.hypotheses.plans import plan_named
-from hyp.hypotheses.running import run_plan, run_steps
 from tiny_runs import SETTINGS, result_tables
 
 from _machine import write
 from hyp.errors import HypError
+from hyp.hypotheses.plan import plan_named
+from hyp.hypotheses.run import run_plan, run_steps
 from hyp.store import Store
 from hyp.store.artifacts import check_artifact
 from hyp.store.verifying import verify_store
@@ -41,7 +41,7 @@ HEAVY = (
     "hyp.metrics.decoding",
     "hyp.metrics.published",
     "hyp.metrics.gram_files",
-    "hyp.hypotheses.judging",
+    "hyp.hypotheses.judge",
     "hyp.store.activations",
 )
 """What every run imports; once, here, so that kills hit its work and not its imports."""

@@ -6,6 +6,10 @@ import errno
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 UNREADABLE = (OSError, ValueError, RecursionError)
 """What reading a text file, and parsing it as JSON or TOML, may raise.
@@ -54,6 +58,40 @@ class HypError(ValueError):
     """
 
 
+class Problem(NamedTuple):
+    """The first thing that pydantic refuses.
+
+    Attributes
+    ----------
+    place : tuple of str or int
+        What leads to it; empty for the whole.
+    given : object
+        What was refused.
+    reason : str
+        Why, without a full stop.
+    raised : Exception or None
+        What a validator raised, if one did.
+    """
+
+    place: tuple[int | str, ...]
+    given: Any
+    reason: str
+    raised: Exception | None
+
+
+def first_problem(error: ValidationError) -> Problem:
+    """Return the first thing that pydantic refuses."""
+    found = error.errors()[0]
+    reason = found["msg"].removeprefix("Value error, ").rstrip(".")
+    raised = found.get("ctx", {}).get("error")
+    return Problem(
+        found["loc"],
+        found["input"],
+        reason,
+        raised if isinstance(raised, Exception) else None,
+    )
+
+
 @contextmanager
 def one_sentence() -> Iterator[None]:
     """Turn what pydantic refuses in the block into a `HypError` with its first reason."""
@@ -62,11 +100,10 @@ def one_sentence() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        problem = error.errors()[0]
-        reason = problem["msg"].removeprefix("Value error, ").rstrip(".")
-        place = ".".join(map(str, problem["loc"]))
-        own = isinstance(problem.get("ctx", {}).get("error"), HypError)
-        raise HypError(f"{reason}." if own or not place else f"{place}: {reason}.") from error
+        problem = first_problem(error)
+        own = isinstance(problem.raised, HypError)
+        place = "" if own else ".".join(map(str, problem.place))
+        raise HypError(f"{place}: {problem.reason}." if place else f"{problem.reason}.") from error
 
 
 def did_you_mean(word: str, known: list[str]) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, TypeGuard
 
-from hyp.errors import HypError, disk_sentence, reason_of
+from hyp.errors import HypError, disk_sentence, first_problem, reason_of
 from hyp.text import one_line
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 FAULT = 70
 _LIBRARIES = ("pyarrow", "zarr", "numcodecs", "h5py", "pandas", "tables", "zlib", "zipfile", "lzma")
@@ -39,10 +41,8 @@ def explained(error: BaseException) -> str | None:
     What the user or the machine can cause is known by its kind: disks and paths, files that
     are damaged or nested too deeply, numbers and settings that are impossible, memory.
     """
-    # What a validator of ours says stands inside pydantic's error.
-    with suppress(AttributeError, TypeError, LookupError):
-        found: Any = error
-        error = found.errors()[0]["ctx"]["error"]
+    if _is_validation(error):
+        error = first_problem(error).raised or error
     if isinstance(error, HypError):
         return one_line(str(error))
     sentence = _kind(error)
@@ -79,7 +79,7 @@ def _kind(error: BaseException) -> str | None:
 def _of_system(error: OSError) -> str:
     if error.filename is None and not _has_folder():
         return "the current folder is gone; change to one that exists"
-    known = disk_sentence(error) or disk_sentence(error, "the output")
+    known = disk_sentence(error, "the output")
     if known:
         return known
     where = f"{error.filename}: " if error.filename else ""
@@ -94,13 +94,12 @@ def _has_folder() -> bool:
     return True
 
 
-def _is_validation(error: BaseException) -> bool:
-    from pydantic import ValidationError
+def _is_validation(error: BaseException) -> TypeGuard[ValidationError]:
+    pydantic = sys.modules.get("pydantic_core")  # not imported anew: that may fail now
+    return pydantic is not None and isinstance(error, pydantic.ValidationError)
 
-    return isinstance(error, ValidationError)
 
-
-def _invalid(error: Any) -> str:
+def _invalid(error: ValidationError) -> str:
     """Return what pydantic found, all of it."""
     told = []
     for problem in error.errors():

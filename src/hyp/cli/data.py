@@ -228,13 +228,12 @@ def _spec(source: str, settings: dict[str, Any], fields: dict[str, Any]) -> Data
 
     from hyp.datasets.sources import open_source
     from hyp.datasets.specs import DatasetSpec
-    from hyp.errors import HypError
+    from hyp.errors import HypError, first_problem
 
     try:
         return DatasetSpec.model_validate({"source": open_source(source, **settings), **fields})
     except ValidationError as error:
-        first = error.errors()[0]
-        reason = first["msg"].removeprefix("Value error, ").rstrip(".")
-        name = "-".join(str(part) for part in first["loc"]).replace("_", "-")
-        where = f"--{name} {first['input']}: " if name else ""
-        raise HypError(f"{where}{reason}.") from error
+        problem = first_problem(error)
+        name = "-".join(map(str, problem.place)).replace("_", "-")
+        where = f"--{name} {problem.given}: " if name else ""
+        raise HypError(f"{where}{problem.reason}.") from error

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from hyp.cli.options import DEFAULT_STORE
 from hyp.hypotheses.plan import Plan
 from hyp.hypotheses.run import run_plan
 from hyp.reports.live import shown_progress
@@ -44,5 +45,4 @@ def _opening(plan: Plan, pending: list[Step]) -> str:
 
 
 def _store_option(store: Store) -> str:
-    default = Path("hyp-store").absolute()
-    return "" if store.root == default else f" --store {store.root}"
+    return "" if store.root == DEFAULT_STORE.absolute() else f" --store {store.root}"

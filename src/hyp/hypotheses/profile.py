@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from hyp.errors import HypError, did_you_mean
+from hyp.errors import HypError, did_you_mean, first_problem
 from hyp.metrics.neural.specs import neural_metric
 from hyp.models.specs import Schedule, objective_tasks
 
@@ -186,7 +186,9 @@ class Profile(Declared):
         try:
             return type(self).model_validate(values)
         except ValidationError as error:
-            raise HypError(f"--set {_first_problem(error)}.") from error
+            problem = first_problem(error)
+            where = f"{problem.place[0]}={problem.given}: " if problem.place else ""
+            raise HypError(f"--set {where}{problem.reason}.") from error
 
 
 def _read(value: Any, *, several: bool) -> Any:
@@ -204,10 +206,3 @@ def setting_words(settings: Mapping[str, Any]) -> dict[str, str]:
         key: ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
         for key, value in settings.items()
     }
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"][:1])
-    reason = problem["msg"].removeprefix("Value error, ").rstrip(".")
-    return f"{where}={problem['input']}: {reason}" if where else reason

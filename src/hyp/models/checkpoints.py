@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from torch import nn
 
 from hyp.errors import UNREADABLE, HypError, disk_sentence, reason_of
@@ -108,7 +108,7 @@ def read_info(folder: Path | str) -> ModelInfo:
         raise HypError(f"there is no finished model in {folder}; train it first.") from error
     except OSError as error:
         raise HypError(f"{disk_sentence(error, path) or reason_of(error)}.") from error
-    except (*UNREADABLE, ValidationError, HypError) as error:
+    except UNREADABLE as error:
         raise HypError(
             f"{path} is damaged or of another hyp ({reason_of(error)}); get or train the model "
             "again."

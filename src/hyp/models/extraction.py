@@ -87,7 +87,7 @@ def extract(
                 rows = np.arange(n_images) % dataset.n_images
                 probe = preprocess(preprocess.stage(dataset.images(rows)))
                 _pass(model, probe, info)
-                recorder.probe(n_images)
+                recorder.probe()
         units = recorder.units(_task_names(info))
 
         def forward(staged: Tensor) -> dict[str, NDArray[Any]]:

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from hyp.errors import HypError
 from hyp.models.specs import TrainSpec, Units
+from hyp.models.trust import TIMM
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from hyp.models.checkpoints import ModelInfo
 
 TORCHVISION = "torchvision:"
-TIMM = "timm:"
 
 UNKNOWN_BATCHES = 1
 """Stands for the length of a training of which no more is known than that there was one."""

@@ -79,7 +79,7 @@ class Recorder:
 
         return keep
 
-    def probe(self, n_images: int) -> None:
+    def probe(self) -> None:
         """Note the shapes of the pass that just ended; after the last probe the axes are known.
 
         Raises

@@ -18,7 +18,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from hyp.errors import HypError
+from hyp.errors import HypError, first_problem
 from hyp.models import checkpoints
 from hyp.models.backbones import build_backbone
 from hyp.models.checkpoints import ModelInfo
@@ -304,11 +304,9 @@ def _spec(**fields: Any) -> TrainSpec:
     try:
         return TrainSpec(**fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        own = first.get("ctx", {}).get("error")
-        raise HypError(
-            str(own) if own else f"{first['loc'][0]} {first['input']}: {first['msg']}."
-        ) from error
+        problem = first_problem(error)
+        where = "" if problem.raised else f"{problem.place[0]} {problem.given}: "
+        raise HypError(f"{where}{problem.reason}.") from error
 
 
 def _fit(spec: TrainSpec, path: Path, part: str) -> tuple[nn.Module, int]:
