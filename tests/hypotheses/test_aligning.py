@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import rsatoolbox
 import xarray as xr
 from PIL import Image
+from rsatoolbox.inference.noise_ceiling import boot_noise_ceiling
 
 from hyp.datasets.designs import Design
 from hyp.datasets.sources import open_source
@@ -25,19 +27,22 @@ from hyp.hypotheses.aligning import (
     select_models,
 )
 from hyp.hypotheses.recordings import (
+    check_scorable,
     describe_recording,
     digest_of,
-    match_images,
-    recorded_subjects,
+    open_recording,
 )
 from hyp.hypotheses.run import run_steps
+from hyp.hypotheses.shown import match_images
 from hyp.metrics.gram import compute_gram
 from hyp.metrics.neural import (
     SimulatedRegion,
     neural_benchmark,
     neural_metric,
+    read_assembly,
     score_region,
     sort_like_brainscore,
+    subjects,
     write_assembly,
 )
 from hyp.models.specs import TrainSpec
@@ -303,11 +308,56 @@ def test_subjects_are_scored_by_themselves_and_averaged(store, pictures, assembl
     expected = read_alignments(store, [single]).set_index("region")["score"]
     found = alone[alone["subject"] == "left"].set_index("region")["score"]
     assert found.to_dict() == pytest.approx(expected.to_dict(), abs=1e-12)
-    assert recorded_subjects(store, recording) == ["left", "right"]
-    assert recorded_subjects(store, left) == []
+    assert subjects(open_recording(store, recording)) == ["left", "right"]
+    assert subjects(open_recording(store, left)) == []
     pooled = alignment_step(recording, model, SPEC, layers=("relu",))
     with pytest.raises(HypError, match="leaving out incomplete stimuli would keep 54 of 60"):
         run_steps(store.pending([pooled]), store)
+
+
+def test_dissimilarities_are_scored_subject_by_subject(store, pictures, tmp_path):
+    """Two regions of two subjects; equal to rsatoolbox on the layer's own activations."""
+    rng = np.random.default_rng(2)
+    points = rng.normal(size=(N, 4)) + 0.5 * rng.normal(size=(2, 2, 2, N, 4))
+    rdms = np.square(points[..., :, None, :] - points[..., None, :, :]).sum(axis=-1)
+    names = [f"s{number:02d}" for number in range(N)]
+    path = tmp_path / "rdms.nc"
+    xr.DataArray(
+        rdms,
+        dims=("region", "subject", "session", "stimulus", "stimulus_2"),
+        coords={"region": ["V4", "IT"], "subject": ["a", "b"], "stimulus": names},
+    ).to_netcdf(path, engine="h5netcdf")
+    spec = RecordingSpec(name="human", origin=RecordedFile(digest=digest_of(path)))
+    source = open_source(f"folder:{pictures}", image_size=16)
+    recording = recording_step(spec, images(source), path)
+    model = select_models(store, {})[0]
+    rsa = AlignmentSpec(metric=neural_metric("rsa"), formula="ratio", subjects="each")
+    goal = alignment_step(recording, model, rsa, layers=("relu",))
+    run_steps(store.pending([goal]), store)
+    table = read_alignments(store, [goal]).set_index("region")
+    alone = pd.read_parquet(store.path(goal) / "subjects.parquet").set_index(["region", "subject"])
+    X = open_layer(store.path(goal.inputs["grams"].inputs["activations"]), "relu")["activation"]
+    shown = pd.read_parquet(store.path(recording.inputs["stimuli"]) / "latents.parquet")["file"]
+    X = X.to_numpy()[[list(shown).index(f"{name}.png") for name in names]]
+    ours = rsatoolbox.rdm.calc_rdm(rsatoolbox.data.Dataset(X), method="correlation")
+    for number, region in enumerate(("V4", "IT")):
+        theirs = rsatoolbox.rdm.RDMs(rdms[number].mean(axis=1))
+        expected = rsatoolbox.rdm.compare(ours, theirs, "spearman")[0]
+        found = alone.loc[region]
+        assert found["unceiled"].to_numpy() == pytest.approx(expected, abs=1e-6)
+        lower, upper = boot_noise_ceiling(theirs, "spearman")
+        row = table.loc[region]
+        assert (row["ceiling"], row["ceiling_upper"]) == pytest.approx((lower, upper), abs=1e-9)
+        assert row["score"] == pytest.approx(expected.mean() / lower, abs=1e-6)
+    for wrong, said in (
+        ({"metric": neural_metric("pls")}, "which pls cannot be computed from; use the metric rsa"),
+        ({"subjects": "pooled"}, "score them with subjects each"),
+    ):
+        refused = alignment_step(recording, model, rsa.model_copy(update=wrong), layers=("relu",))
+        with pytest.raises(HypError, match=said):
+            run_steps(store.pending([refused]), store)
+    with pytest.raises(HypError, match="which have no time window"):
+        check_scorable(spec.model_copy(update={"window": (0, 1)}), read_assembly(path))
 
 
 def test_a_recording_with_one_repetition_is_scored_and_says_so(store, pictures, assembly, tmp_path):
