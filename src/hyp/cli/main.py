@@ -38,6 +38,7 @@ from hyp.cli.options import (
 )
 from hyp.cli.published import show_published
 from hyp.cli.released import released_app
+from hyp.cli.scaling import study_scaling
 from hyp.cli.scores import judge_scores
 from hyp.cli.store import store_app
 from hyp.errors import HypError
@@ -292,6 +293,7 @@ app.command("freeze")(freeze_declaration)
 app.command("new")(new_hypothesis)
 app.command("published")(show_published)
 app.command("test", cls=Once)(judge_scores)
+app.command("scaling")(study_scaling)
 app.command("score")(score_models)
 app.command("doctor")(doctor)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 from numpy.typing import ArrayLike
 
 from hyp.errors import HypError
@@ -151,6 +152,10 @@ def laws_svg(
         axes.set_xlabel(unit)
         axes.set_ylabel(score)
         value_axis(axes.yaxis)
+        axes.xaxis.set_major_formatter(
+            lambda one, _: f"{one:g}".replace("e+0", "e").replace("+", "")
+        )
+        axes.xaxis.set_minor_formatter(NullFormatter())
         if np.ptp(np.log10(size)) < _FEW_TICKS_BELOW:
             axes.set_xticks(np.unique(size), [f"{one:g}" for one in np.unique(size)])
             axes.minorticks_off()
