@@ -21,7 +21,7 @@ OBJECTIVES = (
     "identity",
     EVERYTHING,
 )
-"""The ten objectives of the paper's ResNet-18 and ResNet-50 (its Table B.2)."""
+"""The ten objectives of the paper's ResNet-18 and ResNet-50 (its Figure 2b)."""
 
 _SEEDS_A_COHORT = 50
 _NAMES = {SPATIAL: "spatial", EVERYTHING: "everything"}

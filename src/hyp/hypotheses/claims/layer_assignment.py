@@ -32,6 +32,7 @@ LAYER_ASSIGNMENT = Hypothesis(
             anchor="category",
             b="distance",
             c="translation",
+            figure="Figure 4b",
             secondary=True,
         ),
     ),

@@ -77,14 +77,14 @@ NONTARGET_VARIABILITY = Hypothesis(
             score=Decoding(latents=("category",)),
             a="full",
             b=("one-category",),
-            figure="Figures 5a and E.1",
+            figure="Figures 5b and E.1",
         ),
         Contrast(
             name="translation",
             score=Decoding(latents=("rel_pos_x", "rel_pos_y")),
             a="full",
             b=("centered",),
-            figure="Figures 5b and E.2",
+            figure="Figures 5c and E.2",
         ),
     ),
     rule=DecisionRule(

@@ -17,6 +17,7 @@ from hyp.stats.rules import DecisionRule, Nowhere, Prediction, Somewhere
 
 _BETTER = "networks trained for several objectives align better than for the best of them alone"
 _NOT = "networks trained for several objectives align worse than for the best of them alone"
+_FIGURE = "Figure C.1, Table C.1"
 _PARTS = ("distance", "translation", "rotation")
 
 OBJECTIVE_COMBINATION = Hypothesis(
@@ -26,7 +27,7 @@ OBJECTIVE_COMBINATION = Hypothesis(
         "Are networks that were trained for two or three spatial latents together aligned better "
         "than those trained for the best one of them?"
     ),
-    source="Xie et al. 2024, section 3.2",
+    source="Xie et al. 2024, section 3.2, Figure 2a, Table C.1",
     predictions={"better": _BETTER, "worse": _NOT},
     cohorts=(
         *(trained_for(part) for part in _PARTS),
@@ -35,8 +36,14 @@ OBJECTIVE_COMBINATION = Hypothesis(
         UNTRAINED,
     ),
     questions=(
-        Contrast(name="two together", score=Alignment(), a="distance+translation", b=_PARTS[:2]),
-        Contrast(name="three together", score=Alignment(), a="spatial", b=_PARTS),
+        Contrast(
+            name="two together",
+            score=Alignment(),
+            a="distance+translation",
+            b=_PARTS[:2],
+            figure=_FIGURE,
+        ),
+        Contrast(name="three together", score=Alignment(), a="spatial", b=_PARTS, figure=_FIGURE),
         training_helps("distance"),
     ),
     rule=DecisionRule(

@@ -15,6 +15,7 @@ from hyp.hypotheses.questions import Contrast
 from hyp.hypotheses.scores import Alignment
 from hyp.stats.rules import DecisionRule, NotLower, Prediction, Somewhere
 
+_FIGURE = "Figures C.1 and C.3, Tables C.1 and C.2"
 _CLOSE = "networks trained on synthetic images align as well, up to the margin"
 _LESS = "networks trained on synthetic images align less"
 
@@ -25,7 +26,7 @@ SYNTHETIC_NATURAL = Hypothesis(
         "Are networks that learned categories from rendered images aligned with V1, V2, V4 and IT "
         "no worse than networks that learned categories from photographs, by a declared margin?"
     ),
-    source="Xie et al. 2024, section 3.1",
+    source="Xie et al. 2024, section 3.1, Figure 2a, Tables C.1 and C.2",
     predictions={"as well": _CLOSE, "less": _LESS},
     cohorts=(
         trained_for("category"),
@@ -39,7 +40,7 @@ SYNTHETIC_NATURAL = Hypothesis(
         UNTRAINED,
     ),
     questions=(
-        Contrast(name="synthetic", score=Alignment(), a="category", b=("natural",)),
+        Contrast(name="synthetic", score=Alignment(), a="category", b=("natural",), figure=_FIGURE),
         training_helps("category"),
     ),
     rule=DecisionRule(
