@@ -6,6 +6,7 @@ from hyp.hypotheses.declaration import Cohort
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Contrast
 from hyp.hypotheses.scores import Alignment
+from hyp.metrics.neural.specs import CANDIDATE_LAYERS
 
 SPATIAL = "distance+translation+rotation"
 EVERYTHING = f"category+identity+{SPATIAL}"
@@ -91,6 +92,7 @@ PUBLISHED_50 = PUBLISHED_18.model_copy(
         "summary": "the paper's ResNet-50: 1.35 M images, 1,000,000 batches, 5 networks a cohort, "
         "13 checkpoints",
         "backbone": "resnet50",
+        "layers": CANDIDATE_LAYERS["resnet50"],
         "n_seeds": 5,
         "n_batches": 1_000_000,
         "evaluate_every": 20_000,

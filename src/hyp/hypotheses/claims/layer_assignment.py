@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, trained_for
 from hyp.hypotheses.declaration import Hypothesis
+from hyp.hypotheses.profile import RESNET_LAYERS
 from hyp.hypotheses.questions import Closer, Contrast
 from hyp.hypotheses.scores import Depth
+from hyp.metrics.neural.specs import CANDIDATE_LAYERS
 from hyp.stats.rules import ONLY_HIGHER, ONLY_LOWER, DecisionRule, Prediction
 
 _DEEPER = "networks trained for a spatial latent take later layers for a region"
@@ -32,6 +34,7 @@ LAYER_ASSIGNMENT = Hypothesis(
             anchor="category",
             b="distance",
             c="translation",
+            layers=RESNET_LAYERS,
             figure="Figure 4b",
             secondary=True,
         ),
@@ -49,6 +52,6 @@ LAYER_ASSIGNMENT = Hypothesis(
     agrees="earlier",
     profiles={
         "laptop": LAPTOP.model_copy(update={"cohorts": ("distance", "translation", "category")}),
-        "published": PUBLISHED_18,
+        "published": PUBLISHED_18.model_copy(update={"layers": CANDIDATE_LAYERS["resnet18"]}),
     },
 )

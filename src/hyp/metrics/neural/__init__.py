@@ -28,7 +28,7 @@ _HOME = {
     "ceiled": "ceilings",
     "internal_consistency": "ceilings",
     "usual_formula": "ceilings",
-    "CANDIDATE_LAYERS": "layers",
+    "CANDIDATE_LAYERS": "specs",
     "reduce_by_pca": "layers",
     "score_region": "layers",
     "pls_from_gram": "pls",
