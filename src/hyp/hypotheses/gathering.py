@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hyp.errors import HypError
 from hyp.hypotheses.aligning import SCORES
 from hyp.hypotheses.declaration import Asked
 from hyp.hypotheses.profile import PIXELS, UNTRAINED, Profile
@@ -42,7 +43,7 @@ def gather_scores(
             table = pd.read_parquet(path / SCORES)
             table = table.rename(columns={"region": "measured", "layer": "chosen"})
             part = table[["measured", "score", "chosen"]].assign(layer="", fold=0)
-            batches_text = place.rpartition(":")[2]
+            batches_text = place.split(":")[2]
             batches = profile.n_batches if batches_text == END else int(batches_text)
             depths = [profile.layers.index(layer) for layer in part["chosen"]]
             deep = part.assign(score=np.array(depths) / max(1, len(profile.layers) - 1))
@@ -53,7 +54,20 @@ def gather_scores(
             parts += _performance(histories[cohort, int(seed)], cohort, int(seed))
     if not parts:
         return order_layers(pd.DataFrame({"layer": []}), profile.layers)
-    return order_layers(pd.concat(parts, ignore_index=True), profile.layers)
+    scores = pd.concat(parts, ignore_index=True)
+    _refuse_regions_of_two(scores)
+    return order_layers(scores, profile.layers)
+
+
+def _refuse_regions_of_two(scores: pd.DataFrame) -> None:
+    """Refuse a region that two recordings have: a network would have two scores in it."""
+    aligned = scores[scores["kind"] == "alignment"]
+    twice = aligned[aligned.duplicated(["cohort", "seed", "batches", "measured"])]
+    if len(twice):
+        raise HypError(
+            f"two of the recordings have the region {twice['measured'].iloc[0]}; name only one of "
+            "them (--set recording=...)."
+        )
 
 
 def gather_similarities(inputs: Mapping[str, Path]) -> Similarities:

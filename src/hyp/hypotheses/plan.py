@@ -255,10 +255,10 @@ class _Graph(SharedSteps):
             yield f"decoding:{place}", self._decoding(model, published=pooled)
         aligned = [question for question in mine if question.scored.kind in ALIGNED]
         if aligned:
-            yield f"alignment:{place}:{END}", self._alignment(model, None)
+            yield from self._alignments(f"alignment:{place}:{END}", model, None)
         if any(question.all_checkpoints for question in aligned):
             for batches in self.profile.kept_snapshots:
-                yield f"alignment:{place}:{batches}", self._alignment(model, batches)
+                yield from self._alignments(f"alignment:{place}:{batches}", model, batches)
 
     @cached_property
     def _decoded(self) -> list[str]:
@@ -305,9 +305,9 @@ class _Graph(SharedSteps):
             yield f"decoding:{PIXELS}:", self._decoding(None)
 
     @cached_property
-    def recording(self) -> Step:
+    def recordings(self) -> tuple[Step, ...]:
         if self.profile.recording != SIMULATED:
-            return self._recorded(Path(self.profile.recording).expanduser().absolute())
+            return tuple(self._recorded(one.strip()) for one in self.profile.recording.split(","))
         from hyp.hypotheses.aligning import RecordingSpec, SimulatedStream, recording_step
         from hyp.metrics.neural.simulation import VENTRAL_STREAM
 
@@ -322,15 +322,24 @@ class _Graph(SharedSteps):
         )
         images = DatasetSpec.model_validate(self.stimuli.spec)
         shown = images.model_copy(update={"n_images": self.profile.n_recorded})
-        return recording_step(spec, shown)
+        return (recording_step(spec, shown),)
 
-    def _recorded(self, folder: Path) -> Step:
+    def _recorded(self, where: str) -> Step:
         from hyp.hypotheses.aligning import RecordedFile, RecordingSpec, recording_step
         from hyp.hypotheses.recordings import digest_of
         from hyp.metrics.brainscore.exporting import IMAGES, RESPONSES
         from hyp.metrics.neural.benchmark import PUBLIC_BENCHMARKS
+        from hyp.store.caches import cache_folder
 
+        folder = Path(where).expanduser().absolute()
         known = PUBLIC_BENCHMARKS.get(folder.name)
+        if known and where == folder.name and not folder.exists():
+            folder = cache_folder("brainscore") / where
+            if not (folder / RESPONSES).exists():
+                raise HypError(
+                    f"the responses of {where} are not on this machine; fetch them once with "
+                    f"'hyp brainscore install' and 'hyp neural import {where}'."
+                )
         spec = RecordingSpec(
             name=folder.name,
             origin=RecordedFile(digest=digest_of(folder / RESPONSES)),
@@ -344,7 +353,10 @@ class _Graph(SharedSteps):
         )
         return recording_step(spec, images, folder / RESPONSES)
 
-    def _alignment(self, model: Step, snapshot: int | None) -> Step:
+    def _alignments(
+        self, role: str, model: Step, snapshot: int | None
+    ) -> Iterator[tuple[str, Step]]:
+        """Yield the step of every recording; the roles of further ones are numbered."""
         from hyp.hypotheses.aligning import AlignmentSpec, alignment_step
 
         spec = AlignmentSpec(
@@ -352,14 +364,16 @@ class _Graph(SharedSteps):
             protocol=self.profile.neural_protocol,
             threads=self.profile.threads,
         )
-        return alignment_step(
-            self.recording,
-            model,
-            spec,
-            layers=self.profile.layers,
-            snapshot=snapshot,
-            numerics=self.numerics,
-        )
+        for number, recording in enumerate(self.recordings):
+            step = alignment_step(
+                recording,
+                model,
+                spec,
+                layers=self.profile.layers,
+                snapshot=snapshot,
+                numerics=self.numerics,
+            )
+            yield f"{role}:{number}" if number else role, step
 
     def _similarities(self) -> Iterator[tuple[str, Step]]:
         """Yield one step per measure, all of the same networks and the raw pixels."""

@@ -86,7 +86,9 @@ class Profile(Declared):
         Johnson-Lindenstrauss dimension at random, as the paper's code did, or
         uses the exact features, which is far faster.
     recording : str
-        What networks are aligned with: ``simulated``, or a recording of the store by name.
+        What networks are aligned with: ``simulated``; or folders with ``assembly.nc`` and
+        ``images``, or public benchmarks that ``hyp neural import`` has fetched, such as
+        ``FreemanZiemba2013public.V1-pls,MajajHong2015public.IT-pls``: regions of all are scored.
     n_recorded : int
         Stimuli that were shown in a simulated recording: as many of a sample like the stimuli.
     neural_metric : str
