@@ -38,6 +38,7 @@ _EXPLAINED = {
     "networks too, most so for large layers.",
     "rsa-correlation": "1 is the same order of dissimilarities between stimuli, 0 unrelated.",
     "procrustes": "1 is alike up to rotation and scale.",
+    "mutual-neighbours": "The share of each image's ten nearest that are the same in both.",
 }
 _REGIONS = ("V1", "V2", "V4", "IT")
 AGREEMENT = {
