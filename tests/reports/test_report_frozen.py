@@ -16,7 +16,7 @@ from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.registry import find_hypothesis
 from hyp.reports import make_report, write_report
 from hyp.store import Store
-from hyp.store.runs import Run, save_run
+from hyp.store.runs import Run, latest_run, save_run
 from results import made as made_up
 from results import write_folder
 
@@ -88,7 +88,7 @@ def here(tmp_path, monkeypatch):
 
 def report(store, out="out", frozen=None):
     """The report's page as read, its Markdown and its JSON."""
-    page = make_report(store, None, None, Path(out), frozen)
+    page = make_report(store, latest_run(store.root, None), Path(out), frozen)
     text = (page.parent / "report.md").read_text(encoding="utf-8")
     document = json.loads((page.parent / "report.json").read_text(encoding="utf-8"))
     return page.read_text(encoding="utf-8"), text, document["frozen"]

@@ -271,6 +271,7 @@ def report(
     from hyp.cli.terminal import console
     from hyp.reports.report import make_report
     from hyp.store import Store
+    from hyp.store.runs import latest_run
 
     opened = Store.open(store)
     if every:
@@ -283,7 +284,7 @@ def report(
         console().print(overview_table(opened.root))
         console().print(f"overview: {page}", soft_wrap=True, highlight=False)
         return
-    page = make_report(opened, name, profile, out, frozen)
+    page = make_report(opened, latest_run(opened.root, name, profile), out, frozen)
     console().print(f"report: {page}", soft_wrap=True, highlight=False)
 
 

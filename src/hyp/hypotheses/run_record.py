@@ -27,7 +27,7 @@ _SAVED_EVERY = 10.0
 def recorded(plan: Plan, pending: list[Step], store: Store) -> Iterator[RunProgress]:
     """Keep the record of a run while the block computes it; yields what counts its steps.
 
-    A run that has finished before keeps the record of that time.
+    A run that has finished before keeps the record of that time, and when it was asked for again.
 
     Parameters
     ----------
@@ -44,6 +44,8 @@ def recorded(plan: Plan, pending: list[Step], store: Store) -> Iterator[RunProgr
     }
     progress = RunProgress(pending, expected, earlier.wall_seconds if earlier else 0.0)
     if earlier and earlier.state == "finished" and not pending:
+        asked = datetime.now(UTC).isoformat()
+        save_run(store.root, earlier.model_copy(update={"asked": asked}))
         yield progress
         return
     started = earlier.started if earlier else _now()
