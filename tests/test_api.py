@@ -59,7 +59,9 @@ def test_a_run_is_asked_in_python(run, tmp_path):
 
 
 def test_a_report_is_of_this_run_and_not_of_the_latest_of_its_name(run, tmp_path):
-    other = hyp.run("nontarget-variability", run.store.root, progress=False, **TINY | {"n_seeds": 3})
+    other = hyp.run(
+        "nontarget-variability", run.store.root, progress=False, **TINY | {"n_seeds": 3}
+    )
     assert other.verdict.outcome == "untestable"
     assert latest_run(run.store.root, None).goal == other.plan.goal.key
     for one, seeds in ((run, 4), (other, 3)):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hyp.hypotheses.declaration import Cohort
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Contrast
 from hyp.hypotheses.scores import Alignment
+from hyp.stats.rules import DecisionRule, NotLower, Predicate, Prediction, Somewhere
 
 SPATIAL = "distance+translation+rotation"
 EVERYTHING = f"category+identity+{SPATIAL}"
@@ -45,6 +48,27 @@ UNTRAINED = Cohort(
     trained=False,
     first_seed=_SEEDS_A_COHORT * len(OBJECTIVES),
 )
+
+
+def rivals(
+    predictions: Mapping[str, str],
+    *needs: tuple[Predicate, ...],
+    margin: float | None = None,
+    mixed: tuple[Predicate, ...] = (),
+) -> DecisionRule:
+    """Return the rule under which each prediction, in their order, has these needs."""
+    named = zip(predictions.items(), needs, strict=True)
+    return DecisionRule(
+        margin=margin,
+        mixed=mixed,
+        predictions=tuple(
+            Prediction(name=name, claim=claim, needs=needed) for (name, claim), needed in named
+        ),
+    )
+
+
+NO_LOWER, LOWER = (NotLower(),), (Somewhere(direction="lower"),)
+"""What is needed for as good as, up to the margin, and for worse."""
 
 CONTROL = "training helps"
 """Without it, that cohorts align alike would show nothing."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18
+from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, rivals
 from hyp.hypotheses.declaration import Cohort, Hypothesis
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Contrast
 from hyp.hypotheses.scores import Decoding
-from hyp.stats.rules import BETTER_AND_WORSE, ONLY_BETTER, ONLY_WORSE, DecisionRule, Prediction
+from hyp.stats.rules import BETTER_AND_WORSE, ONLY_BETTER, ONLY_WORSE
 
-_HELPS = "variability in a non-target latent makes the network represent it better"
-_INVARIANT = "variability in a non-target latent makes the network invariant to it"
+_PREDICTIONS = {
+    "H1": "variability in a non-target latent makes the network represent it better",
+    "H2": "variability in a non-target latent makes the network invariant to it",
+}
 
 _WORLD = (
     "category=airplane|bottle|car|chair|guitar|lamp|table|teapot+identities=1"
@@ -44,7 +46,7 @@ NONTARGET_VARIABILITY = Hypothesis(
         "can the non-target latent be decoded better?"
     ),
     source="Xie et al. 2024, section 3.3, Figures 5, E.1 and E.2",
-    predictions={"H1": _HELPS, "H2": _INVARIANT},
+    predictions=_PREDICTIONS,
     cohorts=(
         Cohort(
             name="full",
@@ -87,13 +89,7 @@ NONTARGET_VARIABILITY = Hypothesis(
             figure="Figures 5b and E.2",
         ),
     ),
-    rule=DecisionRule(
-        predictions=(
-            Prediction(name="H1", claim=_HELPS, needs=ONLY_BETTER),
-            Prediction(name="H2", claim=_INVARIANT, needs=ONLY_WORSE),
-        ),
-        mixed=BETTER_AND_WORSE,
-    ),
+    rule=rivals(_PREDICTIONS, ONLY_BETTER, ONLY_WORSE, mixed=BETTER_AND_WORSE),
     published=(
         "With full variability the non-target was decoded better in most of the layers and targets "
         "that the text speaks of; rotation is excepted."

@@ -16,7 +16,17 @@ from scipy.linalg import orthogonal_procrustes
 
 from hyp.hypotheses.questions.panels import unique
 from hyp.reports.figures.axes import tick
-from hyp.reports.figures.style import INK, MUTED, PAPER, REDUCED, Look, new_figure, style, to_svg
+from hyp.reports.figures.style import (
+    INK,
+    MUTED,
+    PAPER,
+    REDUCED,
+    Look,
+    dots,
+    new_figure,
+    style,
+    to_svg,
+)
 from hyp.reports.wording import score
 
 MOST_IN_MATRIX = 40
@@ -92,16 +102,8 @@ def network_map(
         told = []
         for cohort in unique(cohorts):
             own = places[names == cohort]
-            axes.plot(
-                *own.T,
-                linestyle="none",
-                color=looks[cohort].colour,
-                marker=looks[cohort].marker,
-                markersize=6,
-                markeredgecolor=PAPER,
-                markeredgewidth=0.5,
-                gid="hyp-networks",
-            )
+            edge: dict[str, Any] = {"edge": 0.5, "markeredgecolor": PAPER}
+            dots(axes, *own.T, *looks[cohort], 6, gid="hyp-networks", **edge)
             centre = own.mean(axis=0)
             told.append(f"{titles[cohort]} around {score(centre[0], 2)}, {score(centre[1], 2)}")
         described = f"Map of {len(places)} networks; distances are about {label}. "
