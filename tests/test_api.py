@@ -73,7 +73,7 @@ def test_a_report_is_of_this_run_and_not_of_the_latest_of_its_name(run, tmp_path
     hyp.run("nontarget-variability", run.store.root, progress=False, **TINY)
     after = latest_run(run.store.root, None)
     assert after.goal == run.plan.goal.key
-    assert after.asked > before.updated
+    assert after.asked > before.asked
     assert (after.started, after.updated) <= (before.started, before.updated)
 
 

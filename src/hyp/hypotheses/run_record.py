@@ -44,8 +44,7 @@ def recorded(plan: Plan, pending: list[Step], store: Store) -> Iterator[RunProgr
     }
     progress = RunProgress(pending, expected, earlier.wall_seconds if earlier else 0.0)
     if earlier and earlier.state == "finished" and not pending:
-        asked = datetime.now(UTC).isoformat()
-        save_run(store.root, earlier.model_copy(update={"asked": asked}))
+        save_run(store.root, earlier.model_copy(update={"asked": _now("microseconds")}))
         yield progress
         return
     started = earlier.started if earlier else _now()
@@ -65,6 +64,7 @@ def recorded(plan: Plan, pending: list[Step], store: Store) -> Iterator[RunProgr
             state=state,
             started=started,
             updated=_now(),
+            asked=_now("microseconds"),
             wall_seconds=round(progress.seconds, 1),
             left_seconds=progress.left if state == "running" else None,
             stages=tuple(
@@ -92,5 +92,5 @@ def recorded(plan: Plan, pending: list[Step], store: Store) -> Iterator[RunProgr
     save("finished")
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _now(timespec: str = "seconds") -> str:
+    return datetime.now(UTC).isoformat(timespec=timespec)

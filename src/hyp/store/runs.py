@@ -71,7 +71,8 @@ class Run(BaseModel):
     overrides : dict
         What ``--set`` changed in the profile.
     asked : str
-        When it was last asked for again, once it had finished; empty where it never was.
+        When it was last asked for, to the microsecond; a finished run that is asked for again
+        keeps its other times. Empty in records of an older hyp.
     wall_seconds : float
         Sum over all calls that led to the result.
     left_seconds : float or None
