@@ -182,7 +182,7 @@ class Hypothesis(Declared):
     rule : DecisionRule
         How the comparisons become a verdict; its keys are `KEYS`. Comparisons of the questions
         that it reads are corrected together and judged (confirmatory); those of others are
-        reported beside the verdict, corrected among themselves (secondary).
+        only reported, and corrected among themselves (secondary).
     published : str
         What was published about it, in a sentence or two; empty where nothing was.
     agrees : str

@@ -42,7 +42,7 @@ class AgainstFrozen(BaseModel):
     sentence, timing : str
         Both answers in words.
     notes : tuple of str
-        What a reader should know beside them.
+        What else a reader should know.
     differences : tuple of Difference
         Field by field; empty where it is the same.
     """

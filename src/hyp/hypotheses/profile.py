@@ -15,7 +15,7 @@ PIXELS, UNTRAINED = "pixels", "untrained"
 """The references: the stimuli's raw pixels, and networks with their initial weights."""
 
 SIMULATED = "simulated"
-"""The recording that nobody made: a hidden network's responses."""
+"""The recording that is simulated: responses of a hidden network."""
 
 RESNET_LAYERS = (
     "layer1.0.relu",

@@ -61,7 +61,7 @@ MARKS = (
 
 
 def qualification(result: Result, frozen: AgainstFrozen | None = None) -> str:
-    """Say what stands beside a result's outcome wherever it is named; empty for nothing.
+    """Say what qualifies a result's outcome wherever it is named; empty for nothing.
 
     Parameters
     ----------

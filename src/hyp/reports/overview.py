@@ -38,7 +38,7 @@ class Line:
         What the hypothesis asks.
     verdict : Verdict
     qualified : str
-        What stands beside the verdict wherever it is named; empty for nothing.
+        What qualifies the verdict wherever it is named; empty for nothing.
     effect : str
         The largest significant effect, or the largest, with its interval; empty where nothing
         was compared.
@@ -90,13 +90,13 @@ class Overview:
     def outcomes(self) -> dict[str, int]:
         """How many hypotheses came to each outcome, in words."""
         counted = Counter(line.verdict.outcome for line in self.lines)
-        return {wording.outcome_words(outcome): n for outcome, n in counted.most_common()}
+        return {wording.plain(outcome): n for outcome, n in counted.most_common()}
 
 
 def write_overview(store_root: Path, out: Path | None = None) -> Path:
     """Write one page over the latest finished run of every hypothesis and profile of a store.
 
-    It needs nothing beside it; reports are linked where they lie in the store. The same store
+    It is self-contained; reports are linked where they lie in the store. The same store
     gives the same bytes.
 
     Parameters

@@ -1,4 +1,4 @@
-"""The report of a finished run: one page that needs nothing beside it, its JSON and Markdown."""
+"""The report of a finished run: a self-contained page, its JSON and Markdown."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def make_report(
     Returns
     -------
     Path
-        Of ``index.html``; ``report.json`` and ``report.md`` lie beside it.
+        Of ``index.html``; ``report.json`` and ``report.md`` are in the same folder.
 
     Raises
     ------

@@ -118,7 +118,7 @@ class PublishedP:
     low, high : tuple of float
         95 % interval of each share.
     seeds_needed : int
-        Seeds a group with which full separation would reach 0.05.
+        Seeds per group with which full separation would reach 0.05.
     seeds_needed_family : int
         The same, corrected for the comparisons that the abstract prints.
     sentence : str

@@ -106,7 +106,7 @@ class Question(Declared):
     figure : str
         Where the paper asks it, such as ``Figure D.4``.
     secondary : bool
-        It is reported beside the verdict: the rule does not read it.
+        It is reported, but the rule does not read it.
     alternative : {"two-sided", "greater", "less"} or None
         Direction of its tests; None takes the rule's.
     objectives : tuple of str

@@ -83,7 +83,7 @@ class PairQuestion(Question):
         return min(self.counted(sizes))
 
     def panels(self, evidence: Evidence, rows: Sequence[Row]) -> Iterator[Panel]:
-        """Return every network's pairs by layer, the pixels beside them, and matrices."""
+        """Return every network's pairs by layer, those with the pixels, and matrices."""
         measure, networks = self.similarity.measure, evidence.similarities.networks
         labels = np.array(networks)
         order = np.concatenate([np.flatnonzero(labels == name) for name in self.about])
@@ -302,7 +302,7 @@ class Tighter(PairQuestion):
 
 
 def _tested(found: Closeness | Tightness | PairContrast, pooled: PublishedPairs) -> Values:
-    """Return the test of networks, and beside it that of their pairs as if independent."""
+    """Return the test over networks, and the published one over pairs as if independent."""
     return {
         "difference": found.difference,
         "ci_low": found.low,

@@ -41,13 +41,13 @@ def forest(
     margin: float | None = None,
     note: str = "",
 ) -> str:
-    """Draw effects with their 95 % intervals, a row each; filled where significant.
+    """Draw effects with their 95 % intervals, one row each; filled where significant.
 
     Parameters
     ----------
     rows : sequence of Row
     labels : sequence of str
-        One a row.
+        One per row.
     limits : (float, float)
         See `effect_limits`.
     label : str

@@ -46,7 +46,7 @@ def maps(matrices: Sequence[NDArray[np.float64]]) -> list[tuple[NDArray[np.float
     Parameters
     ----------
     matrices : sequence of ndarray, shape (m, m)
-        Similarities of the same networks, one a layer.
+        Similarities of the same networks, one per layer.
 
     Returns
     -------

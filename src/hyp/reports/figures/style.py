@@ -25,7 +25,7 @@ REDUCED = "#000005"
 REFERENCE = "#000006"
 PAPER = "#000007"
 SERIES = (FULL, REDUCED, "#000008", "#000009", "#00000a", "#00000b", "#00000c")
-"""Colours of cohorts, told apart by eyes that see no red or green with the marks beside them."""
+"""Colours of cohorts; with their markers they are told apart by readers with colour blindness."""
 
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "<", ">", "h", "*")
 

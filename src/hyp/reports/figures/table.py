@@ -28,7 +28,7 @@ _LOOKS = ((FULL, "o", -0.17), (REDUCED, "s", 0.17))
 
 
 def units(judged: TableVerdict, name: str) -> str:
-    """Draw every unit's score in both groups, one row a comparison, with the means."""
+    """Draw every unit's score in both groups, one row per comparison, with the means."""
     with style():
         figure, axes = _rows(judged.comparisons)
         for y, row in enumerate(judged.comparisons):
