@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hyp.errors import HypError
-from hyp.hypotheses.declaration import Cohort
+from hyp.hypotheses.cohort import Cohort
 from hyp.hypotheses.declaration_hash import Declaration, declaration_of, differences
 from hyp.hypotheses.frozen_comparison import hold_against, not_frozen
 from hyp.hypotheses.frozen_file import default_file, freeze, read_frozen, write_frozen

@@ -9,7 +9,8 @@ import pytest
 
 import hyp
 from hyp.errors import HypError
-from hyp.hypotheses.declaration import Cohort, Hypothesis
+from hyp.hypotheses.cohort import Cohort
+from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Alike, Closer, Contrast, Tighter, Tracks, Trend

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hyp.hypotheses.aligning import SCORES
-from hyp.hypotheses.declaration import Asked
+from hyp.hypotheses.cohort import Asked
 from hyp.hypotheses.profile import PIXELS, UNTRAINED, Profile
 from hyp.hypotheses.questions import Similarities
 from hyp.hypotheses.result_files import (

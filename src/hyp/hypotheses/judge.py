@@ -19,7 +19,9 @@ from hyp.hypotheses.checks import (
     learning_checks,
     reduction_checks,
 )
-from hyp.hypotheses.declaration import EQUIVALENT, Asked, Hypothesis
+from hyp.hypotheses.cohort import Asked
+from hyp.hypotheses.consistency import EQUIVALENT
+from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.gathering import (
     cohort_summaries,
     gather_scores,

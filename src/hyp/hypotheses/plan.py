@@ -12,7 +12,8 @@ from hyp.datasets.designs import Design
 from hyp.datasets.sources import open_source, part_of
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError, one_sentence
-from hyp.hypotheses.declaration import Asked, Cohort, Hypothesis, LeftOut
+from hyp.hypotheses.cohort import Asked, Cohort, LeftOut
+from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.profile import PIXELS, SIMULATED, UNTRAINED, Profile, setting_words
 from hyp.hypotheses.questions import PairQuestion, Question
 from hyp.hypotheses.scores import ALIGNED, Decoding

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, SPATIAL, rivals, trained_for
 from hyp.hypotheses.claims.nontarget_variability import LEARNED, NONTARGET_VARIABILITY
-from hyp.hypotheses.declaration import Cohort, Hypothesis
+from hyp.hypotheses.cohort import Cohort
+from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.profile import RESNET_LAYERS
 from hyp.hypotheses.questions import Closer, Contrast, Question, Tighter
 from hyp.hypotheses.scores import Alignment

@@ -11,7 +11,8 @@ from hyp.hypotheses.claims.cohorts import (
     trained_for,
     training_helps,
 )
-from hyp.hypotheses.declaration import EQUIVALENT, Hypothesis
+from hyp.hypotheses.consistency import EQUIVALENT
+from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.questions import Contrast
 from hyp.hypotheses.scores import Alignment
 from hyp.stats.rules import ONLY_BETTER, ONLY_WORSE

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_50, rivals, trained_for
-from hyp.hypotheses.declaration import Cohort, Hypothesis
+from hyp.hypotheses.cohort import Cohort
+from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.questions import Trend
 from hyp.hypotheses.scores import Alignment, Decoding
 from hyp.stats.rules import ONLY_HIGHER, ONLY_LOWER

@@ -13,7 +13,8 @@ from hyp.hypotheses.claims.cohorts import (
     trained_for,
     training_helps,
 )
-from hyp.hypotheses.declaration import Cohort, Hypothesis
+from hyp.hypotheses.cohort import Cohort
+from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.questions import Contrast
 from hyp.hypotheses.scores import Alignment
 
