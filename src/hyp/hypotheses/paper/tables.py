@@ -397,6 +397,33 @@ def published_claims(
     )
 
 
+def alignment_table(table: str) -> pd.DataFrame:
+    """Return Table C.1 or C.2.
+
+    Raises
+    ------
+    HypError
+        If it is another one.
+    """
+    name = find_published_table(table).name
+    if name not in ("C.1", "C.2"):
+        raise HypError(f"the published table {name!r} has no alignment scores by task.")
+    return published_table(name)
+
+
+def neural_means(table: str) -> dict[str, tuple[float, int]]:
+    """Return each objective's neural mean and number of seeds."""
+    if table == "abstract":
+        rows = published_table(table)
+        rows, column = rows[rows["quantity"] == "neural_mean"], "value"
+    else:
+        rows, column = alignment_table(table), "neural_mean"
+    return {
+        row["objective"]: (float(row[column]), int(row["n_seeds"]))
+        for row in rows.to_dict("records")
+    }
+
+
 @cache
 def _read(about: PublishedTable) -> pd.DataFrame:
     name = about.name.casefold().replace(".", "")
