@@ -29,7 +29,7 @@ RESNET_LAYERS = (
 
 
 class Declared(BaseModel):
-    """Base of all that is declared: immutable; unknown fields are errors."""
+    """Base of all that is declared, frozen or found: immutable; unknown fields are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -166,6 +166,10 @@ class Profile(Declared):
     def kept_snapshots(self) -> tuple[int, ...]:
         """The snapshots that lie before the end of training."""
         return tuple(batches for batches in self.snapshots if batches < self.n_batches)
+
+    def but(self, **changes: Any) -> Self:
+        """Return a copy with changed fields, which are not checked."""
+        return self.model_copy(update=changes)
 
     def with_settings(self, settings: Mapping[str, Any]) -> Self:
         """Return a copy with changed fields: Python values, or their text as in ``--set``.

@@ -194,7 +194,7 @@ def _smallest_p(
     n_seeds: int | None = None,
 ) -> float:
     """Return the smallest p of one comparison, with another number of seeds where one is given."""
-    sizes = asked.sizes(profile.model_copy(update={"n_seeds": n_seeds or profile.n_seeds}))
+    sizes = asked.sizes(profile.but(n_seeds=n_seeds or profile.n_seeds))
     return question.smallest_p(sizes, two_sided=hypothesis.direction(question) == "two-sided")
 
 

@@ -110,17 +110,15 @@ PUBLISHED_18 = Profile(
     snapshots=(100_000, 200_000),
 )
 
-PUBLISHED_50 = PUBLISHED_18.model_copy(
-    update={
-        "summary": "the paper's ResNet-50: 1.35 M images, 1,000,000 batches, 5 networks a cohort, "
-        "13 checkpoints",
-        "backbone": "resnet50",
-        "n_seeds": 5,
-        "n_batches": 1_000_000,
-        "evaluate_every": 20_000,
-        "snapshots": (
-            *(2_000, 4_000, 10_000, 20_000, 40_000, 60_000, 80_000),
-            *(100_000, 150_000, 200_000, 500_000, 700_000),
-        ),
-    }
+PUBLISHED_50 = PUBLISHED_18.but(
+    summary="the paper's ResNet-50: 1.35 M images, 1,000,000 batches, 5 networks a cohort, "
+    "13 checkpoints",
+    backbone="resnet50",
+    n_seeds=5,
+    n_batches=1_000_000,
+    evaluate_every=20_000,
+    snapshots=(
+        *(2_000, 4_000, 10_000, 20_000, 40_000, 60_000, 80_000),
+        *(100_000, 150_000, 200_000, 500_000, 700_000),
+    ),
 )

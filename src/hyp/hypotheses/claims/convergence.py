@@ -96,7 +96,7 @@ CONVERGENCE = Hypothesis(
     ),
     agrees="alike",
     profiles={
-        "laptop": LAPTOP.model_copy(update={"cohorts": (*_FEW, "untrained")}),
+        "laptop": LAPTOP.but(cohorts=(*_FEW, "untrained")),
         "published": PUBLISHED_18,
     },
 )

@@ -62,16 +62,14 @@ FEW_LATENTS = Hypothesis(
     agrees="enough",
     control=CONTROL,
     profiles={
-        "laptop": LAPTOP.model_copy(
-            update={
-                "cohorts": (
-                    "distance",
-                    "translation",
-                    "distance+translation",
-                    "category",
-                    "untrained",
-                )
-            }
+        "laptop": LAPTOP.but(
+            cohorts=(
+                "distance",
+                "translation",
+                "distance+translation",
+                "category",
+                "untrained",
+            )
         ),
         "published": PUBLISHED_50,
     },

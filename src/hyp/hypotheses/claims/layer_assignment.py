@@ -44,7 +44,7 @@ LAYER_ASSIGNMENT = Hypothesis(
     ),
     agrees="earlier",
     profiles={
-        "laptop": LAPTOP.model_copy(update={"cohorts": ("distance", "translation", "category")}),
+        "laptop": LAPTOP.but(cohorts=("distance", "translation", "category")),
         "published": PUBLISHED_18,
     },
 )

@@ -118,25 +118,19 @@ NONTARGET_SIMILARITY = Hypothesis(
     ),
     agrees="closer",
     profiles={
-        "laptop": LEARNED.model_copy(
-            update={
-                "objectives": (),
-                "cohorts": ("distance, full", "distance, one-category", "category"),
-            }
+        "laptop": LEARNED.but(
+            objectives=(),
+            cohorts=("distance, full", "distance, one-category", "category"),
         ),
-        "short": LAPTOP.model_copy(
-            update={
-                "cohorts": (
-                    *("distance, full", "distance, one-category", "distance, centered"),
-                    *("category", "translation"),
-                )
-            }
+        "short": LAPTOP.but(
+            cohorts=(
+                *("distance, full", "distance, one-category", "distance, centered"),
+                *("category", "translation"),
+            )
         ),
-        "published": PUBLISHED_18.model_copy(
-            update={
-                "summary": "the networks of nontarget-variability, 6 a cohort, at the paper's size",
-                "n_seeds": 6,
-            }
+        "published": PUBLISHED_18.but(
+            summary="the networks of nontarget-variability, 6 a cohort, at the paper's size",
+            n_seeds=6,
         ),
     },
 )

@@ -97,30 +97,22 @@ NONTARGET_VARIABILITY = Hypothesis(
     ),
     agrees="H1",
     profiles={
-        "laptop": LEARNED.model_copy(
-            update={
-                "summary": "8 objects at 64 px, target distance, non-target category, 6 narrow "
-                "ResNet-18 per cohort, 768 batches each",
-                "questions": ("category",),
-            }
+        "laptop": LEARNED.but(
+            summary="8 objects at 64 px, target distance, non-target category, 6 narrow "
+            "ResNet-18 per cohort, 768 batches each",
+            questions=("category",),
         ),
-        "both-questions": LEARNED.model_copy(
-            update={"summary": "as laptop, with the non-target translation too"}
+        "both-questions": LEARNED.but(summary="as laptop, with the non-target translation too"),
+        "short": LAPTOP.but(
+            summary="20 objects at 64 px, target distance, 6 full-width networks per "
+            "cohort, 80 batches each: too few to learn equally",
+            objectives=("distance",),
         ),
-        "short": LAPTOP.model_copy(
-            update={
-                "summary": "20 objects at 64 px, target distance, 6 full-width networks per "
-                "cohort, 80 batches each: too few to learn equally",
-                "objectives": ("distance",),
-            }
-        ),
-        "published": PUBLISHED_18.model_copy(
-            update={
-                "summary": "the paper's size: 1.35 M images of 256 px, 500,000 batches, 6 networks",
-                "n_seeds": 6,
-                "family": "question",
-                "published_features": "projected",
-            }
+        "published": PUBLISHED_18.but(
+            summary="the paper's size: 1.35 M images of 256 px, 500,000 batches, 6 networks",
+            n_seeds=6,
+            family="question",
+            published_features="projected",
         ),
     },
 )

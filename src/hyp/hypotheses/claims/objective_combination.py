@@ -51,8 +51,8 @@ OBJECTIVE_COMBINATION = Hypothesis(
     agrees=EQUIVALENT,
     control=CONTROL,
     profiles={
-        "laptop": LAPTOP.model_copy(
-            update={"cohorts": ("distance", "translation", "distance+translation", "untrained")}
+        "laptop": LAPTOP.but(
+            cohorts=("distance", "translation", "distance+translation", "untrained")
         ),
         "published": PUBLISHED_50,
     },

@@ -46,7 +46,7 @@ PERFORMANCE_ALIGNMENT = Hypothesis(
     ),
     agrees="follows",
     profiles={
-        "laptop": LAPTOP.model_copy(update={"cohorts": ("distance", "category")}),
+        "laptop": LAPTOP.but(cohorts=("distance", "category")),
         "published": PUBLISHED_50,
     },
 )

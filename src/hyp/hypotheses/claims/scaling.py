@@ -122,25 +122,21 @@ SCALING = Hypothesis(
     ),
     agrees="grows",
     profiles={
-        "laptop": LAPTOP.model_copy(
-            update={
-                "n_seeds": 4,
-                "cohorts": (
-                    *(f"category of {count}" for count in _COUNTS),
-                    *("category", "category on 0.1", "category on 0.3"),
-                    *("distance", "translation", "distance+translation"),
-                ),
-            }
+        "laptop": LAPTOP.but(
+            n_seeds=4,
+            cohorts=(
+                *(f"category of {count}" for count in _COUNTS),
+                *("category", "category on 0.1", "category on 0.3"),
+                *("distance", "translation", "distance+translation"),
+            ),
         ),
-        "published": PUBLISHED_50.model_copy(
-            update={
-                "summary": "9 shares of 100 M images x 5 objectives x 3 ResNet-50, 1.5 M batches",
-                "n_images": 100_000_000,
-                "n_batches": 1_500_000,
-                "n_seeds": 3,
-                "snapshots": (),
-                "cohorts": tuple(cohort.name for cohort in _FRACTIONS),
-            }
+        "published": PUBLISHED_50.but(
+            summary="9 shares of 100 M images x 5 objectives x 3 ResNet-50, 1.5 M batches",
+            n_images=100_000_000,
+            n_batches=1_500_000,
+            n_seeds=3,
+            snapshots=(),
+            cohorts=tuple(cohort.name for cohort in _FRACTIONS),
         ),
     },
 )
