@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -130,15 +130,10 @@ class SharedSteps:
         label = f"untrained, seed {seed}"
         return step("models", spec.model_dump(mode="json"), {"dataset": images}, label)
 
-    def activations(
-        self, model: Step | None, *, layers: Sequence[str] = (), snapshot: int | None = None
-    ) -> Step:
+    def activations(self, model: Step | None) -> Step:
         """Return the step that keeps a network's responses to the stimuli, or the pixels."""
-        chosen = (tuple(layers) or self.profile.layers) if model is not None else (PIXELS,)
-        spec = ExtractSpec(layers=chosen, snapshot=snapshot, **self.hardware)
-        inputs = {"stimuli": self.stimuli}
-        if model is not None:
-            inputs["model"] = model
+        spec = ExtractSpec(layers=self.profile.layers if model else (PIXELS,), **self.hardware)
+        inputs = {"stimuli": self.stimuli} | ({"model": model} if model else {})
         label = model.label if model else PIXELS
         return step("activations", spec.model_dump(mode="json"), inputs, label)
 

@@ -98,7 +98,7 @@ def plain(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def number(value: object, digits: int = 3) -> str:
+def number(value: object) -> str:
     """Write a number with a true minus sign; anything without a value as a dash."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return MISSING
@@ -108,9 +108,8 @@ def number(value: object, digits: int = 3) -> str:
         return "yes" if value else "no"
     if isinstance(value, int) or math.isinf(value) or (value.is_integer() and abs(value) < 1e6):
         return f"{value:.0f}".replace("inf", "∞").replace("-", "−")
-    if value and not 10**-digits <= abs(value) < 1e6:
-        return f"{value:.{digits - 1}g}".replace("-", "−")
-    return f"{value:.{digits}f}".replace("-", "−")
+    written = f"{value:.3f}" if not value or 0.001 <= abs(value) < 1e6 else f"{value:.2g}"
+    return written.replace("-", "−")
 
 
 def score(value: float | None, digits: int = 3) -> str:
