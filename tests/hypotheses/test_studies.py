@@ -16,7 +16,7 @@ from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Alike, Closer, Contrast, Tighter, Tracks, Trend
 from hyp.hypotheses.result_files import load_result, load_scores, load_similarities
 from hyp.hypotheses.run import run_plan
-from hyp.hypotheses.scores import Alignment, Decoding, Depth, Performance, Similarity
+from hyp.hypotheses.scores import DIMENSIONS, Alignment, Decoding, Depth, Performance, Similarity
 from hyp.hypotheses.testability import planned_questions
 from hyp.hypotheses.toml import read_hypothesis
 from hyp.metrics.gram_files import read_gram
@@ -184,6 +184,20 @@ def test_scores_are_what_the_rows_say(run):
     assert set(depths["score"]) <= {0.0, 1.0}
     chosen = np.where(depths["score"] == 1.0, LAYERS[1], LAYERS[0])
     assert (depths["chosen"].to_numpy() == chosen).all()
+
+
+def test_every_kind_of_score_is_one_labelled_array_of_the_store(run):
+    _, store, folder = run
+    table = load_scores(folder)
+    found = hyp.open_store(store.root).scores("everything")
+    assert set(found) == {"decoding", "alignment", "depth", "performance", "loss"}
+    for kind, cube in found.items():
+        assert {"cohort", "network", DIMENSIONS[kind]} <= set(cube.dims)
+        assert int(cube.notnull().sum()) == (table["kind"] == kind).sum()
+        one = table[table["kind"] == kind].iloc[-1]
+        place = {"cohort": one["cohort"], DIMENSIONS[kind]: one["measured"]}
+        own = cube.sel(place).where(cube["seed"].sel(cohort=one["cohort"]) == one["seed"])
+        assert np.isclose(own, one["score"]).any()
 
 
 def test_similarities_are_of_the_stored_grams(run):
