@@ -294,7 +294,7 @@ def test_what_is_secondary_is_not_read_by_the_rule():
     ("fields", "reason"),
     [
         ({"cohorts": (cohort("distance", 0), cohort("distance", 5))}, "have the name 'distance'"),
-        ({"cohorts": (cohort("distance", 0),)}, "names no declared cohort with"),
+        ({"cohorts": (cohort("distance", 0),)}, "which is no declared cohort"),
         ({"agrees": "no"}, "is none of the predictions"),
     ],
 )
@@ -348,8 +348,8 @@ def test_a_study_is_read_from_a_file(tmp_path):
     assert make_plan(read, "laptop").untestable == ""
     wrong = tmp_path / "wrong.toml"
     for old, new, reason in (
-        ('b = ["category"]', 'b = ["dog"]', "names no declared cohort with 'dog'"),
-        ("in alignment", "in aliment", "names no declared question with 'aliment'"),
+        ('b = ["category"]', 'b = ["dog"]', "names 'dog', which is no declared cohort"),
+        ("in alignment", "in aliment", "names 'aliment', which is no declared question"),
         ("first_seed = 400", "first_sed = 400", r"line 17, cohorts.0.first_sed: unknown key; did"),
         ("higher somewhere", "taller somewhere", "cannot read the need 'taller somewhere"),
     ):

@@ -310,7 +310,7 @@ def test_layers_taken_count_every_network(tmp_path, pages):
     rows = re.findall(r"<tr>(.*?)</tr>", table, flags=re.S)[1:]
     counts = [sum(map(int, re.findall(r"</span>(\d+)</td>", row))) for row in rows]
     assert counts == [6] * 5 * 4
-    assert "Which layer each region took" not in pages["layers"][1]
+    assert "Which layer was chosen for each region" not in pages["layers"][1]
 
 
 def test_untestable_study_has_no_figures_but_a_page(tmp_path):

@@ -56,8 +56,8 @@ def problems(hypothesis: Hypothesis) -> Iterator[Problem]:
     for number, question in enumerate(questions):
         for name in question.about:
             if name not in names:
-                message = f"the question {question.name!r} names no declared cohort with {name!r}"
-                yield Problem(message, ("questions", number))
+                told = f"the question {question.name!r} names {name!r}, which is no declared cohort"
+                yield Problem(told, ("questions", number))
     yield from _rule_problems(hypothesis.rule, {one.name: one for one in questions})
     if hypothesis.agrees and hypothesis.agrees not in (*hypothesis.predictions, EQUIVALENT):
         yield Problem(f"agrees={hypothesis.agrees!r} is none of the predictions", ("agrees",))
@@ -90,7 +90,7 @@ def _need_problems(
     named = need.where.get("question", ())
     for name in named:
         if name not in asked:
-            yield f"the rule names no declared question with {name!r}"
+            yield f"the rule names {name!r}, which is no declared question"
         elif asked[name].secondary:
             yield f"the rule names the question {name!r}, which is declared secondary"
     if not isinstance(need, NotLower):

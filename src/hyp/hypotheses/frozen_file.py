@@ -56,7 +56,7 @@ class Summary(Declared):
     attainable_p : float
         Smallest p of one comparison that the rule reads, before correction.
     testable : str
-        ``yes``, or why no data could make the design speak.
+        ``yes``, or why no data could give the design a verdict.
     """
 
     question: str

@@ -239,7 +239,7 @@ def _untestable(hypothesis: Hypothesis, profile: Profile, profile_name: str, rea
         profile_name,
         verdict,
         published_verdict=verdict,
-        warnings=("Nothing was computed: no data could have made this design speak.",),
+        warnings=("Nothing was computed: no data could have given this design a verdict.",),
     )
 
 

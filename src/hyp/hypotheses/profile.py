@@ -75,7 +75,7 @@ class Profile(Declared):
         Only these: objectives of cohorts that name several, questions, cohorts. Empty for all.
         A question that is left out is named by the plan.
     references : tuple of {"untrained", "pixels"}
-        Curves that are shown beside decoding: networks with their initial weights, and the
+        Curves that are shown with decoding: networks with their initial weights, and the
         stimuli's pixels. Cohorts that are declared untrained take the place of the former.
     family : {"all", "question"}
         Which confirmatory comparisons are corrected together: all, so that the overall verdict
@@ -88,7 +88,7 @@ class Profile(Declared):
     recording : str
         What networks are aligned with: ``simulated``, or a recording of the store by name.
     n_recorded : int
-        Stimuli that were shown in a simulated recording: as many of a sample like the stimuli.
+        Images of a simulated recording: the first so many of the test stimuli's design and seed.
     neural_metric : str
         ``pls``, ``ridge``, ``rsa`` or ``cka``, see `hyp.metrics.neural`.
     neural_protocol : {"recommended", "published"}

@@ -113,7 +113,7 @@ def family_sizes(hypothesis: Hypothesis, profile: Profile) -> dict[str, int]:
 
 
 def untestable(hypothesis: Hypothesis, profile: Profile) -> str:
-    """Say why no data could make a hypothesis speak; empty where they could."""
+    """Say why no data could give a hypothesis a verdict; empty where they could."""
     asked = hypothesis.asked(profile)
     rows: list[dict[str, Any]] = []
     for question in asked.questions:

@@ -222,7 +222,7 @@ def axis_words(kind: str, measured: str, settings: Mapping[str, object], metric:
     if kind == "alignment":
         return f"Alignment ({str(settings.get('neural_metric', '')).upper()}, 1 = ceiling)"
     if kind == "depth":
-        return "Layer taken (0 = first, 1 = last)"
+        return "Chosen layer (0 = first, 1 = last)"
     if kind == "performance":
         return "Performance (0 = constant, 1 = perfect)"
     return measured_words(measured)

@@ -44,7 +44,7 @@ SCORE_COLUMNS = (
 )
 """Columns of the score table, one row per fold.
 
-`measured` is the latent, region or task; `chosen` is the layer that a region took."""
+`measured` is the latent, region or task; `chosen` is the layer that was chosen for a region."""
 
 EACH_REGION = "each region"
 """Stands for the regions of a recording, which is not read before the run."""
