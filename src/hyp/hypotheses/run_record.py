@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hyp.errors import HypError
 from hyp.hypotheses.progress import RunProgress
@@ -54,12 +54,8 @@ def recorded(plan: Plan, pending: list[Step], store: Store) -> Iterator[RunProgr
         return progress.stages[kind].done if kind in progress.stages else 0.0
 
     def save(state: RunState, message: str = "") -> None:
-        run = Run(
-            hypothesis=plan.name,
-            profile=plan.profile_name,
-            overrides=plan.settings,
-            goal=plan.goal.key,
-            steps=tuple((step.kind, step.key) for step in plan.steps),
+        run = record_of(
+            plan,
             command=" ".join(["hyp", *sys.argv[1:]]),
             state=state,
             started=started,
@@ -90,6 +86,18 @@ def recorded(plan: Plan, pending: list[Step], store: Store) -> Iterator[RunProgr
                 save("failed", str(error))
         raise
     save("finished")
+
+
+def record_of(plan: Plan, **found: Any) -> Run:
+    """Return the record of a run of a plan, with the other fields as they are given."""
+    return Run(
+        hypothesis=plan.name,
+        profile=plan.profile_name,
+        overrides=plan.settings,
+        goal=plan.goal.key,
+        steps=tuple((step.kind, step.key) for step in plan.steps),
+        **found,
+    )
 
 
 def _now(timespec: str = "seconds") -> str:
