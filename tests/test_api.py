@@ -1,5 +1,6 @@
 """The names that ``import hyp`` offers, in ten lines and in a notebook."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 import hyp
+from hyp.store.runs import latest_run
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "hypotheses"))
@@ -54,6 +56,25 @@ def test_a_run_is_asked_in_python(run, tmp_path):
     assert run.verdict.sentence in repr(run)
     again = hyp.run(run.plan.hypothesis, run.store.root, progress=False, **TINY)
     assert again.folder == run.folder
+
+
+def test_a_report_is_of_this_run_and_not_of_the_latest_of_its_name(run, tmp_path):
+    other = hyp.run(
+        "nontarget-variability", run.store.root, progress=False, **TINY | {"n_seeds": 3}
+    )
+    assert other.verdict.outcome == "untestable"
+    assert latest_run(run.store.root, None).goal == other.plan.goal.key
+    for one, seeds in ((run, 4), (other, 3)):
+        one.report(tmp_path / "out")
+        document = json.loads((tmp_path / "out" / "report.json").read_text())
+        assert document["result"]["settings"]["n_seeds"] == seeds
+        assert document["result"] == one.result.model_dump(mode="json")
+    before = latest_run(run.store.root, None)
+    hyp.run("nontarget-variability", run.store.root, progress=False, **TINY)
+    after = latest_run(run.store.root, None)
+    assert after.goal == run.plan.goal.key
+    assert after.asked > before.asked
+    assert (after.started, after.updated) <= (before.started, before.updated)
 
 
 def test_settings_are_python_values():
