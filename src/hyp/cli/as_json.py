@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hyp.metrics.brainscore.describe import EnvironmentReport
     from hyp.metrics.brainscore.scoring import Scored
     from hyp.store import Store
+    from hyp.store.pruning import Holding, Unneeded
 
 _TOLD = ("hypothesis", "profile", "verdict", "published_verdict", "agrees", "checks", "rows")
 
@@ -118,6 +119,22 @@ def runs_json(store: Store) -> str:
         for run in all_runs(store.root)
     ]
     return as_json({"store": store.root, "runs": told})
+
+
+def holdings_json(store: Store, held: Iterable[Holding], extra: Iterable[Unneeded]) -> str:
+    """Return what ``hyp store du`` shows."""
+    told = [
+        {
+            **one.run.model_dump(mode="json", include={"hypothesis", "profile", "overrides"}),
+            "state": one.state,
+            "artifacts": one.artifacts,
+            "bytes": one.n_bytes,
+            "own_bytes": one.own_bytes,
+        }
+        for one in held
+    ]
+    needless = [{"path": one.path, "what": one.what, "bytes": one.n_bytes} for one in extra]
+    return as_json({"store": store.root, "runs": told, "unneeded": needless})
 
 
 def scores_json(scored: Scored, file: Path) -> str:
