@@ -26,7 +26,7 @@ brainscore: install
 	$(BIN)/hyp brainscore install
 
 demo: install
-	$(BIN)/hyp run nontarget-variability
+	$(BIN)/hyp run nontarget-variability || [ $$? -ge 3 -a $$? -le 5 ]
 	$(BIN)/hyp report nontarget-variability
 
 test: install

@@ -75,7 +75,7 @@ def test_plan_says_untestable_and_how_to_mend_it(tmp_path):
 
 def test_untestable_run_ends_at_once_with_that_verdict(tmp_path):
     done = hyp("run", *LAPTOP, "--set", "n_seeds=3", "--store", tmp_path / "store")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 3, done.stderr
     assert "untestable" in done.stdout.lower()
     assert not (tmp_path / "store" / "models").exists()
     report = hyp("report", "--store", tmp_path / "store")

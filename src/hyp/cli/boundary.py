@@ -12,7 +12,6 @@ from hyp.text import one_line
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-FAULT = 70
 _LIBRARIES = ("pyarrow", "zarr", "numcodecs", "h5py", "pandas", "tables", "zlib", "zipfile", "lzma")
 """Whose own exceptions speak of files; what hyp reads of users it reads through these."""
 

@@ -262,6 +262,25 @@ class Store:
         return sum(record.files.values())
 
     @contextmanager
+    def unpruned(self) -> Iterator[None]:
+        """Keep `hyp.store.pruning.prune` away while it is decided what is needed.
+
+        A store that this process cannot write to is left as it is; nobody here can prune it.
+        """
+        locks = self.root / ".locks"
+        lock = FileLock(locks / "prune.lock")
+        try:
+            locks.mkdir(exist_ok=True)
+            lock.acquire()
+        except OSError:
+            yield
+            return
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
     def _locked(self, final: Path, waiting: Callable[[], None]) -> Iterator[None]:
         locks = self.root / ".locks"
         locks.mkdir(exist_ok=True)
