@@ -58,6 +58,8 @@ def test_a_run_is_asked_in_python(run, tmp_path):
     for shown in (run, run.plan, run.plan.hypothesis):
         assert "<pre" in shown._repr_html_()
     assert run.verdict.sentence in repr(run)
+    assert f"<verdict overall, {run.verdict.outcome}" in str(run.verdict)
+    assert all(reason in str(run.verdict) for reason in run.verdict.reasons)
     again = hyp.run(run.plan.hypothesis, run.store.root, progress=False, **TINY)
     assert again.folder == run.folder
 
