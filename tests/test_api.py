@@ -106,7 +106,7 @@ def test_a_report_is_of_this_run_and_not_of_the_latest_of_its_name(run, tmp_path
         one.report(tmp_path / "out")
         document = json.loads((tmp_path / "out" / "report.json").read_text())
         assert document["result"]["settings"]["n_seeds"] == seeds
-        assert document["result"] == one.result.model_dump(mode="json")
+        assert document["result"] == json.loads(one.result.model_dump_json())
     before = latest_run(run.store.root, None)
     hyp.run("nontarget-variability", run.store.root, progress=False, **TINY)
     after = latest_run(run.store.root, None)
