@@ -1,7 +1,12 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from hyp.cli.main import app
+from hyp.store import Store
 
 LAPTOP = ["nontarget-variability"]
 
@@ -81,6 +86,13 @@ def test_untestable_run_ends_at_once_with_that_verdict(tmp_path):
     report = hyp("report", "--store", tmp_path / "store")
     assert report.returncode == 0, report.stderr
     assert (tmp_path / "store/reports/nontarget-variability-laptop/index.html").exists()
+
+
+def test_a_report_is_asked_for_by_the_file_that_declares_the_hypothesis(tmp_path):
+    Store.create(tmp_path)
+    file = Path(__file__).parents[2] / "examples" / "category_variability.toml"
+    done = CliRunner().invoke(app, ["report", str(file), "--store", str(tmp_path)])
+    assert "holds no finished run of category-variability;" in str(done.exception)
 
 
 @pytest.mark.parametrize(

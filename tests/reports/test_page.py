@@ -389,6 +389,14 @@ def test_unwritable_place_is_a_clear_error(tmp_path):
         write_report(tmp_path / "result", tmp_path / "out", provenance={})
 
 
+def test_the_json_is_json_where_a_check_measured_nothing(tmp_path):
+    check = made("layers")[4].checks[0].model_copy(update={"value": float("nan")})
+    write(tmp_path, "layers", checks=(check,))
+    text = (tmp_path / "out" / "report.json").read_text()
+    document = json.loads(text, parse_constant=pytest.fail)
+    assert document["result"]["checks"][0]["value"] == "NaN"
+
+
 def test_rewriting_leaves_no_partial_files(tmp_path):
     write(tmp_path, "layers")
     write(tmp_path, "layers")

@@ -9,6 +9,7 @@ from scipy import stats
 from hyp.errors import HypError
 from hyp.stats.attainable import (
     EXACT_FLIPS,
+    EXACT_ORDERS,
     attainable_flips_p,
     attainable_p,
     attainable_trend_p,
@@ -37,7 +38,8 @@ def test_a_trend_without_exception_reaches_the_smallest_p(sizes, alternative):
     found = spearman(np.repeat([1.0, 2, 3], sizes), scores, alternative=alternative)
     smallest = attainable_trend_p(sizes, two_sided=alternative == "two-sided")
     assert found.p_attainable == pytest.approx(smallest)
-    assert found.p == pytest.approx(smallest)
+    if sum(sizes) <= EXACT_ORDERS:  # beyond, p is of random orders
+        assert found.p == pytest.approx(smallest)
 
 
 @pytest.mark.parametrize("units", [3, EXACT_FLIPS + 1])
@@ -58,7 +60,8 @@ def test_units_of_one_sign_reach_the_smallest_p(units):
 def test_similarity_within_groups_alone_reaches_the_smallest_p(sizes):
     groups = np.repeat(np.arange(len(sizes)), sizes)
     matrix = (groups[:, None] == groups[None]).astype(float)
-    found = within_between(matrix, groups.astype(str).tolist())[0]
+    labels = groups.astype(str).tolist()
+    found = within_between(matrix, labels, alternative="two-sided")[0]
     assert found.p_attainable == pytest.approx(attainable_within_p(sizes))
 
 

@@ -35,7 +35,7 @@ def gather_scores(
     for (cohort, seed), path in of_kind(inputs, "decoding").items():
         table = pd.read_parquet(path / "scores.parquet").rename(columns={"latent": "measured"})
         batches = 0 if cohort in (UNTRAINED, PIXELS) else profile.n_batches
-        labels = {"cohort": cohort, "seed": int(seed or -1), "batches": batches}
+        labels: dict[str, Any] = {"cohort": cohort, "seed": int(seed or -1), "batches": batches}
         parts.append(table.assign(kind="decoding", **labels))
     for (cohort, seed, at), path in of_kind(inputs, "alignment").items():
         table = pd.read_parquet(path / SCORES)

@@ -80,7 +80,7 @@ def write_report(
     material = load_material(result_folder)
     document = {
         "headline": answers.headline(material.result, frozen),
-        "result": material.result.model_dump(mode="json"),
+        "result": json.loads(material.result.model_dump_json()),
         "frozen": frozen and frozen.model_dump(),
         "provenance": dict(provenance),
     }

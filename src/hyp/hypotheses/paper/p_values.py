@@ -112,8 +112,8 @@ def mann_whitney_ladder(n1: int, n2: int) -> tuple[float, ...]:
     sums = rank_sums((1,) * (n1 + n2), n1)
     if sums is None:
         raise HypError(f"{n1} v {n2} seeds have too many arrangements to list every p.")
-    tails = np.minimum(1, 2 * np.minimum(sums.lower, sums.upper))
-    return tuple(tails.round(12).tolist())
+    tails = np.minimum(sums.lower, sums.upper)
+    return tuple(np.minimum(1, 2 * tails[tails > 0]).round(12).tolist())
 
 
 def _p_sentence(p: float, floor: float, n: int, n_versus: int, shares: list[float]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from statistics import fmean
+from typing import Any
 
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, MaxNLocator
@@ -72,7 +73,7 @@ def learning(
                 )
         for baseline in sorted({curve.baseline for curve in curves if finite([curve.baseline])}):
             axes.axhline(baseline, color=INK, linewidth=1.2, linestyle=(0, (5, 3)))
-        held_out = {"linewidth": 1.6, "marker": "o", "markersize": 3}
+        held_out: dict[str, Any] = {"linewidth": 1.6, "marker": "o", "markersize": 3}
         handles = [
             Line2D([], [], color=colour, linewidth=0.8, alpha=0.6, label="training"),
             Line2D([], [], color=colour, label="held out", **held_out),

@@ -72,7 +72,7 @@ def save_published_figure(name: str, path: Path) -> None:
 
 
 def _drawer(table: str) -> Callable[[], Figure]:
-    drawers = {
+    drawers: dict[str, Callable[[], Figure]] = {
         "C.1": partial(_alignment, "C.1"),
         "C.2": partial(_alignment, "C.2"),
         "C.3": _correlations,
@@ -190,7 +190,7 @@ def _tasks() -> Figure:
             colour, marker = SECOND, "s"
         axes.plot((0.8, units), (y, y), color=GRID, lw=2, zorder=1)
         dots(axes, units, y, colour, marker, 6, gid="published")
-        beside = {"xytext": (7, 0), "textcoords": "offset points", "va": "center"}
+        beside: dict[str, Any] = {"xytext": (7, 0), "textcoords": "offset points", "va": "center"}
         axes.annotate(str(units), (units, y), fontsize=9, **beside)
     handles = [
         _mark(FIRST, "o", "squared error"),
@@ -295,7 +295,7 @@ def _heading(figure: Any, table: str, handles: Sequence[Any], title: str = "") -
 
 
 def _mark(colour: str, marker: str, label: str, face: str | None = None, size: float = 6) -> Line2D:
-    shown = {"marker": marker, "ms": size, "markerfacecolor": face or colour}
+    shown: dict[str, Any] = {"marker": marker, "ms": size, "markerfacecolor": face or colour}
     return Line2D([], [], ls="none", color=colour, markeredgewidth=1.4, label=label, **shown)
 
 

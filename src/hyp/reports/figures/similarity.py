@@ -104,7 +104,8 @@ def network_map(
         for cohort in unique(cohorts):
             own = places[names == cohort]
             edge: dict[str, Any] = {"edge": 0.5, "markeredgecolor": PAPER}
-            dots(axes, *own.T, *looks[cohort], 6, gid="hyp-networks", **edge)
+            colour, marker = looks[cohort]
+            dots(axes, own[:, 0], own[:, 1], colour, marker, 6, gid="hyp-networks", **edge)
             centre = own.mean(axis=0)
             told.append(f"{titles[cohort]} around {score(centre[0], 2)}, {score(centre[1], 2)}")
         described = f"Map of {len(places)} networks; distances are about {label}. "
