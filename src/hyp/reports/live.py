@@ -108,12 +108,17 @@ def _clock(progress: RunProgress) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Return a length of time for people: ``45 s``, ``12 min``, ``3.5 h``, ``9 d``."""
+    """Return a length of time for people: ``45 s``, ``12 min``, ``3.5 h``, ``2,450 h``.
+
+    Examples
+    --------
+    >>> duration(45), duration(12_600), duration(8_820_000), duration(None)
+    ('45 s', '3.5 h', '2,450 h', '?')
+    """
     if seconds is None:
         return "?"
-    for limit, size, unit in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
+    for limit, size, unit in ((90, 1, "s"), (5400, 60, "min")):
         if seconds < limit:
-            return (
-                f"{seconds / size:.3g} {unit}" if size == 3600 else f"{seconds / size:.0f} {unit}"
-            )
-    return f"{seconds / 86_400:.0f} d"
+            return f"{seconds / size:.0f} {unit}"
+    hours = seconds / 3600
+    return f"{hours:.3g} h" if hours < 100 else f"{hours:,.0f} h"
