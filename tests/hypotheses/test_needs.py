@@ -5,6 +5,7 @@ import pytest
 from hyp.hypotheses.needs import plan_needs
 from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.registry import find_hypothesis
+from hyp.store import Store
 
 SETTINGS = {
     "backbone": "resnet18",
@@ -57,4 +58,19 @@ def test_steps_are_not_divided_among_workers(stages):
 def test_memory_holds_a_batch_in_training(stages):
     needs, _ = stages
     assert not needs.memory_measured
-    assert 0.8e9 < needs.memory < 2e9
+    assert 1.25e9 < needs.memory < 2.5e9
+
+
+def test_what_workers_of_this_store_took_goes_before_a_guess(tmp_path):
+    store = Store.create(tmp_path)
+    plan = make_plan(find_hypothesis("nontarget-variability"), "laptop", SETTINGS)
+    for step in plan.pending(store)[:-1]:
+        store.make(step, lambda folder, inputs: (folder / "file").write_text("it"))
+    more = make_plan(find_hypothesis("nontarget-variability"), "laptop", SETTINGS | {"n_seeds": 7})
+    needs = plan_needs(more, store, 1)
+    assert needs.memory_measured
+    assert needs.memory == max(record.peak_bytes for record in store.records())
+    larger = make_plan(
+        find_hypothesis("nontarget-variability"), "laptop", SETTINGS | {"batch_size": 128}
+    )
+    assert not plan_needs(larger, store, 1).memory_measured

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from hyp.hypotheses.plan import Plan
 
 _FLOAT = 4
-_LIBRARIES_BYTES = 650e6
-"""Of a process that has imported torch and the rest: 600 to 700 MB resident (2.10, CPU)."""
+_HEAVY = ("models", "activations", "grams", "scores")
+_LIBRARIES_BYTES = 1.25e9
+"""Of a worker that has imported torch and the rest: 0.96 to 1.29 GB resident at sizes where
+nothing else counts (PyTorch for CUDA, on a processor)."""
 
 _TRAINED_COPIES = 4
 """Weights, their gradients, and the two moments of Adam."""
@@ -157,12 +160,15 @@ def _dataset_bytes(spec: Mapping[str, Any], there: list[Record]) -> float | None
 def _memory(
     plan: Plan, pending: list[Step], records: Mapping[str, list[Record]]
 ) -> tuple[float | None, bool]:
-    kinds = {step.kind for step in pending}
-    peaks = [
-        [record.peak_bytes for record in records[kind] if _alike(plan, record)] for kind in kinds
-    ]
-    if kinds and all(found and None not in found for found in peaks):
-        return float(max(peak for found in peaks for peak in found if peak is not None)), True
+    wanted = {_likeness(step.kind, step.spec, _keys(step)) for step in pending}
+    wanted = {one for one in wanted if one[0] in _HEAVY}
+    peaks: dict[tuple[str, str], int] = {}
+    for kind in _HEAVY:
+        for record in records.get(kind, []):
+            one = _likeness(kind, record.spec, record.inputs)
+            peaks[one] = max(peaks.get(one, 0), record.peak_bytes or 0)
+    if wanted and all(peaks.get(one) for one in wanted):
+        return float(max(peaks[one] for one in wanted)), True
     n = plan.profile.n_stimuli
     needed = [0.0]
     for step in pending:
@@ -178,14 +184,15 @@ def _memory(
     return _LIBRARIES_BYTES + max(needed), False
 
 
-def _alike(plan: Plan, record: Record) -> bool:
-    """Return whether an artifact was made as large as the plan would have it."""
-    profile, spec = plan.profile, record.spec
-    wanted = {"backbone": profile.backbone, "batch_size": profile.batch_size}
-    size = spec.get("source", {}).get("image_size", profile.image_size)
-    return size == profile.image_size and all(
-        spec.get(name, value) == value for name, value in wanted.items()
-    )
+def _keys(step: Step) -> dict[str, str]:
+    return {role: parent.key for role, parent in step.inputs.items()}
+
+
+def _likeness(kind: str, spec: Mapping[str, Any], inputs: Mapping[str, str]) -> tuple[str, str]:
+    """Return what steps have in common that take the same memory: all but the seed."""
+    images = {role: inputs[role] for role in ("stimuli", "dataset") if role in inputs}
+    same = {name: value for name, value in spec.items() if name != "seed"}
+    return kind, json.dumps([same, images], sort_keys=True)
 
 
 def _size(plan: Plan) -> int:

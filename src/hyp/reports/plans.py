@@ -105,7 +105,11 @@ def plan_page(plan: Plan, store: Store | None, workers: int = 1) -> RenderableTy
 def _totals(needs: Needs) -> Iterator[str]:
     one, wall = duration(needs.total("seconds")), duration(needs.total("wall_seconds"))
     on = f", {wall} on {needs.workers} workers of one core" if needs.workers > 1 else ""
-    yield f"In all: {one} of one core{on}; {_size(needs.total('n_bytes'))} of disk."
+    known = sum(stage.n_bytes or 0.0 for stage in needs.stages)
+    least = "at least " if needs.total("n_bytes") is None else ""
+    yield f"In all: {one} of one core{on}; {least}{_size(known) or 'little'} of disk."
+    if least:
+        yield "?: the size of JPEG images is known once some are stored."
     if needs.memory is not None:
         measured = "as measured in this store" if needs.memory_measured else "from its sizes"
         yield f"Memory of a worker: about {_size(needs.memory)}, {measured}."
