@@ -7,7 +7,10 @@ from threading import Event
 import dask_jobqueue
 import pytest
 from distributed import Client, LocalCluster, get_worker
+from typer.testing import CliRunner
 
+from hyp import clusters
+from hyp.cli.main import app
 from hyp.clusters import GIVEN_UP, PROGRESS
 from hyp.errors import HypError
 from hyp.job_clusters import JobCluster, job_cluster, job_options, read_cluster
@@ -117,7 +120,9 @@ def lose_a_worker(folder, **changes):
     ENDED.clear()
     spec = SPEC.model_copy(update={"system": "pbs", **changes})
     heard, told = [], Event()
-    cluster = LocalCluster(1, processes=False, threads_per_worker=1, dashboard_address=None)
+    cluster = LocalCluster(
+        n_workers=1, processes=False, threads_per_worker=1, dashboard_address=":0"
+    )
     with cluster, Client(cluster) as client:
         losses = Losses(spec, cluster, folder)
         cluster.scheduler.add_plugin(losses)
@@ -155,3 +160,27 @@ def test_too_many_losses_end_a_run_with_their_cause(tmp_path, changes, words):
 
 def test_a_death_within_what_is_allowed_ends_nothing(tmp_path):
     assert lose_a_worker(tmp_path, crashes=1, interruptions=1) == []
+
+
+def test_a_cluster_that_has_no_worker_yet_is_waited_for(monkeypatch):
+    place = {"protocol": "tcp://", "host": "127.0.0.1", "dashboard_address": ":0"}
+    cluster = LocalCluster(n_workers=0, processes=False, **place)
+    with cluster:
+        monkeypatch.setattr(clusters, "_QUEUED_SECONDS", 0.3)
+        with (
+            pytest.raises(HypError, match=r"has no workers; start some with 'dask worker tcp:"),
+            clusters.remote_client(cluster.scheduler_address),
+        ):
+            pass
+        monkeypatch.setattr(clusters, "_QUEUED_SECONDS", 60)
+        cluster.adapt(minimum=0, maximum=1, interval="50ms")
+        with clusters.remote_client(cluster.scheduler_address) as client:
+            assert len(client.scheduler_info()["workers"]) == 1
+
+
+@pytest.mark.parametrize("other", ["--dry-run", "--scheduler=tcp://host:8786"])
+def test_jobs_are_not_asked_for_twice_or_for_nothing(tmp_path, other):
+    run = ["run", "nontarget-variability", "--cluster", "x.toml", other, "--store", str(tmp_path)]
+    refused = CliRunner().invoke(app, run).exception
+    assert isinstance(refused, HypError)
+    assert "leave one of them away" in str(refused)
