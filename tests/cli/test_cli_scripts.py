@@ -101,13 +101,12 @@ def test_json_has_a_word_for_what_is_no_number():
 
 @pytest.fixture
 def as_before():
-    """Loggers are left as they were found."""
-    loggers = [logging.getLogger(name) for name in ("hyp", "distributed", "dask_jobqueue")]
-    before = [(logger.level, list(logger.handlers), logger.propagate) for logger in loggers]
+    """The logger is left as it was found."""
+    logger = logging.getLogger("hyp")
+    level, handlers, propagate = logger.level, list(logger.handlers), logger.propagate
     yield
-    for logger, (level, handlers, propagate) in zip(loggers, before, strict=True):
-        logger.setLevel(level)
-        logger.handlers, logger.propagate = handlers, propagate
+    logger.setLevel(level)
+    logger.handlers, logger.propagate = handlers, propagate
 
 
 @pytest.mark.usefixtures("as_before")
@@ -139,7 +138,7 @@ def test_logging_that_cannot_be_is_one_sentence(arguments, words):
 
 def test_nothing_is_taken_after_two_dashes_and_nothing_is_logged_unasked():
     assert start_logging(["list", "--", "--log-level"]) == ["list", "--", "--log-level"]
-    assert not logging.getLogger("hyp").handlers
+    assert [type(one) for one in logging.getLogger("hyp").handlers] == [logging.NullHandler]
 
 
 def test_the_shell_completes_names_of_hypotheses():

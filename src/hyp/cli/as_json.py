@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -56,14 +55,11 @@ def hypotheses_json() -> str:
     return as_json({"hypotheses": told, "left_out": problems})
 
 
-def plan_json(plan: Plan, store: Store | None) -> str:
-    """Return what ``hyp plan`` shows; seconds are of one core."""
-    from hyp.hypotheses.steps import STAGES
+def plan_json(plan: Plan, store: Store | None, workers: int) -> str:
+    """Return what ``hyp plan`` shows."""
+    from hyp.hypotheses.needs import plan_needs
     from hyp.hypotheses.testability import planned_questions
-    from hyp.hypotheses.timing import expected_seconds
 
-    pending = plan.pending(store)
-    every, missing = Counter(s.kind for s in plan.steps), Counter(s.kind for s in pending)
     told = {
         "hypothesis": plan.name,
         "profile": plan.profile_name,
@@ -72,18 +68,9 @@ def plan_json(plan: Plan, store: Store | None) -> str:
         "numerics": plan.numerics.model_dump(mode="json") if plan.numerics else None,
         "left_out": plan.left_out,
     }
-    stages = [
-        {
-            "stage": kind,
-            "steps": every[kind],
-            "to_compute": missing[kind],
-            **expected_seconds(plan, kind, pending, store)._asdict(),
-        }
-        for kind in STAGES
-        if every[kind]
-    ]
+    needs = asdict(plan_needs(plan, store, workers)) if not plan.untestable else {}
     questions = [asdict(one) for one in planned_questions(plan.hypothesis, plan.profile)]
-    return as_json({**told, "stages": stages, "questions": questions})
+    return as_json({**told, **needs, "questions": questions})
 
 
 def results_json(results: Iterable[tuple[Path, Result]], left_out: Sequence[str]) -> str:

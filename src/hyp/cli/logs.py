@@ -10,7 +10,6 @@ from hyp.addresses import refuse_address
 from hyp.errors import HypError
 
 LEVELS = ("debug", "info", "warning", "error")
-_LOGGERS = ("hyp", "distributed", "dask_jobqueue")
 _OPTIONS = ("--log-level", "--log-file")
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -42,11 +41,10 @@ def start_logging(arguments: Sequence[str]) -> list[str]:
         raise HypError(f"--log-level {level!r} is none of {', '.join(LEVELS)}.")
     handler = _handler(given.get("--log-file"))
     handler.setFormatter(logging.Formatter(_FORMAT))
-    for name in _LOGGERS:
-        logger = logging.getLogger(name)
-        logger.setLevel(level.upper())
-        logger.addHandler(handler)
-        logger.propagate = False
+    logger = logging.getLogger("hyp")
+    logger.setLevel(level.upper())
+    logger.addHandler(handler)
+    logger.propagate = False
     return rest
 
 

@@ -182,20 +182,26 @@ def plan(
     profile: ProfileName = "laptop",
     settings: Settings = None,
     store: StorePath = DEFAULT_STORE,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Of one core each. Default: one a core, as here.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what would be computed, what is stored already, and how long it takes."""
+    """Show what would be computed, what is stored, and the hours, disk and memory it takes."""
+    from hyp.clusters import cores_here
+
     opened = store_if_any(store)
     planned = checked_plan(name, profile, settings, store=opened)
+    count = workers or cores_here()
     if as_json:
         from hyp.cli.as_json import plan_json
 
-        typer.echo(plan_json(planned, opened))
+        typer.echo(plan_json(planned, opened, count))
         return
     from hyp.cli.terminal import console
     from hyp.reports.plans import plan_page
 
-    console().print(plan_page(planned, opened))
+    console().print(plan_page(planned, opened, count))
 
 
 @app.command()

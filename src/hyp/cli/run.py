@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,7 +28,12 @@ if TYPE_CHECKING:
 
     from hyp.hypotheses.plan import Plan
     from hyp.hypotheses.result_files import Result
+    from hyp.models.hardware import Numerics, Wanted
     from hyp.store import Store
+
+
+Address = Callable[[], str | None]
+"""Returns where a scheduler listens, starting it if it has to; None where there is none."""
 
 
 def run_hypothesis(
@@ -40,6 +47,10 @@ def run_hypothesis(
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="A running Dask scheduler, tcp://HOST:PORT.")
+    ] = None,
+    cluster: Annotated[
+        Path | None,
+        typer.Option(help="File that says what jobs to ask Slurm, PBS, SGE or LSF for."),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Run every hypothesis there is.")] = False,
     quiet: Annotated[
@@ -64,8 +75,15 @@ def run_hypothesis(
     if every == (name is not None):
         raise HypError("name one hypothesis, or say --all; 'hyp list' shows what there is.")
     screen = console(err=as_json)
-    with resumable():
-        ask = cache(partial(workers_numerics, scheduler) if scheduler else suits_here)
+    with resumable(), ExitStack() as stack:
+        address = _address(stack, scheduler, cluster, store, dry_run=dry_run)
+        remote = scheduler is not None or cluster is not None
+
+        @cache
+        def ask(wanted: Wanted) -> Numerics:
+            at = address() if remote else None
+            return suits_here(wanted) if at is None else workers_numerics(at, wanted)
+
         found = store_if_any(store)
         if name is None:
             plans, left_out = plan_all(profile, settings, store=found, ask=ask)
@@ -88,8 +106,7 @@ def run_hypothesis(
             typer.echo(sentence, err=True)
         opened = Store.create(store)
         results = [
-            _run(planned, opened, workers, scheduler, screen=screen, quiet=quiet)
-            for planned in plans
+            _run(planned, opened, workers, address, screen=screen, quiet=quiet) for planned in plans
         ]
     if as_json:
         from hyp.cli.as_json import results_json
@@ -98,11 +115,33 @@ def run_hypothesis(
     raise typer.Exit(verdict_status(result.verdict.outcome for _, result in results))
 
 
+def _address(
+    stack: ExitStack, scheduler: str | None, cluster: Path | None, store: Path, *, dry_run: bool
+) -> Address:
+    """Return what tells the address of the scheduler: the one that is named, or one of jobs."""
+    if cluster is None:
+        return lambda: scheduler
+    if scheduler is not None or dry_run:
+        other = "--scheduler" if scheduler is not None else "--dry-run"
+        raise HypError(f"--cluster starts jobs and {other} does not; leave one of them away.")
+    from hyp.job_clusters import job_cluster, read_cluster
+    from hyp.store import Store
+
+    spec = read_cluster(cluster)
+
+    @cache
+    def started() -> str:
+        folder = Store.create(store).root / ".jobs"
+        return stack.enter_context(job_cluster(spec, folder, partial(typer.echo, err=True)))
+
+    return started
+
+
 def _run(
     plan: Plan,
     store: Store,
     workers: int | None,
-    scheduler: str | None,
+    address: Address,
     *,
     screen: Console,
     quiet: bool,
@@ -113,7 +152,8 @@ def _run(
     from hyp.reports import result_panel
     from hyp.reports.live import shown_progress
 
-    run = partial(run_plan, plan, store, workers=workers, scheduler=scheduler)
+    computed = bool(plan.pending(store)) and not plan.untestable
+    run = partial(run_plan, plan, store, workers=workers, scheduler=address() if computed else None)
     if quiet:
         folder = run()
         return folder, load_result(folder)
