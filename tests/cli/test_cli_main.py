@@ -3,17 +3,9 @@ import sys
 
 import pytest
 
+from command_line import hyp
+
 LAPTOP = ["nontarget-variability"]
-
-
-def hyp(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "hyp", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
 
 
 @pytest.mark.parametrize(
@@ -46,7 +38,8 @@ def test_bad_input_is_one_sentence_and_status_1(arguments, words):
 
 def test_debug_shows_the_traceback_wherever_it_stands():
     for arguments in (["--debug", "plan", "nothing"], ["plan", "nothing", "--debug"]):
-        done = hyp(*arguments)
+        command = [sys.executable, "-m", "hyp", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 1
         assert "Traceback" in done.stderr
 
