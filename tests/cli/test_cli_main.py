@@ -5,20 +5,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from command_line import hyp
 from hyp.cli.main import app
 from hyp.store import Store
 
 LAPTOP = ["nontarget-variability"]
-
-
-def hyp(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "hyp", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
 
 
 @pytest.mark.parametrize(
@@ -51,7 +42,8 @@ def test_bad_input_is_one_sentence_and_status_1(arguments, words):
 
 def test_debug_shows_the_traceback_wherever_it_stands():
     for arguments in (["--debug", "plan", "nothing"], ["plan", "nothing", "--debug"]):
-        done = hyp(*arguments)
+        command = [sys.executable, "-m", "hyp", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 1
         assert "Traceback" in done.stderr
 
