@@ -17,7 +17,6 @@ from hyp.reports.templating import template
 from hyp.stats.scaling import ScalingComparison
 from hyp.stats.scaling_axes import AxesComparison
 from hyp.stats.scaling_study import ScalingFinding, ScalingStudy
-from hyp.store.artifacts import readable_disk_errors
 
 
 def findings_table(analysis: str, found: Sequence[ScalingFinding]) -> Table:
@@ -87,8 +86,7 @@ def write_scaling_report(study: ScalingStudy, found: Sequence[ScalingFinding], o
         ]
         sections.append({"name": analysis, "axes": theirs[0].axes, "rows": rows})
     text = template("scaling.html.j2").render(study=study, sections=sections)
-    with readable_disk_errors(out.parent):
-        publish(out, text)
+    publish(out.parent, {out.name: text})
 
 
 def _figure(one: ScalingFinding, name: str) -> Markup | None:
