@@ -270,11 +270,12 @@ def _linearised(
 ) -> tuple[Floats, Floats, float]:
     """Return coefficients, covariance over s^2 of (coefficients, log exponents), and s^2."""
     X = _design(forms, x, shapes)
-    coefficients = np.linalg.lstsq(X, y, rcond=None)[0]
+    coefficients = np.asarray(np.linalg.lstsq(X, y, rcond=None)[0], dtype=np.float64)
     J = np.column_stack([X, *_by_exponent(forms, x, shapes, coefficients)])
     residuals = y - X @ coefficients
     df = len(y) - J.shape[1]
-    return coefficients, np.linalg.pinv(J.T @ J), float(residuals @ residuals) / df
+    covariance = np.asarray(np.linalg.pinv(J.T @ J), dtype=np.float64)
+    return coefficients, covariance, float(residuals @ residuals) / df
 
 
 def _by_exponent(
