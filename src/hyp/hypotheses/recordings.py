@@ -224,7 +224,8 @@ def describe_recording(
 
 def open_recording(store: Store, recording: Step) -> xr.DataArray:
     """Return a recording of a store without reading its responses."""
-    return xr.open_zarr(store.check(recording) / "assembly", chunks=None)["response"]
+    opened: xr.Dataset = xr.open_zarr(store.check(recording) / "assembly", chunks=None)
+    return opened["response"]
 
 
 def _ids(assembly: xr.DataArray) -> list[str]:

@@ -70,7 +70,7 @@ def write_scaling_report(study: ScalingStudy, found: Sequence[ScalingFinding], o
         raise HypError(f"the report is one HTML file, but {out} does not end in .html.")
     if not out.parent.is_dir():
         raise HypError(f"cannot write {out}: there is no folder {out.parent}.")
-    sections = []
+    sections: list[dict[str, object]] = []
     for analysis in dict.fromkeys(one.analysis for one in found):
         theirs = [one for one in found if one.analysis == analysis]
         rows = [

@@ -110,7 +110,7 @@ def rdm_benchmark(
         total = np.array([np.nansum(values[whose == unit], axis=0) for unit in units])
         matrices = total / known
     stimuli = here["stimulus_id"].to_numpy().astype(str)
-    missing = known == 0
+    missing = np.asarray(known == 0)
     np.einsum("sii->si", missing)[:] = False  # the diagonal is never looked at
     unseen = missing.sum(axis=2) >= len(stimuli) - 1
     kept = np.flatnonzero(~unseen.any(axis=0)) if leave_out_stimuli else np.arange(len(stimuli))
