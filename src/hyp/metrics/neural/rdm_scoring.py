@@ -98,8 +98,8 @@ def rdm_benchmark(
     """
     inside = rdms["region"].to_numpy().astype(str) == region
     if not inside.any():
-        known = ", ".join(dict.fromkeys(rdms["region"].to_numpy().astype(str).tolist()))
-        raise HypError(f"no region {region!r} was recorded; there is {known}.")
+        there = ", ".join(dict.fromkeys(rdms["region"].to_numpy().astype(str).tolist()))
+        raise HypError(f"no region {region!r} was recorded; there is {there}.")
     here = rdms.isel(rdm=np.flatnonzero(inside))
     values = here.to_numpy().astype(np.float64)
     values = (values + values.transpose(0, 2, 1)) / 2
