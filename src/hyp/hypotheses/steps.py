@@ -95,8 +95,13 @@ class SharedSteps:
             n_images=n_images if share == 1.0 else n_val + round(share * (n_images - n_val)),
             n_val=n_val,
             online=self.profile.online,
+            device=self.numerics.device if self._renders_online else "cpu",
         )
         return dataset_step(spec, label)
+
+    @property
+    def _renders_online(self) -> bool:
+        return self.profile.online and self.source.kind == ENGINE
 
     def network(self, objective: str, images: Step, seed: int, label: str) -> Step:
         """Return the step that trains a network."""

@@ -112,6 +112,8 @@ class Stepper:
         """
         if not self._on_gpu:
             return self._step(images, targets)
+        if images.is_cuda:  # rendered on another stream: its memory is in use until this step
+            images.record_stream(torch.cuda.current_stream(images.device))
         self._rate.fill_(self._optimizer.param_groups[0]["lr"])
         if self._graph is None and self._eager_steps == 0:
             self._record(images, targets)
