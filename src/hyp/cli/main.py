@@ -182,8 +182,11 @@ def run(
     settings: Settings = None,
     store: StorePath = DEFAULT_STORE,
     workers: Annotated[
-        int | None,
-        typer.Option(min=0, help="Local processes; 0: this one. Default: one a core."),
+        str | None,
+        typer.Option(
+            help="Local processes; 0: this one; gpu: one for every GPU, others beside them. "
+            "Default: one a core."
+        ),
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="A running Dask scheduler, tcp://HOST:PORT.")
@@ -203,12 +206,13 @@ def run(
     from hyp.cli.run_all import plan_all, sharing_table
     from hyp.cli.terminal import console, resumable
     from hyp.hypotheses.builders import check_steps
-    from hyp.hypotheses.workers import other_numerics, workers_numerics
+    from hyp.hypotheses.workers import other_numerics, read_workers, workers_numerics
     from hyp.models.hardware import suits_here
     from hyp.store import Store
 
     if every == (name is not None):
         raise HypError("name one hypothesis, or say --all; 'hyp list' shows what there is.")
+    count = read_workers(workers)
     screen = console()
     ask = cache(partial(workers_numerics, scheduler) if scheduler else suits_here)
     found = _store_if_any(store)
@@ -231,7 +235,7 @@ def run(
             run_with_progress(
                 planned,
                 opened,
-                workers=workers,
+                workers=count,
                 scheduler=scheduler,
                 console=screen,
                 quiet=quiet,

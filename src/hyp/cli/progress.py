@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 
@@ -17,7 +18,7 @@ def run_with_progress(
     plan: Plan,
     store: Store,
     *,
-    workers: int | None,
+    workers: int | Literal["gpu"] | None,
     scheduler: str | None,
     console: Console,
     quiet: bool = False,

@@ -157,7 +157,7 @@ class SharedSteps:
 def wanted_numerics(profile: Profile) -> Wanted:
     """Return what a profile says of numerics."""
     size = profile.input_size or profile.image_size
-    return Wanted(profile.backbone, size, profile.device, profile.precision)
+    return Wanted(profile.backbone, size, profile.device_kind, profile.precision)
 
 
 def dataset_step(spec: DatasetSpec, label: str) -> Step:

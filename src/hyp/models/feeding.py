@@ -16,6 +16,7 @@ from hyp.datasets.splits import Indices
 from hyp.models.data import LabelledImages, read_ahead, slices
 from hyp.models.inputs import Preprocessing
 from hyp.models.objectives import Objective
+from hyp.models.stepping import RECORDING
 
 Batch = tuple[Tensor, dict[str, Tensor]]
 """Images (batch, H, W, 3) of uint8, and the targets of the tasks."""
@@ -119,7 +120,8 @@ def read_batch(
 ) -> Batch:
     """Read or render images and targets of a batch, on the device or ready to be copied there."""
     if preprocess.device.type == "cuda" and isinstance(dataset, Dataset):
-        rendered = dataset.batch_there(indices, str(preprocess.device))
+        with RECORDING:
+            rendered = dataset.batch_there(indices, str(preprocess.device))
         if rendered is not None:
             return rendered[0], objective.targets(rendered[1])
     images, rows = dataset.batch(indices)

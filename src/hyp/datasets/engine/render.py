@@ -390,7 +390,8 @@ def draw_there(
 ) -> Tensor:
     """Render as `draw`, into a tensor of torch that stays on the device, finished."""
     images = _drawn(table, size, supersample, device, world)
-    wp.synchronize_device(images.device)
+    if images.device.is_cuda:
+        wp.synchronize_stream(images.device.stream)
     tensor: Tensor = wp.to_torch(images).clone()
     if tensor.is_cuda:
         import torch
