@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import LAPTOP, OBJECTIVES, PUBLISHED_18, UNTRAINED, trained_for
+from hyp.hypotheses.claims.cohorts import (
+    OBJECTIVES,
+    PUBLISHED_18,
+    UNTRAINED,
+    laptop_and_workstation,
+    trained_for,
+)
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.questions import Alike, Closer
 from hyp.hypotheses.scores import Similarity
@@ -92,7 +98,7 @@ CONVERGENCE = Hypothesis(
     ),
     agrees="alike",
     profiles={
-        "laptop": LAPTOP.model_copy(update={"cohorts": (*_FEW, "untrained")}),
+        **laptop_and_workstation(cohorts=(*_FEW, "untrained")),
         "published": PUBLISHED_18,
     },
 )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import (
     CONTROL,
-    LAPTOP,
     OBJECTIVES,
     PUBLISHED_50,
     UNTRAINED,
+    laptop_and_workstation,
     trained_for,
     training_helps,
 )
@@ -64,16 +64,8 @@ FEW_LATENTS = Hypothesis(
     agrees="enough",
     control=CONTROL,
     profiles={
-        "laptop": LAPTOP.model_copy(
-            update={
-                "cohorts": (
-                    "distance",
-                    "translation",
-                    "distance+translation",
-                    "category",
-                    "untrained",
-                )
-            }
+        **laptop_and_workstation(
+            cohorts=("distance", "translation", "distance+translation", "category", "untrained")
         ),
         "published": PUBLISHED_50,
     },

@@ -6,7 +6,7 @@ the networks of ``nontarget-variability``.
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, SPATIAL, trained_for
+from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, SPATIAL, WORKSTATION, trained_for
 from hyp.hypotheses.claims.nontarget_variability import LEARNED, NONTARGET_VARIABILITY
 from hyp.hypotheses.declaration import Cohort, Hypothesis
 from hyp.hypotheses.profile import RESNET_LAYERS
@@ -128,6 +128,14 @@ NONTARGET_SIMILARITY = Hypothesis(
             }
         ),
         "short": LAPTOP.model_copy(
+            update={
+                "cohorts": (
+                    *("distance, full", "distance, one-category", "distance, centered"),
+                    *("category", "translation"),
+                )
+            }
+        ),
+        "workstation": WORKSTATION.model_copy(
             update={
                 "cohorts": (
                     *("distance, full", "distance, one-category", "distance, centered"),

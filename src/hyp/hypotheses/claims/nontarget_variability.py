@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18
+from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, WORKSTATION
 from hyp.hypotheses.declaration import Cohort, Hypothesis
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Contrast
@@ -117,6 +117,7 @@ NONTARGET_VARIABILITY = Hypothesis(
                 "objectives": ("distance",),
             }
         ),
+        "workstation": WORKSTATION.model_copy(update={"objectives": ("distance",)}),
         "published": PUBLISHED_18.model_copy(
             update={
                 "summary": "the paper's size: 1.35 M images of 256 px, 500,000 batches, 6 networks",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import (
     CONTROL,
-    LAPTOP,
     PUBLISHED_50,
     UNTRAINED,
+    laptop_and_workstation,
     trained_for,
     training_helps,
 )
@@ -61,8 +61,8 @@ OBJECTIVE_COMBINATION = Hypothesis(
     agrees=EQUIVALENT,
     control=CONTROL,
     profiles={
-        "laptop": LAPTOP.model_copy(
-            update={"cohorts": ("distance", "translation", "distance+translation", "untrained")}
+        **laptop_and_workstation(
+            cohorts=("distance", "translation", "distance+translation", "untrained")
         ),
         "published": PUBLISHED_50,
     },

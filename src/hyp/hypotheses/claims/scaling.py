@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_50, trained_for
+from hyp.hypotheses.claims.cohorts import PUBLISHED_50, laptop_and_workstation, trained_for
 from hyp.hypotheses.declaration import Cohort, Hypothesis
 from hyp.hypotheses.questions import Trend
 from hyp.hypotheses.scores import Alignment, Decoding
@@ -124,15 +124,13 @@ SCALING = Hypothesis(
     ),
     agrees="grows",
     profiles={
-        "laptop": LAPTOP.model_copy(
-            update={
-                "n_seeds": 4,
-                "cohorts": (
-                    *(f"category of {count}" for count in _COUNTS),
-                    *("category", "category on 0.1", "category on 0.3"),
-                    *("distance", "translation", "distance+translation"),
-                ),
-            }
+        **laptop_and_workstation(
+            n_seeds=4,
+            cohorts=(
+                *(f"category of {count}" for count in _COUNTS),
+                *("category", "category on 0.1", "category on 0.3"),
+                *("distance", "translation", "distance+translation"),
+            ),
         ),
         "published": PUBLISHED_50.model_copy(
             update={

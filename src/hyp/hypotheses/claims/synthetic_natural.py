@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import (
     CONTROL,
-    LAPTOP,
     PUBLISHED_50,
     UNTRAINED,
+    laptop_and_workstation,
     trained_for,
     training_helps,
 )
@@ -55,5 +55,5 @@ SYNTHETIC_NATURAL = Hypothesis(
     ),
     agrees="as well",
     control=CONTROL,
-    profiles={"laptop": LAPTOP, "published": PUBLISHED_50},
+    profiles={**laptop_and_workstation(), "published": PUBLISHED_50},
 )
