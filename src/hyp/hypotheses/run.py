@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from hyp.alone import alone
 from hyp.clusters import (
     CPU,
+    GIVEN_UP,
     GPU,
+    PROGRESS,
+    cores_here,
     declared_resources,
     local_client,
     remote_client,
@@ -40,7 +42,6 @@ from hyp.store import Step, Store
 if TYPE_CHECKING:
     from hyp.hypotheses.plan import Plan
 
-TOPIC = "hyp-progress"
 _TELL_SECONDS = 0.2
 
 _GONE_ON_WITH = {
@@ -85,10 +86,13 @@ def run_plan(
         If a step fails for a reason the user can mend, the scheduler cannot be
         reached, or a worker dies.
     """
-    pending = plan.pending(store)
-    gpus = chosen_gpus(workers, plan.profile.card) if scheduler is None else []
-    count = default_workers(pending, len(gpus)) if workers in (None, "gpu") else workers
-    with recorded(plan, pending, store) as progress, watched(progress, watch) as hear:
+    with ExitStack() as stack:
+        with store.unpruned():
+            pending = plan.pending(store)
+            progress = stack.enter_context(recorded(plan, pending, store))
+        hear = stack.enter_context(watched(progress, watch))
+        gpus = chosen_gpus(workers, plan.profile.card) if scheduler is None else []
+        count = default_workers(pending, len(gpus)) if workers in (None, "gpu") else workers
         run_steps(pending, store, workers=count, scheduler=scheduler, gpus=gpus, listener=hear)
     return store.check(plan.goal)
 
@@ -103,9 +107,8 @@ def default_workers(pending: list[Step], n_gpus: int = 0) -> int:
     on_gpu = [step for step in pending if wanted_resources(step, (GPU,))]
     if on_gpu and not n_gpus:
         return 0
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     by_kind = Counter(step.kind for step in pending if not (n_gpus and step in on_gpu))
-    useful = min((available or 1) - n_gpus, max(by_kind.values(), default=0))
+    useful = min(cores_here() - n_gpus, max(by_kind.values(), default=0))
     if n_gpus:
         return max(useful, 1)
     return useful if useful > 1 else 0
@@ -221,7 +224,7 @@ def _compute_on(client: Any, pending: list[Step], store: Store, listener: Listen
         listener(StepEvent(**event[1]["step"]))
 
     declared = [*declared_resources(client).values()]
-    n_gpus = sum(GPU in resources for resources in declared) or len(declared)
+    n_gpus = sum(GPU in resources for resources in declared) or max(len(declared), 1)
     goal = _graph(
         pending,
         store.root,
@@ -229,10 +232,16 @@ def _compute_on(client: Any, pending: list[Step], store: Store, listener: Listen
         offered=set().union(*declared),
         groups=training_groups(pending, n_gpus),
     )
-    client.subscribe_topic(TOPIC, hear)
+    given_up: list[str] = []
+    client.subscribe_topic(PROGRESS, hear)
+    client.subscribe_topic(GIVEN_UP, lambda event: given_up.append(event[1]))
     future = client.compute(goal, optimize_graph=False)
     try:
-        wait(future)
+        while not future.done():
+            with suppress(TimeoutError):
+                wait(future, timeout=1)
+            if given_up:
+                raise HypError(given_up[0])
         future.result()
     except KilledWorker as error:
         raise HypError(
@@ -242,7 +251,8 @@ def _compute_on(client: Any, pending: list[Step], store: Store, listener: Listen
             "that have more memory and time."
         ) from error
     finally:
-        client.unsubscribe_topic(TOPIC)
+        client.unsubscribe_topic(PROGRESS)
+        client.unsubscribe_topic(GIVEN_UP)
 
 
 def _execute(
@@ -330,7 +340,8 @@ def remove_strangers(folder: Path, own: Iterable[str]) -> None:
 def _log_to_scheduler(event: StepEvent) -> None:
     from distributed import get_worker
 
-    get_worker().log_event(TOPIC, {"step": vars(event)})
+    worker = get_worker()
+    worker.log_event(PROGRESS, {"step": vars(event), "worker": worker.address})
 
 
 @contextmanager

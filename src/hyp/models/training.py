@@ -118,7 +118,7 @@ class _Turns:
         self._windows = run.windows()
         self._device = device
         on_gpu = device.type == "cuda"
-        self._stream = torch.cuda.Stream(device) if on_gpu else None
+        self._stream = torch.cuda.Stream(device) if on_gpu else None  # type: ignore[no-untyped-call]
         self._random = _random_state(device)
 
     def take(self) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from hyp.hypotheses.declaration import Cohort
+from hyp.hypotheses.cohort import Cohort
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Contrast
 from hyp.hypotheses.scores import Alignment
+from hyp.stats.rules import DecisionRule, NotLower, Predicate, Prediction, Somewhere
 
 SPATIAL = "distance+translation+rotation"
 EVERYTHING = f"category+identity+{SPATIAL}"
@@ -48,6 +50,27 @@ UNTRAINED = Cohort(
     first_seed=_SEEDS_A_COHORT * len(OBJECTIVES),
 )
 
+
+def rivals(
+    predictions: Mapping[str, str],
+    *needs: tuple[Predicate, ...],
+    margin: float | None = None,
+    mixed: tuple[Predicate, ...] = (),
+) -> DecisionRule:
+    """Return the rule under which each prediction, in their order, has these needs."""
+    named = zip(predictions.items(), needs, strict=True)
+    return DecisionRule(
+        margin=margin,
+        mixed=mixed,
+        predictions=tuple(
+            Prediction(name=name, claim=claim, needs=needed) for (name, claim), needed in named
+        ),
+    )
+
+
+NO_LOWER, LOWER = (NotLower(),), (Somewhere(direction="lower"),)
+"""What is needed for as good as, up to the margin, and for worse."""
+
 CONTROL = "training helps"
 """Without it, that cohorts align alike would show nothing."""
 
@@ -74,28 +97,25 @@ In so few batches networks learn distance, translation and categories, and no ro
 losses of 0.54, 0.14 to 0.19, 0.66 and 0.99 to 1.06 of the constant predictor's, one network each.
 So at this size no claim is asked about rotation."""
 
-WORKSTATION = LAPTOP.model_copy(
-    update={
-        "summary": "20 objects at 128 px, 6 ResNet-18 a cohort, 20,000 batches each, simulated "
-        "responses; for one GPU, not run yet",
-        "image_size": 128,
-        "n_images": 102_400,
-        "n_val": 2_048,
-        "n_stimuli": 2_000,
-        "n_batches": 20_000,
-        "schedule": "one-cycle",
-        "evaluate_every": 1_000,
-        "snapshots": (2_500, 5_000, 10_000),
-    }
+WORKSTATION = LAPTOP.but(
+    summary="20 objects at 128 px, 6 ResNet-18 a cohort, 20,000 batches each, simulated responses; "
+    "for one GPU, not run yet",
+    image_size=128,
+    n_images=102_400,
+    n_val=2_048,
+    n_stimuli=2_000,
+    n_batches=20_000,
+    schedule="one-cycle",
+    evaluate_every=1_000,
+    snapshots=(2_500, 5_000, 10_000),
 )
 """About an hour of one GPU for 45 networks, from what ten at once took on an NVIDIA H200: 3.1 ms
 a batch of a network. Nobody has run it: whether networks come to their plateau is not known."""
 
 
-def laptop_and_workstation(**fields: Any) -> dict[str, Profile]:
+def laptop_and_workstation(**changes: Any) -> dict[str, Profile]:
     """Return both profiles with the same fields changed."""
-    sizes = {"laptop": LAPTOP, "workstation": WORKSTATION}
-    return {name: profile.model_copy(update=fields) for name, profile in sizes.items()}
+    return {"laptop": LAPTOP.but(**changes), "workstation": WORKSTATION.but(**changes)}
 
 
 PUBLISHED_18 = Profile(
@@ -112,17 +132,15 @@ PUBLISHED_18 = Profile(
     snapshots=(100_000, 200_000),
 )
 
-PUBLISHED_50 = PUBLISHED_18.model_copy(
-    update={
-        "summary": "the paper's ResNet-50: 1.35 M images, 1,000,000 batches, 5 networks a cohort, "
-        "13 checkpoints",
-        "backbone": "resnet50",
-        "n_seeds": 5,
-        "n_batches": 1_000_000,
-        "evaluate_every": 20_000,
-        "snapshots": (
-            *(2_000, 4_000, 10_000, 20_000, 40_000, 60_000, 80_000),
-            *(100_000, 150_000, 200_000, 500_000, 700_000),
-        ),
-    }
+PUBLISHED_50 = PUBLISHED_18.but(
+    summary="the paper's ResNet-50: 1.35 M images, 1,000,000 batches, 5 networks a cohort, "
+    "13 checkpoints",
+    backbone="resnet50",
+    n_seeds=5,
+    n_batches=1_000_000,
+    evaluate_every=20_000,
+    snapshots=(
+        *(2_000, 4_000, 10_000, 20_000, 40_000, 60_000, 80_000),
+        *(100_000, 150_000, 200_000, 500_000, 700_000),
+    ),
 )
