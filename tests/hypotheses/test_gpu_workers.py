@@ -137,6 +137,12 @@ def test_several_artifacts_are_stored_at_once_whatever_one_of_them_does(tmp_path
                 fill(folder, inputs)
         return {steps[2]: HypError("its loss is nan.")}
 
+    def break_down(folders):
+        raise HypError("the GPU is gone.")
+
+    with pytest.raises(HypError, match="GPU is gone"):
+        make_all(store, steps, break_down, lambda step: None)
+    assert [store.has(step) for step in steps] == [False, True, False, False]
     with pytest.raises(HypError, match="loss is nan"):
         make_all(store, steps, build, lambda step: None)
     assert built == [{steps[0], steps[2], steps[3]}]

@@ -66,7 +66,10 @@ def make_all(
     def enter(position: int) -> None:
         if position == len(ordered):
             if folders:
-                failed.update(build(folders))
+                try:
+                    failed.update(build(folders))
+                except Exception as error:  # then none of them is whole
+                    failed.update(dict.fromkeys(folders, error))
             return
         step = ordered[position]
 
