@@ -92,7 +92,7 @@ def run_plan(
             progress = stack.enter_context(recorded(plan, pending, store))
         hear = stack.enter_context(watched(progress, watch))
         gpus = chosen_gpus(workers, plan.profile.card) if scheduler is None else []
-        count = default_workers(pending, len(gpus)) if workers in (None, "gpu") else workers
+        count = workers if isinstance(workers, int) else default_workers(pending, len(gpus))
         run_steps(pending, store, workers=count, scheduler=scheduler, gpus=gpus, listener=hear)
     return store.check(plan.goal)
 
@@ -171,9 +171,8 @@ def _graph(
     import dask
 
     delayed = dask.delayed(partial(execute, versions=versions_here()), pure=True)
-    group_of = {step: (step,) for step in pending} | {
-        step: group for group in groups for step in group
-    }
+    group_of: dict[Step, tuple[Step, ...]] = {step: (step,) for step in pending}
+    group_of.update({step: group for group in groups for step in group})
     nodes: dict[Step, Any] = {}
 
     def node(step: Step) -> Any:
@@ -229,7 +228,7 @@ def _compute_on(client: Any, pending: list[Step], store: Store, listener: Listen
         pending,
         store.root,
         _execute,
-        offered=set().union(*declared),
+        offered=set[str]().union(*declared),
         groups=training_groups(pending, n_gpus),
     )
     given_up: list[str] = []

@@ -80,14 +80,14 @@ def check_workers(client: Any, pending: Iterable[Step]) -> None:
     """
     declared = declared_resources(client)
     on_gpus = [worker for worker, resources in declared.items() if GPU in resources]
-    others = [worker for worker in declared if worker not in on_gpus]
-    asked = (
-        [(_devices(pending), on_gpus), (set(), others)]
-        if on_gpus
-        else [(_devices(pending), others)]
-    )
-    problems = {}
+    without = [worker for worker in declared if worker not in on_gpus]
+    asked: list[tuple[set[str], list[str]]] = [(_devices(pending), on_gpus or without)]
+    if on_gpus:
+        asked.append((set(), without))
+    problems: dict[str, str] = {}
     for devices, workers in asked:
+        if not workers:
+            continue
         check = partial(_wrong_here, versions_here(), sorted(devices))
         answers = _ask_all(client, check, workers)
         problems |= {worker: wrong for worker, wrong in answers.items() if wrong}
