@@ -26,7 +26,8 @@ def build_together(
     """Train networks side by side; return what went wrong with which."""
     from hyp.datasets.dataset import Dataset
     from hyp.models.specs import TrainSpec
-    from hyp.models.training import Training, train_together
+    from hyp.models.training import train_together
+    from hyp.models.training_run import Training
 
     datasets = {inputs["dataset"]: None for _, inputs in folders.values()}
     opened = {path: Dataset.open(path) for path in datasets}
