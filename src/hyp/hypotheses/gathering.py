@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hyp.hypotheses.aligning import SCORES
 from hyp.hypotheses.declaration import Asked
+from hyp.hypotheses.matching import SNAPSHOTS
 from hyp.hypotheses.profile import PIXELS, UNTRAINED, Profile
 from hyp.hypotheses.questions import Similarities
 from hyp.hypotheses.result_files import (
@@ -38,6 +39,9 @@ def gather_scores(
             table = pd.read_parquet(path / "scores.parquet").rename(columns={"latent": "measured"})
             batches = 0 if place.startswith((f"{UNTRAINED}:", f"{PIXELS}:")) else profile.n_batches
             parts.append(_labelled(table, kind, place, batches))
+        elif kind == SNAPSHOTS:
+            table = pd.read_parquet(path / "scores.parquet").rename(columns={"latent": "measured"})
+            parts.append(_labelled(table, kind, place, table["batches"]))
         elif kind == "alignment":
             table = pd.read_parquet(path / SCORES)
             table = table.rename(columns={"region": "measured", "layer": "chosen"})
@@ -74,7 +78,7 @@ def gather_similarities(inputs: Mapping[str, Path]) -> Similarities:
     return Similarities(networks, matrices)
 
 
-def _labelled(part: pd.DataFrame, kind: str, place: str, batches: int) -> pd.DataFrame:
+def _labelled(part: pd.DataFrame, kind: str, place: str, batches: int | pd.Series) -> pd.DataFrame:
     cohort, seed = place.split(":")[:2]
     return part.assign(kind=kind, cohort=cohort, seed=int(seed or -1), batches=batches)
 
@@ -93,12 +97,17 @@ def _performance(history: Mapping[str, Any], cohort: str, seed: int) -> Iterator
         yield pd.DataFrame(rows).assign(cohort=cohort, seed=seed, layer="", fold=0)
 
 
-def read_histories(inputs: Mapping[str, Path]) -> dict[tuple[str, int], dict[str, Any]]:
-    """Return what each network wrote down while it was trained, by cohort and seed."""
+def read_histories(
+    inputs: Mapping[str, Path], role: str = "model"
+) -> dict[tuple[str, int], dict[str, Any]]:
+    """Return what each network wrote down while it was trained, by cohort and seed.
+
+    The role ``initial`` is that of networks with initial weights, whose snapshots are scored.
+    """
     found = {}
-    for role, path in inputs.items():
-        kind, _, place = role.partition(":")
-        if kind == "model":
+    for name, path in inputs.items():
+        kind, _, place = name.partition(":")
+        if kind == role:
             cohort, seed = place.split(":")
             found[cohort, int(seed)] = json.loads((path / "history.json").read_text())
     return found

@@ -13,6 +13,7 @@ from hyp.datasets.sources import open_source, part_of
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError, one_sentence
 from hyp.hypotheses.declaration import Asked, Cohort, Hypothesis, LeftOut
+from hyp.hypotheses.matching import latents_of, matched_questions
 from hyp.hypotheses.profile import PIXELS, SIMULATED, UNTRAINED, Profile, setting_words
 from hyp.hypotheses.questions import PairQuestion, Question
 from hyp.hypotheses.registry import find_hypothesis
@@ -25,6 +26,7 @@ from hyp.models.hardware import Ask, Numerics, keeping, suits_here
 from hyp.models.pretrained import resolve_pretrained
 from hyp.store import Step, Store, in_order
 from hyp.store.runs import KeptNumerics, kept_numerics
+from hyp.text import joined
 
 HIDDEN = "resnet18"
 LATENT_SHARES = {"V1": 0.0, "V2": 0.1, "V4": 0.3, "IT": 0.5}
@@ -176,6 +178,7 @@ class _Graph(SharedSteps):
 
     def result_inputs(self) -> dict[str, Step]:
         self.refuse_too_few()
+        self.refuse_unmatched()
         inputs: dict[str, Step] = {"stimuli": self.stimuli}
         for cohort in self.asked.cohorts:
             for seed in cohort.seeds(self.profile):
@@ -202,6 +205,34 @@ class _Graph(SharedSteps):
                     f"the question {question.name!r} needs {needed}; raise n_seeds or leave the "
                     "question out."
                 )
+
+    def refuse_unmatched(self) -> None:
+        """Refuse a rule about equal loss where a question that it reads cannot be asked so.
+
+        Raises
+        ------
+        HypError
+            Naming the questions, or the field that is missing.
+        """
+        if self.hypothesis.rule.compared_at != "equal loss":
+            return
+        if not self.profile.measured_snapshots:
+            raise HypError(
+                "the rule compares networks at equal held-out loss, which needs scored snapshots; "
+                "declare scored_snapshots, or compared_at = 'equal batches'."
+            )
+        matched = matched_questions(self.asked)
+        unmatched = [
+            question.label
+            for question in self.questions
+            if question not in matched and self.hypothesis.confirmatory(question.name)
+        ]
+        if unmatched:
+            raise HypError(
+                "only contrasts of decoding between cohorts that are trained here, for one "
+                "objective and on as many images, can be asked at equal held-out loss; the rule "
+                f"reads others: {joined(unmatched)}."
+            )
 
     def model(self, cohort: Cohort, seed: int) -> Step:
         if cohort.weights:
@@ -253,12 +284,35 @@ class _Graph(SharedSteps):
         if decoded:
             pooled = cohort.trained and any(question.pools_folds for question in decoded)
             yield f"decoding:{place}", self._decoding(model, published=pooled)
+        yield from self._snapshots(cohort, seed, model)
         aligned = [question for question in mine if question.scored.kind in ALIGNED]
         if aligned:
             yield f"alignment:{place}:{END}", self._alignment(model, None)
         if any(question.all_checkpoints for question in aligned):
             for batches in self.profile.kept_snapshots:
                 yield f"alignment:{place}:{batches}", self._alignment(model, batches)
+
+    def _snapshots(self, cohort: Cohort, seed: int, model: Step) -> Iterator[tuple[str, Step]]:
+        """Yield the step that scores a network's snapshots, where a question needs them."""
+        scored = self.profile.measured_snapshots
+        mine = [one for one in matched_questions(self.asked) if cohort.name in one.about]
+        if not scored or not mine:
+            return
+        layers = {layer for one in mine for layer in one.layers or self.profile.layers}
+        spec: dict[str, Any] = {
+            "snapshots": scored,
+            "layers": [layer for layer in self.profile.layers if layer in layers],
+            "latents": sorted({latent for one in mine for latent in latents_of(one)}),
+            "n_folds": self.profile.n_folds,
+            "svm_c": self.profile.svm_c,
+            **self.hardware,
+        }
+        inputs = {"model": model, "stimuli": self.stimuli}
+        if 0 in scored:
+            images = model.inputs["dataset"]
+            inputs["initial"] = self.untrained(cohort.objective, images, seed)
+            yield f"initial:{cohort.name}:{seed}", inputs["initial"]
+        yield f"snapshots:{cohort.name}:{seed}", step("snapshots", spec, inputs, model.label)
 
     @cached_property
     def _decoded(self) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from hyp.errors import HypError
 from hyp.hypotheses.questions.base import SCORE_COLUMNS, Similarities
 from hyp.hypotheses.scores import DIMENSIONS
+from hyp.stats.rules import ComparedAt
 from hyp.stats.verdict import Check, Verdict
 from hyp.store.plain_zarr import write_zarr
 
@@ -29,7 +31,20 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Row(_Model):
+class _Answer(_Model):
+    """What a question yields: it has some of the fields, as numbers of any kind."""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Take the fields from an answer; NaN is None."""
+        known = {name: values[name] for name in cls.model_fields if name in values}
+        plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in known.items()}
+        return cls(
+            **{k: None if isinstance(v, float) and math.isnan(v) else v for k, v in plain.items()}
+        )
+
+
+class Row(_Answer):
     """One comparison: what a rule reads; None where something is undefined.
 
     Attributes
@@ -109,6 +124,11 @@ class Row(_Model):
     n_pooled: int | None = None
     direction_pooled: int | None = None
 
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Take the fields from an answer that was corrected by Holm; NaN is None."""
+        return super().of({**values, "p_corrected": values["p_holm"]})
+
 
 class LearningCurve(_Model):
     """One network's loss: on training batches and on held-out images.
@@ -158,6 +178,52 @@ class CohortSummary(_Model):
     dataset: str
 
 
+class EqualLoss(_Model):
+    """A question asked at equal held-out loss, each network at its own number of batches.
+
+    Attributes
+    ----------
+    question, objective : str
+        As in its rows.
+    share : float or None
+        The loss, as a share of the constant predictor's; None where there is none that all
+        networks passed.
+    batches : dict of str to tuple of float
+        Batches that the networks of each cohort had been trained for, by its title.
+    rows : tuple of Row
+        The comparisons, corrected as those after equal batches are.
+    refused : str
+        Why there are none.
+    """
+
+    question: str
+    objective: str = ""
+    share: float | None = None
+    batches: dict[str, tuple[float, ...]] = {}
+    rows: tuple[Row, ...] = ()
+    refused: str = ""
+
+
+class Snapshot(_Answer):
+    """A difference between cohorts after some batches, with its 95 % interval: no test."""
+
+    question: str
+    objective: str = ""
+    measured: str
+    layer: str
+    batches: int
+    difference: float
+    ci_low: float | None
+    ci_high: float | None
+
+    @property
+    def side(self) -> int:
+        """On which side of zero its interval lies: 1, -1, or 0 for neither."""
+        if self.ci_low is None or self.ci_high is None:
+            return 0
+        return (self.ci_low > 0) - (self.ci_high < 0)
+
+
 class Result(_Model):
     """The outcome of a hypothesis under one profile.
 
@@ -173,7 +239,17 @@ class Result(_Model):
     published_verdict : Verdict or None
         By the same rule from the pooled tests of the published protocol; None where a judged
         question has none.
-    rows, cohorts, checks, learning
+    compared_at : {"equal batches", "equal loss"}
+        Which comparison of trained networks the verdict is about.
+    other_verdict : Verdict or None
+        By the same rule, of the other comparison; None where there is none.
+    rows : tuple of Row
+        The comparisons after equal batches.
+    equal_loss : tuple of EqualLoss
+        Those at equal held-out loss, where snapshots were scored.
+    snapshots : tuple of Snapshot
+        Their differences as training went on, the end last.
+    cohorts, checks, learning
     questions : tuple of dict
         Those that were asked, as declared.
     left_out : dict of str to str
@@ -194,13 +270,27 @@ class Result(_Model):
     agrees: bool | None
     verdict: Verdict
     published_verdict: Verdict | None
+    compared_at: ComparedAt = "equal batches"
+    other_verdict: Verdict | None = None
     rows: tuple[Row, ...]
+    equal_loss: tuple[EqualLoss, ...] = ()
+    snapshots: tuple[Snapshot, ...] = ()
     cohorts: tuple[CohortSummary, ...]
     checks: tuple[Check, ...]
     learning: tuple[LearningCurve, ...]
     questions: tuple[dict[str, object], ...]
     left_out: dict[str, str]
     warnings: tuple[str, ...]
+
+    @property
+    def judged(self) -> list[Row]:
+        """The comparisons that the verdict is about."""
+        rows = list(self.rows)
+        if self.compared_at == "equal loss":
+            matched = [row for one in self.equal_loss for row in one.rows]
+            instead = {(row.question, row.objective) for row in matched}
+            rows = [row for row in rows if (row.question, row.objective) not in instead] + matched
+        return [row for row in rows if row.confirmatory]
 
 
 def write_result(

@@ -215,7 +215,7 @@ def _line(root: Path, run: Run, page_folder: Path) -> Line:
     page = report_folder(root, run) / PAGE_FILE
     link = Path(os.path.relpath(page, page_folder)).as_posix() if page.is_file() else ""
     result = load_result(folder)
-    row = strongest(row for row in result.rows if row.confirmatory)
+    row = strongest(result.judged)
     return Line(
         run=run,
         title=result.title,
