@@ -22,6 +22,7 @@ from tiny_runs import (
 
 import hyp as package
 from hyp import clusters
+from hyp.cli.options import CHECK_FAILED
 from hyp.errors import HypError
 from hyp.hypotheses import run as running
 from hyp.hypotheses.plan import make_plan
@@ -68,7 +69,7 @@ def test_finished_run_computes_nothing_and_says_the_same(finished):
     store, first = finished
     before = {path: path.stat().st_mtime_ns for path in store.rglob("artifact.json")}
     again = run(store)
-    assert "all 55 steps are stored" in again.stdout
+    assert "all 67 steps are stored" in again.stdout
     assert again.stdout.splitlines()[-8:] == first.stdout.splitlines()[-8:]
     assert {path: path.stat().st_mtime_ns for path in store.rglob("artifact.json")} == before
 
@@ -147,7 +148,7 @@ def test_two_runs_at_once_share_the_work(finished, tmp_path):
         for _ in range(2)
     ]
     outputs = [process.communicate(timeout=300)[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0], outputs
+    assert {process.returncode for process in both} <= {0, CHECK_FAILED}, outputs
     assert result_tables(store) == result_tables(finished[0])
 
 

@@ -24,8 +24,10 @@ from hyp.cli.models import models_app
 from hyp.cli.neural import neural_app
 from hyp.cli.new import new_hypothesis
 from hyp.cli.options import (
+    CHECK_FAILED,
     DEFAULT_STORE,
     INTERRUPTED,
+    UNBELIEVED,
     Name,
     Once,
     OptionalName,
@@ -196,7 +198,10 @@ def run(
         bool, typer.Option("--dry-run", help="Say what would be computed, what is shared.")
     ] = False,
 ) -> None:
-    """Run a hypothesis to its verdict; what is stored already is not computed again."""
+    """Run a hypothesis to its verdict; what is stored already is not computed again.
+
+    The exit status is 3 where a check failed, so that the verdict is invalid or confounded.
+    """
     from functools import cache, partial
 
     from hyp.cli.progress import run_with_progress
@@ -227,7 +232,7 @@ def run(
         typer.echo(sentence, err=True)
     opened = Store.create(store)
     with resumable():
-        for planned in plans:
+        outcomes = [
             run_with_progress(
                 planned,
                 opened,
@@ -236,6 +241,10 @@ def run(
                 console=screen,
                 quiet=quiet,
             )
+            for planned in plans
+        ]
+    if set(outcomes) & set(UNBELIEVED):
+        raise typer.Exit(CHECK_FAILED)
 
 
 @app.command()

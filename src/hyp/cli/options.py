@@ -48,6 +48,10 @@ StorePath = Annotated[
 DEFAULT_STORE = Path("hyp-store")
 INTERRUPTED = 130
 """Exit status after Ctrl-C."""
+CHECK_FAILED = 3
+"""Exit status of a run that was completed, and whose verdict is one of `UNBELIEVED`."""
+UNBELIEVED = ("invalid", "confounded")
+"""Outcomes of runs in which a check failed, so that their comparisons support nothing."""
 
 
 def named_plan(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rich.console import Console
 
 from hyp.cli.options import DEFAULT_STORE
@@ -21,19 +19,21 @@ def run_with_progress(
     scheduler: str | None,
     console: Console,
     quiet: bool = False,
-) -> Path:
-    """Run a plan under live progress, print the verdict, and return the result's folder."""
+) -> str:
+    """Run a plan under live progress, print the verdict, and return its outcome."""
     from hyp.hypotheses.result_files import load_result
     from hyp.reports import result_panel
 
     if quiet:
-        return run_plan(plan, store, workers=workers, scheduler=scheduler)
+        folder = run_plan(plan, store, workers=workers, scheduler=scheduler)
+        return load_result(folder).verdict.outcome
     console.print(_opening(plan, plan.pending(store)), soft_wrap=True)
     with shown_progress(console) as watch:
         folder = run_plan(plan, store, workers=workers, scheduler=scheduler, watch=watch)
-    console.print(result_panel(load_result(folder)))
+    result = load_result(folder)
+    console.print(result_panel(result))
     console.print("Next: hyp report", _store_option(store), sep="", soft_wrap=True)
-    return folder
+    return result.verdict.outcome
 
 
 def _opening(plan: Plan, pending: list[Step]) -> str:

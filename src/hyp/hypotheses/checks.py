@@ -44,13 +44,14 @@ class AtEqualLoss:
 
     Attributes
     ----------
-    same : bool
-        Whether the other comparison, after equal numbers of batches, comes to the same.
+    same : bool or None
+        Whether the comparison after equal numbers of batches comes to the same; None where
+        there is no equal loss.
     sentence : str
         In words, to follow what the losses are.
     """
 
-    same: bool
+    same: bool | None
     sentence: str
 
 
@@ -193,37 +194,38 @@ def equal_learning_checks(
     at_equal_loss : dict of str to AtEqualLoss, optional
         By the label of the question.
     """
-    seen = set()
+    seen: list[Check] = []
     for question, one, other in _compared(run.asked):
-        part = run.part(question)
-        alike = one.objective == other.objective and one.share == other.share
-        if not alike or (one.name, other.name, part) in seen:
+        if one.objective != other.objective or one.share != other.share:
             continue
-        seen.add((one.name, other.name, part))
         left = _loss_share(run, one.name), _loss_share(run, other.name)
         if left[0] is None or left[1] is None:
             continue
         apart = abs(left[0] - left[1]) / max(left)
         matched = (at_equal_loss or {}).get(question.label)
-        told = (
-            f"They were not compared at equal loss, so at most {UNEQUAL_LEARNING:.0%} of the "
-            "larger apart is asked for."
-        )
-        if matched:
-            apart, told = 0.0 if matched.same else apart, matched.sentence
-        yield Check(
+        told = matched.sentence if matched else "They were not compared at equal loss."
+        passed, at_most = apart <= UNEQUAL_LEARNING, UNEQUAL_LEARNING
+        if matched is None or matched.same is None:
+            told += f" So at most {at_most:.0%} of the larger apart is asked for."
+        else:
+            passed, at_most = matched.same, 0.0
+            apart = 0.0 if passed else apart
+        check = Check(
             name="learned equally",
-            passed=matched.same if matched else apart <= UNEQUAL_LEARNING,
+            passed=passed,
             value=apart,
-            threshold=0.0 if matched else UNEQUAL_LEARNING,
+            threshold=at_most,
             sentence=(
                 f"At the end of training the networks' held-out loss is {percent(left[0])} of the "
                 f"constant predictor's in “{one.title}” and {percent(left[1])} in "
                 f"“{other.title}”. {told}"
             ),
-            part=part,
+            part=run.part(question),
             confound=True,
         )
+        if check not in seen:
+            seen.append(check)
+            yield check
 
 
 def converged_checks(hypothesis: Hypothesis, run: Manipulation) -> Iterator[Check]:

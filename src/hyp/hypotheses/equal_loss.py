@@ -76,7 +76,9 @@ def compare_both(
     for one in matched:
         question = one.question
         own = [[row for row in found if _of(question, row)] for found in (rows, moved)]
-        same = one.scores is not None and _same(hypothesis, question, outcomes, own)
+        same: bool | None = None if rule.compared_at == "equal batches" else False
+        if one.scores is not None:
+            same = _same(hypothesis, question, outcomes, own)
         told[question.label] = AtEqualLoss(same, _in_words(one, other, same=same, turned=turned))
         kept.append(
             EqualLoss(
@@ -120,7 +122,7 @@ def _same(
     return _significant(own[0]) == _significant(own[1])
 
 
-def _in_words(one: Matched, other: Verdict | None, *, same: bool, turned: bool) -> str:
+def _in_words(one: Matched, other: Verdict | None, *, same: bool | None, turned: bool) -> str:
     if one.share is None:
         return f"They could not be compared at equal loss: {one.refused}"
     place = "after equal batches" if turned else f"at equal loss ({percent(one.share)})"

@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import pandas as pd
-import xarray as xr
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hyp.errors import HypError
@@ -18,7 +15,11 @@ from hyp.hypotheses.questions.base import SCORE_COLUMNS, Similarities
 from hyp.hypotheses.scores import DIMENSIONS
 from hyp.stats.rules import ComparedAt
 from hyp.stats.verdict import Check, Verdict
-from hyp.store.plain_zarr import write_zarr
+
+if TYPE_CHECKING:  # pandas and xarray take seconds to import, and a finished run needs neither
+    import pandas as pd
+    import xarray as xr
+    from numpy.typing import NDArray
 
 RESULT_FILE = "result.json"
 SCORES_FILE = "scores.parquet"
@@ -312,6 +313,8 @@ def write_result(
     samples : dict of str to ndarray, shape (images, height, width, 3)
         The first training images of each cohort.
     """
+    from hyp.store.plain_zarr import write_zarr
+
     scores.to_parquet(folder / SCORES_FILE, index=False)
     for kind, cube in score_cubes(scores).items():
         write_zarr(cube, folder / CUBES / kind)
@@ -350,6 +353,8 @@ def load_result(folder: Path) -> Result:
 
 def load_scores(folder: Path) -> pd.DataFrame:
     """Read the scores of a run's networks, one row per fold, with the columns `SCORE_COLUMNS`."""
+    import pandas as pd
+
     return pd.read_parquet(folder / SCORES_FILE)
 
 
@@ -398,6 +403,8 @@ def score_cubes(scores: pd.DataFrame) -> dict[str, xr.Dataset]:
 
 
 def _cube(kind: str, scores: pd.DataFrame) -> xr.Dataset:
+    import pandas as pd
+
     table = scores.astype({"layer": str, "cohort": str, "measured": str, "protocol": str})
     seeds = table[["cohort", "seed"]].drop_duplicates().sort_values(["cohort", "seed"])
     seeds["network"] = seeds.groupby("cohort").cumcount()
@@ -433,6 +440,8 @@ def _varies(table: pd.DataFrame, column: str) -> bool:
 
 def order_layers(scores: pd.DataFrame, layers: Sequence[str]) -> pd.DataFrame:
     """Return a score table with its columns and layers in their order."""
+    import pandas as pd
+
     filled: dict[str, Any] = {"protocol": "recommended", "metric": "", "chosen": ""}
     for name in SCORE_COLUMNS:
         if name not in scores:

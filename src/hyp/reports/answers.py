@@ -21,7 +21,6 @@ from hyp.reports.wording import (
     signed,
     verdict_words,
 )
-from hyp.stats.published import WHY_PUBLISHED_DIFFERS
 from hyp.text import joined, percent
 
 if TYPE_CHECKING:
@@ -105,6 +104,8 @@ def agreement(result: Result) -> str:
 
 def why_published_differs(questions: Iterable[Question]) -> str:
     """Say why the published protocol can come to another verdict."""
+    from hyp.stats.published import WHY_PUBLISHED_DIFFERS  # scipy takes a second to import
+
     units = list(dict.fromkeys(one.pooled_unit for one in questions if one.pooled_unit))
     told = [WHY_PUBLISHED_DIFFERS] if "fold of every network" in units else []
     others = [unit for unit in units if unit != "fold of every network"]
