@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hyp.errors import HypError
-from hyp.hypotheses.declaration import Asked
+from hyp.hypotheses.declaration import Asked, Hypothesis
+from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Contrast, Question
 from hyp.hypotheses.scores import Decoding
 from hyp.models.specs import objective_tasks
+from hyp.text import joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +59,36 @@ def matched_questions(asked: Asked) -> list[Contrast]:
     images: losses of different tasks cannot be held against each other.
     """
     return [one for one in asked.questions if isinstance(one, Contrast) and _alike(one, asked)]
+
+
+def refuse_unmatched(hypothesis: Hypothesis, profile: Profile) -> None:
+    """Refuse a rule about equal loss where a question that it reads cannot be asked so.
+
+    Raises
+    ------
+    HypError
+        Naming the questions, or the field that is missing.
+    """
+    if hypothesis.rule.compared_at != "equal loss":
+        return
+    if not profile.measured_snapshots:
+        raise HypError(
+            "the rule compares networks at equal held-out loss, which needs scored snapshots; "
+            "declare scored_snapshots, or compared_at = 'equal batches'."
+        )
+    asked = hypothesis.asked(profile)
+    matched = matched_questions(asked)
+    unmatched = [
+        question.label
+        for question in asked.questions
+        if question not in matched and hypothesis.confirmatory(question.name)
+    ]
+    if unmatched:
+        raise HypError(
+            "only contrasts of decoding between cohorts that are trained here, for one objective "
+            "and on as many images, can be asked at equal held-out loss; the rule reads others: "
+            f"{joined(unmatched)}."
+        )
 
 
 def latents_of(question: Question) -> tuple[str, ...]:

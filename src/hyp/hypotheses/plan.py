@@ -13,7 +13,7 @@ from hyp.datasets.sources import open_source, part_of
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError, one_sentence
 from hyp.hypotheses.declaration import Asked, Cohort, Hypothesis, LeftOut
-from hyp.hypotheses.matching import latents_of, matched_questions
+from hyp.hypotheses.matching import latents_of, matched_questions, refuse_unmatched
 from hyp.hypotheses.profile import PIXELS, SIMULATED, UNTRAINED, Profile, setting_words
 from hyp.hypotheses.questions import PairQuestion, Question
 from hyp.hypotheses.registry import find_hypothesis
@@ -26,7 +26,6 @@ from hyp.models.hardware import Ask, Numerics, keeping, suits_here
 from hyp.models.pretrained import resolve_pretrained
 from hyp.store import Step, Store, in_order
 from hyp.store.runs import KeptNumerics, kept_numerics
-from hyp.text import joined
 
 HIDDEN = "resnet18"
 LATENT_SHARES = {"V1": 0.0, "V2": 0.1, "V4": 0.3, "IT": 0.5}
@@ -178,7 +177,7 @@ class _Graph(SharedSteps):
 
     def result_inputs(self) -> dict[str, Step]:
         self.refuse_too_few()
-        self.refuse_unmatched()
+        refuse_unmatched(self.hypothesis, self.profile)
         inputs: dict[str, Step] = {"stimuli": self.stimuli}
         for cohort in self.asked.cohorts:
             for seed in cohort.seeds(self.profile):
@@ -205,34 +204,6 @@ class _Graph(SharedSteps):
                     f"the question {question.name!r} needs {needed}; raise n_seeds or leave the "
                     "question out."
                 )
-
-    def refuse_unmatched(self) -> None:
-        """Refuse a rule about equal loss where a question that it reads cannot be asked so.
-
-        Raises
-        ------
-        HypError
-            Naming the questions, or the field that is missing.
-        """
-        if self.hypothesis.rule.compared_at != "equal loss":
-            return
-        if not self.profile.measured_snapshots:
-            raise HypError(
-                "the rule compares networks at equal held-out loss, which needs scored snapshots; "
-                "declare scored_snapshots, or compared_at = 'equal batches'."
-            )
-        matched = matched_questions(self.asked)
-        unmatched = [
-            question.label
-            for question in self.questions
-            if question not in matched and self.hypothesis.confirmatory(question.name)
-        ]
-        if unmatched:
-            raise HypError(
-                "only contrasts of decoding between cohorts that are trained here, for one "
-                "objective and on as many images, can be asked at equal held-out loss; the rule "
-                f"reads others: {joined(unmatched)}."
-            )
 
     def model(self, cohort: Cohort, seed: int) -> Step:
         if cohort.weights:
