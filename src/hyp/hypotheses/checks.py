@@ -198,10 +198,10 @@ def equal_learning_checks(
     for question, one, other in _compared(run.asked):
         if one.objective != other.objective or one.share != other.share:
             continue
-        left = _loss_share(run, one.name), _loss_share(run, other.name)
-        if left[0] is None or left[1] is None:
+        loss, other_loss = _loss_share(run, one.name), _loss_share(run, other.name)
+        if loss is None or other_loss is None:
             continue
-        apart = abs(left[0] - left[1]) / max(left)
+        apart = abs(loss - other_loss) / max(loss, other_loss)
         matched = (at_equal_loss or {}).get(question.label)
         told = matched.sentence if matched else "They were not compared at equal loss."
         passed, at_most = apart <= UNEQUAL_LEARNING, UNEQUAL_LEARNING
@@ -216,8 +216,8 @@ def equal_learning_checks(
             value=apart,
             threshold=at_most,
             sentence=(
-                f"At the end of training the networks' held-out loss is {percent(left[0])} of the "
-                f"constant predictor's in “{one.title}” and {percent(left[1])} in "
+                f"At the end of training the networks' held-out loss is {percent(loss)} of the "
+                f"constant predictor's in “{one.title}” and {percent(other_loss)} in "
                 f"“{other.title}”. {told}"
             ),
             part=run.part(question),

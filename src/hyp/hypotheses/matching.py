@@ -156,10 +156,15 @@ def _matched(
     from hyp.models.learning import LossCurve, at_equal_loss
 
     own = _own(question, scores)
-    tables = {
-        (str(cohort), int(seed)): dict(list(table.groupby("batches")))
-        for (cohort, seed), table in own.groupby(["cohort", "seed"], observed=True, sort=False)
-    }
+    tables: dict[tuple[str, int], dict[int, pd.DataFrame]] = {}
+    for cohort in question.about:
+        mine = own[own["cohort"] == cohort]
+        for seed in mine["seed"].unique().tolist():
+            network = mine[mine["seed"] == seed]
+            tables[cohort, seed] = {
+                batches: network[network["batches"] == batches]
+                for batches in sorted(network["batches"].unique().tolist())
+            }
     tasks = objective_tasks(asked.cohort(question.a).objective)
     titles = {network: f"“{asked.titles[network[0]]}”, seed {network[1]}" for network in tables}
     try:
@@ -175,8 +180,7 @@ def _matched(
         return Matched(question, refused=str(error))
     crossings = {network: found.crossings[titles[network]] for network in tables}
     mixed = [
-        _mixed([points[batches] for batches in sorted(points)], crossings[network])
-        for network, points in tables.items()
+        _mixed(list(points.values()), crossings[network]) for network, points in tables.items()
     ]
     batches = {
         name: tuple(one.batches for (cohort, _), one in crossings.items() if cohort == name)

@@ -90,7 +90,7 @@ def _scale(plan: Plan, kind: str, size: int) -> float:
 def _comparable(record: Record, plan: Plan, size: int) -> bool:
     source, backbone = record.spec.get("source"), plan.profile.backbone
     alike = source is None or source["image_size"] == size
-    return alike and record.spec.get("backbone", backbone) == backbone
+    return bool(alike and record.spec.get("backbone", backbone) == backbone)
 
 
 def _work(kind: str, spec: Mapping[str, Any]) -> float:

@@ -119,8 +119,8 @@ def respond(
                     parts[layer].append(rows.reshape(len(rows), -1).copy())  # memory is reused
         units, tasks = network.units, network.info.spec.tasks
     responses = {}
-    for layer, rows in parts.items():
-        whole = np.concatenate(rows)
+    for layer, batches in parts.items():
+        whole = np.concatenate(batches)
         if not np.isfinite(whole).all():
             raise HypError(f"layer {layer} has activations that are not finite.")
         named = units.get(layer, {}).get("task")
