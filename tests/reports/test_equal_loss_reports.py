@@ -6,10 +6,7 @@ import re
 import pytest
 from page_reader import Page
 from rich.console import Console
-from typer.testing import CliRunner
 
-from hyp.cli.main import app
-from hyp.cli.options import CHECK_FAILED
 from hyp.hypotheses.result_files import EqualLoss, Snapshot
 from hyp.reports import write_report
 from hyp.reports.answers import turned
@@ -125,10 +122,3 @@ def test_what_is_refused_is_said_in_every_form(tmp_path):
     texts.append(" ".join(Page((out / "index.html").read_text()).words))
     for text in texts:
         assert "distance, seed 3 began below it." in " ".join(text.split())
-
-
-@pytest.mark.parametrize(("outcome", "status"), [("confounded", CHECK_FAILED), ("inconclusive", 0)])
-def test_the_exit_status_says_that_a_check_failed(tmp_path, monkeypatch, outcome, status):
-    monkeypatch.setattr("hyp.cli.progress.run_with_progress", lambda *_, **__: outcome)
-    arguments = ["run", "nontarget-variability", "--store", str(tmp_path), "--set", "n_seeds=3"]
-    assert CliRunner().invoke(app, arguments).exit_code == status

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, ValidationError
 
 from hyp.errors import HypError
+from hyp.hypotheses.profile import Declared
 from hyp.hypotheses.questions.base import SCORE_COLUMNS, Similarities
 from hyp.hypotheses.scores import DIMENSIONS
 from hyp.stats.rules import ComparedAt
@@ -28,11 +29,7 @@ SIMILARITY_FILE = "similarity.npz"
 SAMPLES_FILE = "samples.npz"
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Answer(_Model):
+class _Answer(Declared):
     """What a question yields: it has some of the fields, as numbers of any kind."""
 
     @classmethod
@@ -131,7 +128,7 @@ class Row(_Answer):
         return super().of({**values, "p_corrected": values["p_holm"]})
 
 
-class LearningCurve(_Model):
+class LearningCurve(Declared):
     """One network's loss: on training batches and on held-out images.
 
     ``train`` and ``held_out`` hold (batch, loss) pairs; ``baseline`` is the held-out
@@ -147,7 +144,7 @@ class LearningCurve(_Model):
     baseline: float
 
 
-class CohortSummary(_Model):
+class CohortSummary(Declared):
     """A cohort as the report names it.
 
     Attributes
@@ -179,7 +176,7 @@ class CohortSummary(_Model):
     dataset: str
 
 
-class EqualLoss(_Model):
+class EqualLoss(Declared):
     """A question asked at equal held-out loss, each network at its own number of batches.
 
     Attributes
@@ -200,7 +197,7 @@ class EqualLoss(_Model):
     question: str
     objective: str = ""
     share: float | None = None
-    batches: dict[str, tuple[float, ...]] = {}
+    batches: dict[str, tuple[float, ...]] = Field(default_factory=dict)
     rows: tuple[Row, ...] = ()
     refused: str = ""
 
@@ -225,7 +222,7 @@ class Snapshot(_Answer):
         return (self.ci_low > 0) - (self.ci_high < 0)
 
 
-class Result(_Model):
+class Result(Declared):
     """The outcome of a hypothesis under one profile.
 
     Attributes
@@ -273,12 +270,12 @@ class Result(_Model):
     published_verdict: Verdict | None
     compared_at: ComparedAt = "equal batches"
     other_verdict: Verdict | None = None
-    rows: tuple[Row, ...]
+    rows: tuple[Row, ...] = ()
     equal_loss: tuple[EqualLoss, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
-    cohorts: tuple[CohortSummary, ...]
-    checks: tuple[Check, ...]
-    learning: tuple[LearningCurve, ...]
+    cohorts: tuple[CohortSummary, ...] = ()
+    checks: tuple[Check, ...] = ()
+    learning: tuple[LearningCurve, ...] = ()
     questions: tuple[dict[str, object], ...]
     left_out: dict[str, str]
     warnings: tuple[str, ...]
