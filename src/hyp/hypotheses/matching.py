@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hyp.errors import HypError
-from hyp.hypotheses.declaration import Asked, Hypothesis
+from hyp.hypotheses.cohort import Asked
+from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Contrast, Question
 from hyp.hypotheses.scores import Decoding
