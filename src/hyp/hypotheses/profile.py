@@ -80,6 +80,10 @@ class Profile(Declared):
         Training, as in `hyp.models.TrainSpec`.
     snapshots : tuple of int
         Batch counts at which weights are kept besides the end; later ones are left out.
+    scored_snapshots : tuple of int
+        Those of them, or 0 for the initial weights, at which the latents of contrasts are decoded
+        too, at the layers asked about: then cohorts with one objective are also compared at equal
+        held-out loss, and as training went on. Of snapshots nothing is kept but the scores.
     precision, device : str
         ``auto`` asks the hardware of this machine. ``cuda:1`` takes the second GPU.
     threads : int
@@ -135,6 +139,7 @@ class Profile(Declared):
     input_size: int | None = Field(None, ge=16)
     evaluate_every: int | None = Field(None, ge=1)
     snapshots: tuple[int, ...] = Field((), exclude_if=lambda snapshots: not snapshots)
+    scored_snapshots: tuple[int, ...] = Field((), exclude_if=lambda snapshots: not snapshots)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     device: Device = "auto"
     threads: int = Field(1, ge=1)
@@ -174,6 +179,14 @@ class Profile(Declared):
                 f"{self.n_images - self.n_val} training images do not fill one batch "
                 f"of {self.batch_size}"
             )
+        for batches in self.measured_snapshots:
+            if batches and batches not in self.snapshots:
+                raise ValueError(f"scored_snapshots has {batches}, which is none of the snapshots")
+            if batches and (self.evaluate_every is None or batches % self.evaluate_every):
+                raise ValueError(
+                    f"scored_snapshots has {batches}, at which evaluate_every="
+                    f"{self.evaluate_every} gives no held-out loss"
+                )
         for name in type(self).model_fields:
             values = getattr(self, name)
             if isinstance(values, tuple) and len(set(values)) < len(values):
@@ -194,6 +207,13 @@ class Profile(Declared):
     def kept_snapshots(self) -> tuple[int, ...]:
         """The snapshots that lie before the end of training."""
         return tuple(batches for batches in self.snapshots if batches < self.n_batches)
+
+    @property
+    def measured_snapshots(self) -> tuple[int, ...]:
+        """The scored snapshots that lie before the end of training, rising."""
+        return tuple(
+            sorted(batches for batches in self.scored_snapshots if batches < self.n_batches)
+        )
 
     def but(self, **changes: Any) -> Self:
         """Return a copy with changed fields, which are not checked."""
