@@ -25,7 +25,8 @@ if TYPE_CHECKING:
         test,
         torch_dataset,
     )
-    from hyp.hypotheses.declaration import Cohort, Hypothesis
+    from hyp.hypotheses.cohort import Cohort
+    from hyp.hypotheses.declaration import Hypothesis
     from hyp.hypotheses.profile import Profile
     from hyp.hypotheses.questions import Alike, Closer, Contrast, Tighter, Tracks, Trend
     from hyp.store import open_store
@@ -66,7 +67,8 @@ __getattr__ = lazy_names(
     {
         **dict.fromkeys(_API, "api"),
         **dict.fromkeys(_QUESTIONS, "hypotheses.questions"),
-        **dict.fromkeys(("Cohort", "Hypothesis"), "hypotheses.declaration"),
+        "Cohort": "hypotheses.cohort",
+        "Hypothesis": "hypotheses.declaration",
         "Profile": "hypotheses.profile",
         "open_store": "store",
         "stats": "stats",

@@ -104,7 +104,7 @@ def make(
 
 @data_app.command()
 def info(place: Place, as_json: AsJson = False) -> None:
-    """Describe a dataset: each latent's distribution, its company, and the declared design."""
+    """Describe a dataset: distribution and associations of each latent, and the design."""
     from hyp.cli.dataset_page import dataset_json, dataset_page
     from hyp.cli.terminal import console
     from hyp.datasets.remote import open_dataset

@@ -226,7 +226,8 @@ def report(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="A hypothesis; default: the latest run.", autocompletion=names_for_shell
+            help="A hypothesis or its .toml file; default: the latest run.",
+            autocompletion=names_for_shell,
         ),
     ] = None,
     profile: Annotated[str | None, typer.Option("--profile", "-p", help="Size of the run.")] = None,
@@ -245,8 +246,11 @@ def report(
 ) -> None:
     """Write the report of a finished run: HTML, JSON and Markdown."""
     from hyp.cli.terminal import console
+    from hyp.hypotheses.registry import find_hypothesis
+    from hyp.hypotheses.toml import SUFFIX
     from hyp.reports.report import make_report
     from hyp.store import Store
+    from hyp.store.runs import latest_run
 
     opened = Store.open(store)
     if every:
@@ -259,7 +263,8 @@ def report(
         console().print(overview_table(opened.root))
         console().print(f"overview: {page}", soft_wrap=True, highlight=False)
         return
-    page = make_report(opened, name, profile, out, frozen)
+    named = find_hypothesis(name).name if name and name.endswith(SUFFIX) else name
+    page = make_report(opened, latest_run(opened.root, named, profile), out, frozen)
     console().print(f"report: {page}", soft_wrap=True, highlight=False)
 
 

@@ -82,10 +82,12 @@ def named_plan(
     HypError
         If it names none.
     """
-    from hyp.hypotheses.plan import plan_named
+    from hyp.hypotheses.plan import make_plan
+    from hyp.hypotheses.registry import find_hypothesis
     from hyp.models.hardware import suits_here
 
-    return plan_named(name, profile, read_settings(settings), store=store, ask=ask or suits_here)
+    wanted = read_settings(settings)
+    return make_plan(find_hypothesis(name), profile, wanted, store=store, ask=ask or suits_here)
 
 
 def checked_plan(

@@ -18,12 +18,12 @@ from rich.text import Text
 from hyp.cli.as_json import as_json
 from hyp.hypotheses.paper.analyses import (
     Analyses,
-    Consistency,
     Fraction,
     PublishedCorrelation,
-    PublishedP,
     UnitsCorrelation,
 )
+from hyp.hypotheses.paper.p_values import PublishedP
+from hyp.hypotheses.paper.recomputed import Consistency
 from hyp.hypotheses.paper.tables import (
     CITATIONS,
     PUBLISHED_TABLES,

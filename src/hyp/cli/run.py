@@ -43,7 +43,7 @@ def run_hypothesis(
     store: StorePath = DEFAULT_STORE,
     workers: Annotated[
         int | None,
-        typer.Option(min=0, help="Local processes; 0: this one. Default: one a core."),
+        typer.Option(min=0, help="Local processes; 0: this one. Default: one per core."),
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="A running Dask scheduler, tcp://HOST:PORT.")

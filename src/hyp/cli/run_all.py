@@ -17,7 +17,7 @@ from hyp.hypotheses.registry import all_hypotheses
 from hyp.hypotheses.steps import STAGES
 from hyp.hypotheses.timing import expected_seconds
 from hyp.models.hardware import Ask
-from hyp.reports.live import duration
+from hyp.reports.wording import duration
 from hyp.store import Step, Store
 
 

@@ -139,7 +139,7 @@ def judge_scores(
     r"""Compare groups in a table of scores: what can be concluded, and what cannot.
 
     \b
-    One row a score (networks are only numbered by their seeds):
+    One row per score (networks are only numbered by their seeds):
       hyp test scores.csv --group objective --unit seed --unpaired --fold fold
     Losses:
       hyp test runs.csv --group model --unit run --value loss --lower-is-better

@@ -13,8 +13,7 @@ from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.needs import Needs, plan_needs
 from hyp.hypotheses.plan import Plan
 from hyp.hypotheses.testability import planned_questions
-from hyp.reports.live import duration
-from hyp.reports.wording import by_reason
+from hyp.reports.wording import by_reason, duration
 from hyp.stats.rules import describe
 from hyp.store import Store
 from hyp.store.runs import all_runs, shown_state, stored_steps
