@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hyp.datasets.dataset import Dataset
 from hyp.datasets.manifest import FileRecord
+from hyp.datasets.sources import Source
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
 from hyp.hypotheses.aligning import (
@@ -22,6 +23,7 @@ from hyp.hypotheses.aligning import (
     RecordingSpec,
     SimulatedStream,
 )
+from hyp.hypotheses.matching import match_images, named_by_file, stimulus_names
 from hyp.metrics.gram import Gram
 from hyp.metrics.neural import (
     NeuralBenchmark,
@@ -36,94 +38,14 @@ from hyp.metrics.neural import (
     subjects,
 )
 from hyp.metrics.neural.scoring import benchmark_splits
+from hyp.metrics.neural.simulation import check_hidden
+from hyp.metrics.neural.splits import stimulus_splits
 from hyp.metrics.pairs import sub_gram
 from hyp.store import Step, Store
 from hyp.store.plain_zarr import write_zarr
 from hyp.store.steps import content_hash
 
 _NUMBERS = ("score", "unceiled", "error", "ceiling")
-
-
-def stimulus_names(stimuli: Dataset) -> list[str]:
-    """Return every image's name: its ``stimulus_id``, else its path in the folder, else a number.
-
-    The end of a path (``.png``) is left out where the images are told apart without it.
-    """
-    table = stimuli.table
-    if "stimulus_id" in table:
-        return [str(name) for name in table["stimulus_id"]]
-    if "file" in table:
-        paths = [str(name) for name in table["file"]]
-        short = [str(PurePosixPath(path).with_suffix("")) for path in paths]
-        return short if len(set(short)) == len(short) else paths
-    return [f"stimulus_{i:05d}" for i in range(stimuli.n_images)]
-
-
-def match_images(
-    ids: Sequence[str], table: pd.DataFrame, n_images: int, name: str, *, some: bool = False
-) -> dict[str, int]:
-    """Find the image of every stimulus of a recording.
-
-    A stimulus is an image's ``stimulus_id`` where images have one; else its path in the folder,
-    with or without its ending, or the bare name of its file where only one image has it.
-    Images of no file are called ``stimulus_00000`` and so on.
-
-    Parameters
-    ----------
-    ids : sequence of str
-        Stimuli of a recording.
-    table : DataFrame
-        A row an image, with the columns ``stimulus_id`` or ``file`` where there are any.
-    n_images : int
-        Number of images.
-    name : str
-        What the recording is called.
-    some : bool
-        Leave stimuli without an image out rather than refuse them.
-
-    Returns
-    -------
-    dict of str to int
-        Row of the image of each stimulus.
-
-    Raises
-    ------
-    HypError
-        If a stimulus has no image (with the counts), or several.
-    """
-    wanted = list(dict.fromkeys(str(one) for one in ids))
-    found: dict[str, set[int]] = {}
-    exact: dict[str, set[int]] = {}
-    if "stimulus_id" in table:
-        column = table["stimulus_id"].astype(str)
-    elif "file" in table:
-        column = table["file"].astype(str)
-        for row, file in enumerate(column):
-            path = PurePosixPath(file)
-            for said in (str(path.with_suffix("")), path.name, path.stem):
-                found.setdefault(said, set()).add(row)
-    else:
-        column = pd.Series([f"stimulus_{i:05d}" for i in range(n_images)])
-    for row, said in enumerate(column):
-        exact.setdefault(said, set()).add(row)
-    rows = {one: exact.get(one) or found.get(one, set()) for one in wanted}
-    several = [one for one in wanted if len(rows[one]) > 1]
-    if several:
-        which = sorted(column.iloc[sorted(rows[several[0]])].tolist())
-        shown = ", ".join(which[:3])
-        raise HypError(
-            f"{len(several)} of the {len(wanted)} stimuli of {name} have several images: "
-            f"{several[0]!r} may be {shown}; name stimuli by their path in the folder, such as "
-            f"{which[0]!r}."
-        )
-    missing = [one for one in wanted if not rows[one]]
-    if missing and (not some or len(missing) == len(wanted)):
-        raise HypError(
-            f"{len(missing)} of the {len(wanted)} stimuli of {name} have no image, among them "
-            f"{missing[0]!r}; the images are called {min(column)!r} and so on: name them by a "
-            "column stimulus_id, rename the files, or leave unmatched stimuli out."
-        )
-    return {one: min(found_rows) for one, found_rows in rows.items() if found_rows}
 
 
 def digest_of(path: Path) -> str:
@@ -223,15 +145,23 @@ def check_scorable(recording: RecordingSpec, assembly: xr.DataArray) -> None:
 
 
 def keep_matched(
-    assembly: xr.DataArray, table: pd.DataFrame, n_images: int, recording: RecordingSpec
+    assembly: xr.DataArray,
+    table: pd.DataFrame,
+    n_images: int,
+    recording: RecordingSpec,
+    source: Source,
 ) -> xr.DataArray:
     """Return the presentations whose stimulus is among the images.
+
+    Stimuli that are named by a hash of their file are called by its path from here on.
 
     Raises
     ------
     HypError
-        As `match_images`; stimuli without an image are refused unless they are to be left out.
+        As `named_by_file` and `match_images`; stimuli without an image are refused unless they
+        are to be left out.
     """
+    assembly = named_by_file(assembly, table, source, recording.name)
     some = "unmatched" in recording.leave_out
     rows = match_images(_ids(assembly), table, n_images, recording.name, some=some)
     kept = [one in rows for one in _ids(assembly)]
@@ -265,7 +195,7 @@ def describe_recording(
     n = images.n_images
     drawn = images.source.sample(images.design, images.seed, np.arange(n))
     known = {name: drawn[name] for name in ("stimulus_id", "file") if name in drawn}
-    matched = keep_matched(assembly, pd.DataFrame(known), n, recording)
+    matched = keep_matched(assembly, pd.DataFrame(known), n, recording, images.source)
     rows = []
     each = len(subjects(assembly)) > 1
     for region in regions(matched):
@@ -298,6 +228,31 @@ def recorded_subjects(store: Store, recording: Step) -> list[str]:
 
 def _ids(assembly: xr.DataArray) -> list[str]:
     return [str(one) for one in assembly["stimulus_id"].to_numpy()]
+
+
+def check_stream(recording: RecordingSpec, images: DatasetSpec) -> None:
+    """Check that a simulated stream can be recorded and split, before any image is made.
+
+    Raises
+    ------
+    HypError
+        As `check_hidden`, or if there is nothing to stratify by or too little to split.
+    """
+    stream = recording.origin
+    assert isinstance(stream, SimulatedStream)
+    check_hidden(stream.hidden, stream.regions, images.source.image_size)
+    strata = None
+    if recording.stratify is not None:
+        kinds = {latent.name: latent.kind for latent in images.source.latents}
+        named = sorted(name for name, kind in kinds.items() if kind == "categorical")
+        if recording.stratify not in named:
+            raise HypError(
+                f"the stimuli have no categories {recording.stratify!r} to stratify by; they have "
+                f"{', '.join(named) or 'none'}."
+            )
+        drawn = images.source.sample(images.design, images.seed, np.arange(images.n_images))
+        strata = drawn[recording.stratify].astype(str)
+    stimulus_splits(images.n_images, strata)
 
 
 def record_stream(stream: SimulatedStream, stimuli: Dataset) -> xr.DataArray:

@@ -22,7 +22,7 @@ VERSIONS = {
     "grams": 1,
     "scores": 1,
     "recordings": 1,
-    "alignments": 1,
+    "alignments": 2,
     "similarities": 1,
     "results": 3,
 }
