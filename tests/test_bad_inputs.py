@@ -72,9 +72,9 @@ def refused(material):
         assert "fault in hyp" not in done.err, done.err
         assert done.status == status, done
         lines = done.err.strip().splitlines()
-        assert len(lines) == 1, done.err
         assert lines[0].startswith("error: ")
-        assert lines[0].isprintable()
+        assert all(line.isprintable() for line in lines)
+        assert all(line.startswith("  ") for line in lines[1:]), done.err
         assert words in done.err
         return done
 
@@ -174,6 +174,10 @@ LINES = {
     "report --store store [/x]": "[/x]",
     "plan nontarget-variability --profile ../../x": "../../x",
     "plan ../../x": "../../x",
+    "run nontarget-variability --set layers=nope --store none": "no layer 'nope'",
+    "run nontarget-variability --set backbone=os:getcwd --store none": "os:getcwd",
+    "run nontarget-variability --set n_folds=99999 --store none": "n_folds=99,999",
+    "run --all --set backbone=nope --store none": "unknown backbone",
     "new ../../x": "../../x",
     "new [/x]": "[/x]",
     "new mine": "mine.toml exists already",

@@ -350,10 +350,10 @@ def test_a_byte_order_mark_is_no_part_of_the_header(folder):
 
 def test_files_that_are_no_images(folder):
     (folder / "img_03.png").write_bytes(b"")
-    with pytest.raises(HypError, match="the file img_03.png is an empty file"):
+    with pytest.raises(HypError, match=r"the file img_03.png is an empty file"):
         FolderSource.open(folder)
     (folder / "img_03.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
-    with pytest.raises(HypError, match="the file img_03.png is no image that can be read"):
+    with pytest.raises(HypError, match=r"the file img_03.png is no image that can be read"):
         FolderSource.open(folder)
 
 
@@ -371,7 +371,7 @@ def test_a_truncated_image_is_named_when_it_is_read(folder):
 def test_decompression_bombs_are_refused(folder, monkeypatch, factor):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 400)
     picture(0, (20, int(20 * factor))).save(folder / "img_07.png")
-    with pytest.raises(HypError, match="the image img_07.png has more than 400 pixels"):
+    with pytest.raises(HypError, match=r"the image img_07.png has more than 400 pixels"):
         FolderSource.open(folder)
 
 
@@ -421,7 +421,7 @@ def test_linked_folders_are_not_followed(folder, tmp_path):
     picture(1).save(tmp_path / "far" / "a.png")
     (folder / "near").symlink_to(tmp_path / "far", target_is_directory=True)
     rewrite(folder, cell(3, 0, "near/a.png"))
-    with pytest.raises(HypError, match="the row near/a.png of latents.csv has no file"):
+    with pytest.raises(HypError, match=r"the row near/a.png of latents.csv has no file"):
         FolderSource.open(folder)
 
 

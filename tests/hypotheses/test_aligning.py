@@ -268,7 +268,7 @@ def test_a_hash_that_several_images_have_is_refused(classes, assembly):
     ids = [hashlib.md5((classes / "a/000.png").read_bytes()).hexdigest().upper()]
     array = assembly.isel(presentation=[0]).assign_coords(stimulus_id=("presentation", ids))
     table = pd.DataFrame({"file": source.columns()["file"]})
-    with pytest.raises(HypError, match="1 of the 1 stimuli of mine .* a/000.png and b/000.png"):
+    with pytest.raises(HypError, match=r"1 of the 1 stimuli of mine .* a/000.png and b/000.png"):
         named_by_file(array, table, source, "mine")
     moved = source.model_copy(update={"path": None})
     assert named_by_file(array, table, moved, "mine")["stimulus_id"].item() == ids[0]

@@ -218,9 +218,9 @@ def run(
         plans, left_out = [named_plan(name, profile, settings, store=found, ask=ask)], []
     for problem in left_out:
         screen.print(f"left out: {problem}", style="yellow", soft_wrap=True)
+    for planned in plans:
+        check_steps(planned.steps if dry_run else planned.pending(found))
     if dry_run:
-        for planned in plans:
-            check_steps(planned.steps)
         screen.print(sharing_table(plans, found))
         return
     for sentence in filter(None, {other_numerics(planned, found, ask) for planned in plans}):
