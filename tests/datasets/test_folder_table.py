@@ -163,7 +163,7 @@ def test_the_digest_is_of_contents_and_remembered(folder, tmp_path, cache):
 
 def test_an_image_in_the_place_of_another_is_seen_whatever_its_date(folder):
     path = folder / "img_03.png"
-    picture(30).save(path, "BMP")
+    picture(20).save(path, "BMP")
     before, digest = path.stat(), FolderSource.open(folder).digest
     picture(7).save(path, "BMP")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))

@@ -37,8 +37,9 @@ def read_tree(content: bytes, *, binary: bool) -> tuple[Tree, bytes | None]:
     if binary:
         if content[:4] != _MAGIC or len(content) < 20:
             raise ValueError("it does not begin as GLB files do")
-        if (version := int(np.frombuffer(content, "<u4", 1, 4)[0])) != _VERSION:
-            raise ValueError(f"it is binary glTF {version}, not {_VERSION}")
+        container = int(np.frombuffer(content, "<u4", 1, 4)[0])
+        if container != _VERSION:
+            raise ValueError(f"it is binary glTF {container}, not {_VERSION}")
         at, chunks = 12, []
         while at + 8 <= len(content):
             size, kind = (int(value) for value in np.frombuffer(content, "<u4", 2, at))
