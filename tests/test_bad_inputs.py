@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import socket
+
 import pytest
 
 from bad_inputs import READABLE, UNWRITABLE, hyp, tree, working_in
@@ -204,6 +207,31 @@ LINES = {
 @pytest.mark.parametrize("line", LINES)
 def test_command_lines_that_cannot_be(refused, line):
     refused(*line.split(" "), words=LINES[line])
+
+
+NAMES = ("../../ESCAPED", "/etc/ESCAPED", "a/b", "..", ".", "", "n" * 300, "\x1b[31m", "a\u202eb")
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: repr(name[:12]))
+@pytest.mark.parametrize("command", ["plan", "freeze", "design", "run --store none"])
+def test_names_in_a_file_that_cannot_be_part_of_a_path(refused, tmp_path, command, name):
+    text = start_text("mine", "category", "distance")
+    (tmp_path / "hostile.toml").write_text(text.replace('"mine"', json.dumps(name)))
+    word, *more = command.split(" ")
+    refused(word, tmp_path / "hostile.toml", *more, words="name")
+
+
+@pytest.mark.parametrize("line", ["run nontarget-variability --store none", "data make out --n 4"])
+def test_a_port_that_accepts_and_says_nothing(refused, monkeypatch, line):
+    monkeypatch.setattr("hyp.clusters._CONNECT_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        refused(
+            *line.split(" "),
+            "--scheduler",
+            address,
+            words=f"no Dask scheduler answers at {address}",
+        )
 
 
 def test_a_terminal_of_few_letters_shows_every_text(material):
