@@ -32,7 +32,8 @@ from _machine import write
 from hyp.datasets.designs import Design
 from hyp.datasets.sources import read_source
 from hyp.errors import HypError
-from hyp.hypotheses.plan import plan_named
+from hyp.hypotheses.plan import make_plan
+from hyp.hypotheses.registry import find_hypothesis
 from hyp.hypotheses.run import run_plan, run_steps
 from hyp.store import Store
 from hyp.store.artifacts import check_artifact
@@ -171,7 +172,7 @@ def main() -> None:
         importlib.import_module(module)
     rng = random.Random(given.seed)
     settings = {key: str(value) for key, value in SETTINGS.items()}
-    plan = plan_named("nontarget-variability", "short", settings)
+    plan = make_plan(find_hypothesis("nontarget-variability"), "short", settings)
     warm(plan)
     with tempfile.TemporaryDirectory(prefix="hyp-faults-") as scratch:
         folder = Path(scratch)

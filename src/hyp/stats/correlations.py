@@ -23,6 +23,7 @@ from scipy.special import ndtri
 
 from hyp.errors import HypError
 from hyp.stats.arguments import Alternative, Floats, check_alternative, check_level
+from hyp.stats.attainable import EXACT_FLIPS, EXACT_ORDERS, RANDOM_ORDERS
 
 WHY_POOLED_DIFFERS = (
     "The published protocol pools the checkpoints of all seeds as if they were independent: "
@@ -32,8 +33,6 @@ WHY_POOLED_DIFFERS = (
 )
 
 _EXACT_PEARSON = 9
-_EXACT_SPEARMAN = 12
-_RANDOM_ORDERS = 99_999
 _DECIMALS = 9
 
 
@@ -201,7 +200,7 @@ def spearman(
     x, y = _points(x, y, "spearman")
     ranks = stats.rankdata(x), stats.rankdata(y)
     u, v = (_unit_vector(rank) for rank in ranks)
-    if len(x) <= _EXACT_SPEARMAN:
+    if len(x) <= EXACT_ORDERS:
         p, floor = _exact_rank_p(*ranks, alternative), 0.0
         method = f"exact, all {factorial(len(x)):,} orders"
     else:
@@ -496,7 +495,7 @@ def _shuffled_p(
 ) -> tuple[float, str, float]:
     """Permutation p of u @ v, exact up to `most` points; how it was got, and its floor."""
     exact = len(u) <= most
-    orders = factorial(len(u)) if exact else _RANDOM_ORDERS
+    orders = factorial(len(u)) if exact else RANDOM_ORDERS
     tested = stats.permutation_test(
         (v,),
         lambda v, axis: np.round(np.moveaxis(v, axis, -1) @ u, _DECIMALS),
@@ -615,7 +614,7 @@ def _repeated_points(table: pd.DataFrame, x: str, y: str, unit: list[str]) -> pd
 
 
 def _sign_flip_p(values: Floats) -> float:
-    """Two-sided p of the mean over flips of signs, exact up to 16 values."""
+    """Two-sided p of the mean over flips of signs, exact up to `EXACT_FLIPS` values."""
     if np.isnan(values).any():
         return float("nan")
     tested = stats.permutation_test(
@@ -623,7 +622,7 @@ def _sign_flip_p(values: Floats) -> float:
         lambda values, axis: np.round(np.mean(values, axis=axis), _DECIMALS),
         permutation_type="samples",
         vectorized=True,
-        n_resamples=2 ** len(values) if len(values) <= 16 else _RANDOM_ORDERS,
+        n_resamples=2 ** len(values) if len(values) <= EXACT_FLIPS else RANDOM_ORDERS,
         batch=10_000,
         rng=0,
     )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from math import factorial, prod
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -26,15 +24,13 @@ from hyp.hypotheses.questions.panels import (
     within_and_between,
 )
 from hyp.hypotheses.scores import AnyScore, Similarity
-from hyp.stats.attainable import attainable_p
+from hyp.stats.attainable import attainable_p, attainable_within_p
 from hyp.text import joined
 
 if TYPE_CHECKING:
     from hyp.hypotheses.result_files import Row
     from hyp.stats.pairs import Closeness, PairContrast, PublishedPairs, Tightness
 
-_RANDOM_LABELS_P = 1 / 20_000
-"""Smallest one-sided p of `hyp.stats.within_between` where labels are permuted at random."""
 _MORE = {"two-sided": "more (or less)", "greater": "more", "less": "less"}
 
 Matrix = NDArray[np.float64]
@@ -87,7 +83,7 @@ class PairQuestion(Question):
         return min(self.counted(sizes))
 
     def panels(self, evidence: Evidence, rows: Sequence[Row]) -> Iterator[Panel]:
-        """Return every network's pairs by layer, the pixels beside them, and matrices."""
+        """Return every network's pairs by layer, those with the pixels, and matrices."""
         measure, networks = self.similarity.measure, evidence.similarities.networks
         labels = np.array(networks)
         order = np.concatenate([np.flatnonzero(labels == name) for name in self.about])
@@ -232,11 +228,7 @@ class Alike(PairQuestion):
 
     def smallest_p(self, sizes: Mapping[str, int], *, two_sided: bool) -> float:
         """Return the smallest p that one of its comparisons can give."""
-        counted = self.counted(sizes)
-        same = prod(map(factorial, Counter(counted).values()))
-        smallest = same * prod(map(factorial, counted)) / factorial(sum(counted))
-        sides = 2 if two_sided else 1
-        return min(1.0, sides * max(smallest, _RANDOM_LABELS_P))
+        return attainable_within_p(self.counted(sizes), two_sided=two_sided)
 
     def _scarcest(self, sizes: Mapping[str, int]) -> int:
         return max(self.counted(sizes))
@@ -310,7 +302,7 @@ class Tighter(PairQuestion):
 
 
 def _tested(found: Closeness | Tightness | PairContrast, pooled: PublishedPairs) -> Values:
-    """Return the test of networks, and beside it that of their pairs as if independent."""
+    """Return the test over networks, and the published one over pairs as if independent."""
     return {
         "difference": found.difference,
         "ci_low": found.low,
