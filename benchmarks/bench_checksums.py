@@ -21,7 +21,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "hypotheses"))
 from tiny_runs import SETTINGS
 
 from _machine import write
-from hyp.hypotheses.plan import plan_named
+from hyp.hypotheses.plan import make_plan
+from hyp.hypotheses.registry import find_hypothesis
 from hyp.hypotheses.run import run_plan
 from hyp.store import Store, checksums
 from hyp.store.verifying import verify_store
@@ -44,7 +45,7 @@ def main() -> None:
             spent += time.thread_time() - started
 
     checksums._digest = timed
-    plan = plan_named("nontarget-variability", "short", settings)
+    plan = make_plan(find_hypothesis("nontarget-variability"), "short", settings)
     with tempfile.TemporaryDirectory(prefix="hyp-checksums-") as folder:
         store = Store.create(folder)
         before = time.process_time()
