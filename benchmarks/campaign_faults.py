@@ -94,9 +94,13 @@ def kill(plan, folder: Path, expected, seconds: float, n_kills: int, rng: random
             unfinished = [path.parent.name for path in root.glob("*/*.partial")]
             killed[unfinished[0] if unfinished else "between steps"] += 1
         finished += 1
-        print(f"{killed.total()} kills, {finished} runs came to their end", file=sys.stderr)
         different += result_tables(root) != expected
         damaged += len(verify_store(Store.open(root)).problems)
+        print(
+            f"{killed.total()} kills, {finished} runs came to their end, {different} with other "
+            f"tables, {damaged} damaged files",
+            file=sys.stderr,
+        )
         shutil.rmtree(root)
     return {
         "kills": killed.total(),
