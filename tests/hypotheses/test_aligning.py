@@ -26,13 +26,13 @@ from hyp.hypotheses.aligning import (
     refuse_other_content,
     select_models,
 )
-from hyp.hypotheses.matching import match_images, named_by_file
 from hyp.hypotheses.recordings import (
     describe_recording,
     digest_of,
     recorded_subjects,
 )
 from hyp.hypotheses.run import run_steps
+from hyp.hypotheses.shown_images import match_images, named_by_file
 from hyp.metrics.gram import compute_gram
 from hyp.metrics.neural import (
     SimulatedRegion,

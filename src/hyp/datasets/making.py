@@ -66,7 +66,7 @@ def make_dataset(
     spec: DatasetSpec,
     folder: Path,
     *,
-    device: str = "cpu",
+    device: str | None = None,
     workers: int = 1,
     scheduler: str | None = None,
     progress: Progress = _silent,
@@ -84,7 +84,7 @@ def make_dataset(
     folder : Path
         A new or empty folder, or one that an interrupted call left.
     device : str
-        Where to render: ``cpu``, ``cuda`` or ``cuda:N``.
+        Where to render: ``cpu``, ``cuda`` or ``cuda:N``; None for where the spec says.
     workers : int
         Processes that render; 1 renders in this one.
     scheduler : str, optional
@@ -113,7 +113,7 @@ def make_dataset(
         if not is_finished(spec, folder):
             _claim(spec, folder)
             try:
-                _make(spec, folder, device, workers, scheduler, progress)
+                _make(spec, folder, device or spec.device, workers, scheduler, progress)
             except BaseException:
                 _give_up_claim(folder, new)
                 raise

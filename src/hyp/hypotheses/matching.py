@@ -1,160 +1,212 @@
-"""Which image a stimulus of a recording is: by name, path, or the content of its file."""
+"""Comparing cohorts where their networks had learned equally far, and as training went on."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-import xarray as xr
-
-from hyp.datasets.dataset import Dataset
-from hyp.datasets.sources import Source
 from hyp.errors import HypError
+from hyp.hypotheses.cohort import Asked
+from hyp.hypotheses.declaration import Hypothesis
+from hyp.hypotheses.profile import Profile
+from hyp.hypotheses.questions import Contrast, Question
+from hyp.hypotheses.scores import Decoding
+from hyp.models.specs import objective_tasks
+from hyp.text import joined
 
-_ALGORITHMS = {32: "md5", 40: "sha1", 64: "sha256"}
-_DIGEST = re.compile(r"[0-9a-fA-F]+")
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hyp.models.learning import Crossing
+
+SNAPSHOTS = "snapshots"
+"""The kind of scores that were decoded before the end of training."""
+
+_FOLDS = ["measured", "layer", "fold"]
+
+History = Mapping[str, Any]
 
 
-def stimulus_names(stimuli: Dataset) -> list[str]:
-    """Return every image's name: its ``stimulus_id``, else its path in the folder, else a number.
+@dataclass(frozen=True, eq=False)
+class Matched:
+    """A question at equal held-out loss.
 
-    The end of a path (``.png``) is left out where the images are told apart without it.
-    """
-    table = stimuli.table
-    if "stimulus_id" in table:
-        return [str(name) for name in table["stimulus_id"]]
-    if "file" in table:
-        paths = [str(name) for name in table["file"]]
-        short = [str(PurePosixPath(path).with_suffix("")) for path in paths]
-        return short if len(set(short)) == len(short) else paths
-    return [f"stimulus_{i:05d}" for i in range(stimuli.n_images)]
-
-
-def match_images(
-    ids: Sequence[str], table: pd.DataFrame, n_images: int, name: str, *, some: bool = False
-) -> dict[str, int]:
-    """Find the image of every stimulus of a recording.
-
-    A stimulus is an image's ``stimulus_id`` where images have one; else its path in the folder,
-    with or without its ending, or the bare name of its file where only one image has it (for
-    hashes of files see `named_by_file`).
-    Images of no file are called ``stimulus_00000`` and so on.
-
-    Parameters
+    Attributes
     ----------
-    ids : sequence of str
-        Stimuli of a recording.
-    table : DataFrame
-        A row an image, with the columns ``stimulus_id`` or ``file`` where there are any.
-    n_images : int
-        Number of images.
-    name : str
-        What the recording is called.
-    some : bool
-        Leave stimuli without an image out rather than refuse them.
+    question : Contrast
+    scores : DataFrame or None
+        Of every network where it passed that loss, as score tables have them; None where there
+        is no loss that all of them passed.
+    share : float or None
+        The loss, as a share of the constant predictor's.
+    batches : dict of str to tuple of float
+        Batches trained by then, one per network, by cohort.
+    refused : str
+        Why there is no such loss.
+    """
 
-    Returns
-    -------
-    dict of str to int
-        Row of the image of each stimulus.
+    question: Contrast
+    scores: pd.DataFrame | None = None
+    share: float | None = None
+    batches: Mapping[str, tuple[float, ...]] | None = None
+    refused: str = ""
+
+
+def matched_questions(asked: Asked) -> list[Contrast]:
+    """Return the questions that can be asked at equal held-out loss.
+
+    Contrasts of decoding whose cohorts are all trained here, for one objective and on as many
+    images: losses of different tasks cannot be held against each other.
+    """
+    return [one for one in asked.questions if isinstance(one, Contrast) and _alike(one, asked)]
+
+
+def refuse_unmatched(hypothesis: Hypothesis, profile: Profile) -> None:
+    """Refuse a rule about equal loss where a question that it reads cannot be asked so.
 
     Raises
     ------
     HypError
-        If a stimulus has no image (with the counts), or several.
+        Naming the questions, or the field that is missing.
     """
-    wanted = list(dict.fromkeys(str(one) for one in ids))
-    found: dict[str, set[int]] = {}
-    exact: dict[str, set[int]] = {}
-    if "stimulus_id" in table:
-        column = table["stimulus_id"].astype(str)
-    elif "file" in table:
-        column = table["file"].astype(str)
-        for row, file in enumerate(column):
-            path = PurePosixPath(file)
-            for said in (str(path.with_suffix("")), path.name, path.stem):
-                found.setdefault(said, set()).add(row)
-    else:
-        column = pd.Series([f"stimulus_{i:05d}" for i in range(n_images)])
-    for row, said in enumerate(column):
-        exact.setdefault(said, set()).add(row)
-    rows = {one: exact.get(one) or found.get(one, set()) for one in wanted}
-    several = [one for one in wanted if len(rows[one]) > 1]
-    if several:
-        which = sorted(column.iloc[sorted(rows[several[0]])].tolist())
-        shown = ", ".join(which[:3])
+    if hypothesis.rule.compared_at != "equal loss":
+        return
+    if not profile.measured_snapshots:
         raise HypError(
-            f"{len(several)} of the {len(wanted)} stimuli of {name} have several images: "
-            f"{several[0]!r} may be {shown}; name stimuli by their path in the folder, such as "
-            f"{which[0]!r}."
+            "the rule compares networks at equal held-out loss, which needs scored snapshots; "
+            "declare scored_snapshots, or compared_at = 'equal batches'."
         )
-    missing = [one for one in wanted if not rows[one]]
-    if missing and (not some or len(missing) == len(wanted)):
+    asked = hypothesis.asked(profile)
+    matched = matched_questions(asked)
+    unmatched = [
+        question.label
+        for question in asked.questions
+        if question not in matched and hypothesis.confirmatory(question.name)
+    ]
+    if unmatched:
         raise HypError(
-            f"{len(missing)} of the {len(wanted)} stimuli of {name} have no image, among them "
-            f"{missing[0]!r}; the images are called {min(column)!r} and so on: name them by a "
-            "column stimulus_id, rename the files, or leave unmatched stimuli out."
+            "only contrasts of decoding between cohorts that are trained here, for one objective "
+            "and on as many images, can be asked at equal held-out loss; the rule reads others: "
+            f"{joined(unmatched)}."
         )
-    return {one: min(found_rows) for one, found_rows in rows.items() if found_rows}
 
 
-def named_by_file(
-    assembly: xr.DataArray, table: pd.DataFrame, source: Source, name: str
-) -> xr.DataArray:
-    """Call stimuli that are known by the MD5, SHA-1 or SHA-256 of an image's file by its path.
-
-    The hashes become the coordinate ``content_hash``. Stimuli that are no hash of an image keep
-    their name, and so do all where the files are not at hand.
-
-    Parameters
-    ----------
-    assembly : DataArray
-        With ``stimulus_id`` along ``presentation``.
-    table : DataFrame
-        A row an image; its column ``file`` is the path in the source's folder.
-    source : Source
-        The images that were shown.
-    name : str
-        What the recording is called.
-
-    Raises
-    ------
-    HypError
-        If several images have the content of one stimulus.
-    """
-    ids = [str(one) for one in assembly["stimulus_id"].to_numpy()]
-    path = getattr(source, "path", None)
-    wanted = {one.lower() for one in ids if _DIGEST.fullmatch(one) and len(one) in _ALGORITHMS}
-    if path is None or not wanted or "file" not in table:
-        return assembly
-    root = path if path.is_dir() else path.parent
-    found = _files_of(wanted, root, table["file"].astype(str).tolist())
-    several = sorted(one for one, files in found.items() if len(files) > 1)
-    if several:
-        raise HypError(
-            f"{len(several)} of the {len(set(ids))} stimuli of {name} are the content of several "
-            f"images: {several[0]} is that of {' and '.join(found[several[0]][:2])}; keep one of "
-            "them."
-        )
-    if not found:
-        return assembly
-    paths = [found.get(one.lower(), [one])[0] for one in ids]
-    return assembly.assign_coords(
-        stimulus_id=("presentation", paths), content_hash=("presentation", ids)
+def latents_of(question: Question) -> tuple[str, ...]:
+    """Return the latents whose decoding a question compares."""
+    return question.measured or (
+        question.scored.latents if isinstance(question.scored, Decoding) else ()
     )
 
 
-def _files_of(wanted: set[str], root: Path, files: Sequence[str]) -> dict[str, list[str]]:
-    """Return the files of each hash that is wanted and found."""
-    algorithms = {_ALGORITHMS[len(one)] for one in wanted}
-    found: dict[str, list[str]] = {}
-    for file in files:
-        content = (root / file).read_bytes()
-        for algorithm in algorithms:
-            digest = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
-            if digest in wanted:
-                found.setdefault(digest, []).append(file)
-    return found
+def match(
+    asked: Asked,
+    scores: pd.DataFrame,
+    histories: Mapping[tuple[str, int], History],
+    initial: Mapping[tuple[str, int], History],
+) -> list[Matched]:
+    """Take every network where its held-out loss was that of the others.
+
+    Parameters
+    ----------
+    asked : Asked
+    scores : DataFrame
+        Of all networks, with those of their snapshots (kind ``snapshots``).
+    histories, initial : dict of (str, int) to dict
+        What each network wrote down while it was trained, and of its initial weights.
+
+    Returns
+    -------
+    list of Matched
+        One per question of `matched_questions` whose networks have scored snapshots. Scores are
+        interpolated in log loss between the two snapshots on either side.
+    """
+    with_snapshots = set(scores.loc[scores["kind"] == SNAPSHOTS, "cohort"])
+    return [
+        _matched(question, asked, scores, histories, initial)
+        for question in matched_questions(asked)
+        if with_snapshots.issuperset(question.about)
+    ]
+
+
+def by_snapshot(question: Contrast, scores: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Yield the scores after each number of batches, the end last, as if training had ended."""
+    own = _own(question, scores)
+    for batches in sorted(own["batches"].unique()):
+        yield int(batches), own[own["batches"] == batches]
+
+
+def _alike(question: Contrast, asked: Asked) -> bool:
+    cohorts = [asked.cohort(name) for name in question.about]
+    return (
+        isinstance(question.scored, Decoding)
+        and all(cohort.learns for cohort in cohorts)
+        and len({(cohort.objective, cohort.share) for cohort in cohorts}) == 1
+    )
+
+
+def _matched(
+    question: Contrast,
+    asked: Asked,
+    scores: pd.DataFrame,
+    histories: Mapping[tuple[str, int], History],
+    initial: Mapping[tuple[str, int], History],
+) -> Matched:
+    import pandas as pd
+
+    from hyp.models.learning import LossCurve, at_equal_loss
+
+    own = _own(question, scores)
+    tables: dict[tuple[str, int], dict[int, pd.DataFrame]] = {}
+    for cohort in question.about:
+        mine = own[own["cohort"] == cohort]
+        for seed in mine["seed"].unique().tolist():
+            network = mine[mine["seed"] == seed]
+            tables[cohort, seed] = {
+                batches: network[network["batches"] == batches]
+                for batches in sorted(network["batches"].unique().tolist())
+            }
+    tasks = objective_tasks(asked.cohort(question.a).objective)
+    titles = {network: f"“{asked.titles[network[0]]}”, seed {network[1]}" for network in tables}
+    try:
+        curves = {}
+        for network, points in tables.items():
+            first = initial.get(network, {"evaluation": ()})
+            rows = [*first["evaluation"], *histories[network]["evaluation"]]
+            curves[titles[network]] = LossCurve.of_history(
+                [row for row in rows if row["batch"] in points], tasks
+            )
+        found = at_equal_loss(curves)
+    except HypError as error:
+        return Matched(question, refused=str(error))
+    crossings = {network: found.crossings[titles[network]] for network in tables}
+    mixed = [
+        _mixed(list(points.values()), crossings[network]) for network, points in tables.items()
+    ]
+    batches = {
+        name: tuple(one.batches for (cohort, _), one in crossings.items() if cohort == name)
+        for name in question.about
+    }
+    return Matched(question, pd.concat(mixed, ignore_index=True), found.share, batches)
+
+
+def _mixed(points: Sequence[pd.DataFrame], crossing: Crossing) -> pd.DataFrame:
+    """Interpolate a network's scores, fold by fold."""
+    tables = [points.set_index(_FOLDS).sort_index() for points in points]
+    if not all(table.index.equals(tables[0].index) for table in tables):
+        raise ValueError("snapshots of one network must be scored at the same places")
+    scores = crossing.of([table["score"].to_numpy() for table in tables])
+    return tables[-1].assign(score=scores).reset_index()
+
+
+def _own(question: Contrast, scores: pd.DataFrame) -> pd.DataFrame:
+    """Return what a question compares, at all scored numbers of batches, as decoding."""
+    chosen = scores[
+        scores["kind"].isin(["decoding", SNAPSHOTS])
+        & (scores["protocol"] == "recommended")
+        & scores["cohort"].isin(question.about)
+        & scores["measured"].isin(latents_of(question))
+    ]
+    if question.layers:
+        chosen = chosen[chosen["layer"].isin(question.layers)]
+    return chosen.assign(kind="decoding")

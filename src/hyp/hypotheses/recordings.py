@@ -23,7 +23,7 @@ from hyp.hypotheses.aligning import (
     RecordingSpec,
     SimulatedStream,
 )
-from hyp.hypotheses.matching import match_images, named_by_file, stimulus_names
+from hyp.hypotheses.shown_images import match_images, named_by_file, stimulus_names
 from hyp.metrics.gram import Gram
 from hyp.metrics.neural import (
     NeuralBenchmark,
