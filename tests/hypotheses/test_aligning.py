@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,7 +35,7 @@ from hyp.hypotheses.recordings import (
     open_recording,
 )
 from hyp.hypotheses.run import run_steps
-from hyp.hypotheses.shown import match_images
+from hyp.hypotheses.shown_images import match_images, named_by_file
 from hyp.metrics.gram import compute_gram
 from hyp.metrics.neural import (
     SimulatedRegion,
@@ -234,14 +236,18 @@ def classes(pictures, tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("ending", ["", ".png"])
+@pytest.mark.parametrize("ending", ["", ".png", "sha1"])
 def test_images_of_one_name_in_several_folders_are_told_apart(
     ending, store, classes, assembly, tmp_path
 ):
     """The score is that of the images' own activations, whatever their folders."""
     numbers = [int(name[1:]) for name in assembly["stimulus_id"].to_numpy()]
-    paths = [f"{'abc'[number % 3]}/{number // 3:03d}{ending}" for number in numbers]
-    array = assembly.assign_coords(stimulus_id=("presentation", np.array(paths, dtype=object)))
+    files = [f"{'abc'[number % 3]}/{number // 3:03d}.png" for number in numbers]
+    called = {file: file.removesuffix(".png") + ending for file in files}
+    if ending == "sha1":  # as Brain-Score names stimuli
+        called = {f: hashlib.sha1((classes / f).read_bytes()).hexdigest() for f in files}
+    names = np.array([called[file] for file in files], dtype=object)
+    array = assembly.assign_coords(stimulus_id=("presentation", names))
     path = write_assembly(array, tmp_path / "responses.nc")
     spec = RecordingSpec(name="nested", origin=RecordedFile(digest=digest_of(path)))
     recording = recording_step(spec, images(open_source(f"classes:{classes}", image_size=16)), path)
@@ -253,11 +259,24 @@ def test_images_of_one_name_in_several_folders_are_told_apart(
     shown = list(
         pd.read_parquet(store.path(recording.inputs["stimuli"]) / "latents.parquet")["file"]
     )
-    rows = [shown.index(f"{one.removesuffix('.png')}.png") for one in benchmark.stimulus_id]
+    file_of = {name: file for file, name in called.items()}
+    rows = [shown.index(file_of[one]) for one in benchmark.stimulus_id]
     X = open_layer(activations, "relu")["activation"].to_numpy()[rows]
     expected = score_region({"relu": compute_gram(X)}, benchmark, SPEC.metric)
     found = table.set_index("region").loc["IT"]
     assert found["unceiled"] == pytest.approx(float(expected["unceiled"]), abs=1e-9)
+
+
+def test_a_hash_that_several_images_have_is_refused(classes, assembly):
+    (classes / "b/000.png").write_bytes((classes / "a/000.png").read_bytes())
+    source = open_source(f"classes:{classes}", image_size=16)
+    ids = [hashlib.md5((classes / "a/000.png").read_bytes()).hexdigest().upper()]
+    array = assembly.isel(presentation=[0]).assign_coords(stimulus_id=("presentation", ids))
+    table = pd.DataFrame({"file": source.columns()["file"]})
+    with pytest.raises(HypError, match=r"1 of the 1 stimuli of mine .* a/000.png and b/000.png"):
+        named_by_file(array, table, source, "mine")
+    moved = source.model_copy(update={"path": None})
+    assert named_by_file(array, table, moved, "mine")["stimulus_id"].item() == ids[0]
 
 
 def test_a_name_that_several_images_have_is_refused(classes):
@@ -395,6 +414,31 @@ def test_what_is_left_out_is_declared(store, pictures, assembly, tmp_path):
     goal = alignment_step(recording, select_models(store, {})[0], SPEC, layers=("relu",))
     run_steps(store.pending([goal]), store)
     assert xr.open_zarr(store.path(goal) / "V4").attrs["n_stimuli"] == 57
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"hidden": "os:getcwd"}, "unknown network 'os:getcwd'"),
+        ({"hidden": "alexnet"}, "no layer 'layer1.0.relu'"),
+        ({"stratify": "nope"}, "no categories 'nope' to stratify by; they have category, identity"),
+        ({"n": 20, "stratify": "identity"}, "20 stimuli of .* categories cannot be split"),
+    ],
+)
+def test_a_stream_that_cannot_be_recorded_is_refused_before_its_images(tmp_path, fields, sentence):
+    region = SimulatedRegion(
+        region="V1", layer="layer1.0.relu", n_neuroids=4, n_repetitions=2, reliability=0.9
+    )
+    origin = SimulatedStream(regions=(region,), hidden=fields.get("hidden", "resnet18"))
+    recording = RecordingSpec(name="x", origin=origin, stratify=fields.get("stratify"))
+    source = open_source("engine", image_size=16, supersample=1)
+    shown = DatasetSpec(
+        source=source, design=Design(), seed=0, n_images=fields.get("n", 40), n_val=0
+    )
+    store = Store.create(tmp_path / "empty")
+    with pytest.raises(HypError, match=sentence):
+        run_steps(store.pending([recording_step(recording, shown)]), store)
+    assert [path.name for path in store.root.iterdir()] == ["store.json"]
 
 
 def test_declarations_of_before_keep_their_keys():

@@ -239,10 +239,12 @@ def _record(
 ) -> None:
     from hyp.cli.terminal import console
     from hyp.hypotheses.aligning import recording_step, refuse_other_content
+    from hyp.hypotheses.builders import check_steps
     from hyp.store import Store
 
-    store = Store.create(folder)
     step = recording_step(recording, stimuli, path)
+    check_steps([step])
+    store = Store.create(folder)
     refuse_other_content(store, step)
     _compute([step], store, 0, None)
     console().print(f"recording {recording.name!r} is in {folder}.", soft_wrap=True)

@@ -95,9 +95,9 @@ def run_hypothesis(
             plans, left_out = [named_plan(name, profile, settings, store=found, ask=ask)], []
         for problem in left_out:
             screen.print(f"left out: {problem}", style="yellow", soft_wrap=True)
+        for planned in plans:
+            check_steps(planned.steps if dry_run else planned.pending(found))
         if dry_run:
-            for planned in plans:
-                check_steps(planned.steps)
             shared = shares(plans, found)
             if as_json:
                 from hyp.cli.as_json import shares_json

@@ -51,10 +51,12 @@ def check_steps(steps: Sequence[Step]) -> None:
     Raises
     ------
     HypError
-        Naming the number of folds, the backbone or the layer.
+        Naming the number of folds, the backbone or the layer; or, of a simulated recording, its
+        network or what splits cannot be balanced by.
     """
     _check_folds(steps)
     _check_networks(steps)
+    _check_streams(steps)
 
 
 def _check_folds(steps: Iterable[Step]) -> None:
@@ -79,13 +81,28 @@ def _check_networks(steps: Iterable[Step]) -> None:
     import torch
 
     from hyp.models.backbones import build_backbone
-    from hyp.models.checkpoints import find_module
+    from hyp.models.recording import find_layer
 
     for backbone, layers in asked:
         with torch.device("meta"):
             network = build_backbone(backbone, n_outputs=2)
         for layer in layers:
-            find_module(network, layer)
+            find_layer(network, layer)
+
+
+def _check_streams(steps: Iterable[Step]) -> None:
+    for step in steps:
+        if step.kind == "recordings" and step.spec["origin"]["kind"] == "simulated":
+            from hyp.datasets.specs import DatasetSpec
+            from hyp.hypotheses.aligning import RecordingSpec
+            from hyp.hypotheses.recordings import check_stream
+
+            stimuli = step.inputs["stimuli"]
+            source = {**stimuli.spec["source"], **stimuli.places}
+            check_stream(
+                RecordingSpec.model_validate(step.spec),
+                DatasetSpec.model_validate({**stimuli.spec, "source": source}),
+            )
 
 
 def _build_dataset(step: Step, folder: Path, _: Inputs, progress: Progress) -> None:
@@ -250,7 +267,7 @@ def _build_recording(step: Step, folder: Path, inputs: Inputs, _: Progress) -> N
         assembly = read_recording(Path(step.places["path"]), spec)
     else:
         assembly = record_stream(spec.origin, stimuli)
-    assembly = keep_matched(assembly, stimuli.table, stimuli.n_images, spec)
+    assembly = keep_matched(assembly, stimuli.table, stimuli.n_images, spec, stimuli.source)
     check_scorable(spec, assembly)
     write_assembly(assembly, folder / "assembly")
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hyp.datasets.dataset import Dataset
 from hyp.datasets.manifest import FileRecord
+from hyp.datasets.sources import Source
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
 from hyp.hypotheses.aligning import (
@@ -23,7 +24,7 @@ from hyp.hypotheses.aligning import (
     SimulatedStream,
 )
 from hyp.hypotheses.recorded_rdms import describe_rdms, rdm_benchmarks, score_dissimilarities
-from hyp.hypotheses.shown import match_images, shown_grams, stimulus_names
+from hyp.hypotheses.shown_images import match_images, named_by_file, shown_grams, stimulus_names
 from hyp.metrics.gram import Gram
 from hyp.metrics.neural import (
     NeuralBenchmark,
@@ -40,6 +41,8 @@ from hyp.metrics.neural import (
 )
 from hyp.metrics.neural.rdms import keep_stimuli
 from hyp.metrics.neural.scoring import benchmark_splits
+from hyp.metrics.neural.simulation import check_hidden
+from hyp.metrics.neural.splits import stimulus_splits
 from hyp.store import Step, Store
 from hyp.store.plain_zarr import write_zarr
 from hyp.store.steps import content_hash
@@ -150,15 +153,23 @@ def check_scorable(recording: RecordingSpec, assembly: xr.DataArray) -> None:
 
 
 def keep_matched(
-    assembly: xr.DataArray, table: pd.DataFrame, n_images: int, recording: RecordingSpec
+    assembly: xr.DataArray,
+    table: pd.DataFrame,
+    n_images: int,
+    recording: RecordingSpec,
+    source: Source,
 ) -> xr.DataArray:
     """Return the presentations, or dissimilarities, whose stimuli are among the images.
+
+    Stimuli that are named by a hash of their file are called by its path from here on.
 
     Raises
     ------
     HypError
-        As `match_images`; stimuli without an image are refused unless they are to be left out.
+        As `named_by_file` and `match_images`; stimuli without an image are refused unless they
+        are to be left out.
     """
+    assembly = named_by_file(assembly, table, source, recording.name)
     some = "unmatched" in recording.leave_out
     rows = match_images(_ids(assembly), table, n_images, recording.name, some=some)
     kept = np.flatnonzero([one in rows for one in _ids(assembly)])
@@ -196,7 +207,7 @@ def describe_recording(
     n = images.n_images
     drawn = images.source.sample(images.design, images.seed, np.arange(n))
     known = {name: drawn[name] for name in ("stimulus_id", "file") if name in drawn}
-    matched = keep_matched(assembly, pd.DataFrame(known), n, recording)
+    matched = keep_matched(assembly, pd.DataFrame(known), n, recording, images.source)
     if holds_rdms(matched):
         return describe_rdms(rdm_benchmarks(recording, matched), assembly.sizes["stimulus"])
     rows = []
@@ -230,6 +241,31 @@ def open_recording(store: Store, recording: Step) -> xr.DataArray:
 
 def _ids(assembly: xr.DataArray) -> list[str]:
     return [str(one) for one in assembly["stimulus_id"].to_numpy()]
+
+
+def check_stream(recording: RecordingSpec, images: DatasetSpec) -> None:
+    """Check that a simulated stream can be recorded and split, before any image is made.
+
+    Raises
+    ------
+    HypError
+        As `check_hidden`, or if there is nothing to stratify by or too little to split.
+    """
+    stream = recording.origin
+    assert isinstance(stream, SimulatedStream)
+    check_hidden(stream.hidden, stream.regions, images.source.image_size)
+    strata = None
+    if recording.stratify is not None:
+        kinds = {latent.name: latent.kind for latent in images.source.latents}
+        named = sorted(name for name, kind in kinds.items() if kind == "categorical")
+        if recording.stratify not in named:
+            raise HypError(
+                f"the stimuli have no categories {recording.stratify!r} to stratify by; they have "
+                f"{', '.join(named) or 'none'}."
+            )
+        drawn = images.source.sample(images.design, images.seed, np.arange(images.n_images))
+        strata = drawn[recording.stratify].astype(str)
+    stimulus_splits(images.n_images, strata)
 
 
 def record_stream(stream: SimulatedStream, stimuli: Dataset) -> xr.DataArray:

@@ -25,7 +25,7 @@ VERSIONS = {
     "scores": 1,
     "snapshots": 1,
     "recordings": 1,
-    "alignments": 1,
+    "alignments": 2,
     "similarities": 1,
     "results": 4,
 }

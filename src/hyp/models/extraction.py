@@ -47,7 +47,8 @@ def extract(
     One forward pass in evaluation mode serves all layers. A module that is called several
     times in a pass, as the one ReLU of a residual block, gives its last call: for
     ``layer1.0.relu`` the output of the block, after the residual is added. Of a module that
-    returns several tensors one is named by its place or key: ``attention[0]``.
+    returns several tensors one is named by its place or key: ``attention[0]``. Of a layer of
+    tokens ``blocks.3[cls]`` keeps the class token and ``blocks.3[mean]`` the mean of all.
 
     Which axis of an output is the images' is established by two small passes of different
     sizes, not guessed from a size that may fit by accident; it comes first in the store. Units
