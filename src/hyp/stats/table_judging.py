@@ -142,7 +142,9 @@ def judged_table(
         lower_is_better=question.lower_is_better,
         folds=folds,
         correction=question.correction,
-        notes=check_assumptions(_records(rows), [*keys, *([_PAIR] if len(groups) > 2 else [])]),
+        notes=check_assumptions(
+            _records(rows), [*keys, *([_PAIR] if len(groups) > 2 else [])], question.alpha
+        ),
         alpha=question.alpha,
         margin=question.margin,
         alternative=question.alternative,
