@@ -57,8 +57,10 @@ def flipped(d):
 
 @pytest.mark.parametrize(
     "name",
-    ["base.csv", "base.csv.bz2", "base.csv.zip", "base.jsonl", "base.tsv.gz", "multi.parquet"]
-    + ["semi.csv", "semicomma.csv", "percent.csv", "utf16.csv", "wide.csv"],
+    [
+        *["base.csv", "base.csv.bz2", "base.csv.zip", "base.jsonl", "base.tsv.gz", "multi.parquet"],
+        *["semi.csv", "semicomma.csv", "percent.csv", "utf16.csv", "wide.csv"],
+    ],
 )
 def test_one_table_in_every_shape(name):
     judged = judge_table(CASES / name, **PLAIN)

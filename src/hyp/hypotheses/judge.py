@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -67,41 +67,56 @@ def judge_run(spec: Mapping[str, Any], inputs: Mapping[str, Path], folder: Path)
         result = _untestable(hypothesis, profile, profile_name, spec["untestable"])
         write_result(folder, result, order_layers(pd.DataFrame({"layer": []}), ()), Similarities())
         return
-    asked = hypothesis.asked(profile)
+    found = gather(hypothesis, profile, inputs)
+    result = conclude(
+        hypothesis,
+        profile,
+        profile_name,
+        found.scores,
+        found.similarities,
+        checks=found.checks,
+        cohorts=tuple(cohort_summaries(hypothesis.asked(profile), inputs)),
+        learning=tuple(learning_curves(found.histories)),
+    )
+    samples = {
+        name: data.images(np.arange(min(N_SAMPLES, data.n_images)))
+        for name, data in found.datasets.items()
+    }
+    write_result(folder, result, found.scores, found.similarities, samples)
+
+
+class Gathered(NamedTuple):
+    """What a run's steps left, and the checks that rest on it whatever is asked of the scores."""
+
+    scores: pd.DataFrame
+    similarities: Similarities
+    checks: tuple[Check, ...]
+    histories: dict[tuple[str, int], dict[str, Any]]
+    datasets: dict[str, Dataset]
+
+
+def gather(hypothesis: Hypothesis, profile: Profile, inputs: Mapping[str, Path]) -> Gathered:
+    """Read what a run's steps left; `inputs` as in `judge_run`."""
     datasets = {
         role.removeprefix("dataset:"): Dataset.open(path)
         for role, path in inputs.items()
         if role.startswith("dataset:")
     }
     histories = read_histories(inputs)
-    scores = gather_scores(inputs, histories, profile)
-    similarities = gather_similarities(inputs)
     manipulation = Manipulation(
-        asked,
+        hypothesis.asked(profile),
         datasets,
         Dataset.open(inputs["stimuli"]),
         histories,
         frozenset(part.name for part in hypothesis.rule_for(profile).parts),
     )
-    result = conclude(
-        hypothesis,
-        profile,
-        profile_name,
-        scores,
-        similarities,
-        checks=(
-            *reduction_checks(manipulation),
-            *learning_checks(manipulation),
-            *equal_learning_checks(manipulation),
-        ),
-        cohorts=tuple(cohort_summaries(asked, inputs)),
-        learning=tuple(learning_curves(histories)),
+    checks = (
+        *reduction_checks(manipulation),
+        *learning_checks(manipulation),
+        *equal_learning_checks(manipulation),
     )
-    samples = {
-        name: data.images(np.arange(min(N_SAMPLES, data.n_images)))
-        for name, data in datasets.items()
-    }
-    write_result(folder, result, scores, similarities, samples)
+    scores = gather_scores(inputs, histories, profile)
+    return Gathered(scores, gather_similarities(inputs), checks, histories, datasets)
 
 
 def conclude(
