@@ -446,9 +446,9 @@ def test_a_declaration_that_was_sealed_again_still_has_its_own_hash(copied):
 @pytest.mark.parametrize(
     ("change_text", "words"),
     [
-        (lambda text: text.replace('"format": 2', '"format": 3', 1), "format 3, newer than"),
-        (lambda text: text.replace('"format": 2', '"format": "2"', 1), "no frozen declaration"),
-        (lambda text: text.replace('"format": 2', '"format": 0', 1), "no frozen declaration"),
+        (lambda text: text.replace('"format": 3', '"format": 4', 1), "format 4, newer than"),
+        (lambda text: text.replace('"format": 3', '"format": "2"', 1), "no frozen declaration"),
+        (lambda text: text.replace('"format": 3', '"format": 0', 1), "no frozen declaration"),
         (lambda text: text.replace("0.005", "NaN"), "cut short or damaged"),
         (lambda text: text.replace('"hyp":', '"hype":'), "damaged at hyp"),
         (lambda text: text.replace("+00:00", ""), "damaged at frozen"),

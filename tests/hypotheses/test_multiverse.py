@@ -8,7 +8,7 @@ from hyp.errors import HypError
 from hyp.hypotheses.multiverse import multiverse
 from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.registry import find_hypothesis
-from hyp.hypotheses.result_files import read_result
+from hyp.hypotheses.result_files import load_result
 from hyp.store import Store
 
 
@@ -39,7 +39,7 @@ def _margin(plan):
 
 def test_the_declared_analysis_is_the_run(finished, found):
     store, plan = finished
-    result = read_result(store.check(plan.goal))
+    result = load_result(store.check(plan.goal))
     declared = found[0].declared
     rows = [row.difference for row in result.rows if row.confirmatory]
     assert (declared.outcome, declared.sentence) == (
@@ -68,7 +68,7 @@ def test_another_analysis_is_the_run_that_would_have_declared_it(finished, found
     assert [step.kind for step in other.pending(store)] == ["results"]
     from hyp.hypotheses.run import run_plan
 
-    result = read_result(run_plan(other, store))
+    result = load_result(run_plan(other, store))
     rows = [row.difference for row in result.rows if row.confirmatory]
     one = next(
         one

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from hyp.cli.options import DEFAULT_STORE
+from hyp.hypotheses.looks import second_look
 from hyp.hypotheses.plan import Plan
 from hyp.hypotheses.run import run_plan
 from hyp.reports.live import shown_progress
@@ -28,7 +29,10 @@ def run_with_progress(
 
     if quiet:
         return run_plan(plan, store, workers=workers, scheduler=scheduler)
+    again = second_look(plan, store)
     console.print(_opening(plan, plan.pending(store)), soft_wrap=True)
+    if again:
+        console.print(again, style="yellow", soft_wrap=True, highlight=False)
     with shown_progress(console) as watch:
         folder = run_plan(plan, store, workers=workers, scheduler=scheduler, watch=watch)
     console.print(result_panel(load_result(folder)))

@@ -18,6 +18,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, fiel
 
 from hyp.errors import HypError
 from hyp.hypotheses.declaration_hash import LEFT_OUT, Declaration, declaration_of, differences
+from hyp.hypotheses.looks import stopping, told_when_frozen
 from hyp.hypotheses.testability import PlannedQuestion, planned_questions
 from hyp.stats.rules import describe
 from hyp.store.artifacts import installed_versions, readable_disk_errors, write_atomically
@@ -25,9 +26,11 @@ from hyp.store.steps import content_hash
 
 if TYPE_CHECKING:
     from hyp.hypotheses.plan import Plan
+    from hyp.store import Store
 
-FORMAT = 2
-"""Of the file; 1 was written by versions that had two forms of hypothesis, and is read."""
+FORMAT = 3
+"""Of the file; 1 was written by versions that had two forms of hypothesis, 2 says nothing of when
+the data are tested; both are read."""
 
 _MOST_NAMED = 3
 
@@ -59,6 +62,10 @@ class Summary(_Model):
         Smallest p of one comparison that the rule reads, before correction.
     testable : str
         ``yes``, or why no data could make the design speak.
+    stopping : str
+        When the data are tested: once, or at planned looks.
+    seen : str
+        Verdicts on this declaration that were there already; empty where none was.
     """
 
     question: str
@@ -70,6 +77,8 @@ class Summary(_Model):
     seeds: dict[str, str]
     attainable_p: float
     testable: str
+    stopping: str = ""
+    seen: str = ""
 
 
 class Frozen(_Model):
@@ -121,7 +130,7 @@ def default_file(hypothesis: str, profile: str) -> str:
     return f"{hypothesis}-{profile}.frozen.json"
 
 
-def freeze(plan: Plan, date: datetime) -> Frozen:
+def freeze(plan: Plan, date: datetime, store: Store | None = None) -> Frozen:
     """Return the frozen declaration of a plan.
 
     Parameters
@@ -130,6 +139,8 @@ def freeze(plan: Plan, date: datetime) -> Frozen:
         From `make_plan`, with ``--set`` values applied.
     date : datetime
         With a time zone; kept in UTC and whole seconds.
+    store : Store, optional
+        Verdicts that it holds on this declaration are named in the summary.
     """
     declaration = declaration_of(plan.hypothesis, plan.profile)
     frozen = Frozen(
@@ -140,7 +151,7 @@ def freeze(plan: Plan, date: datetime) -> Frozen:
         hyp=installed_versions(["hyp"]).get("hyp", ""),
         step_versions={step.kind: step.version for step in plan.steps},
         declaration_sha256=declaration.sha256,
-        summary=_summary(plan),
+        summary=_summary(plan, store),
         left_out=LEFT_OUT,
         declaration=declaration,
     )
@@ -241,7 +252,7 @@ def iso(date: datetime) -> str:
     return date.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def _summary(plan: Plan) -> Summary:
+def _summary(plan: Plan, store: Store | None) -> Summary:
     hypothesis, profile = plan.hypothesis, plan.profile
     planned = planned_questions(hypothesis, profile)
     comparisons = {
@@ -267,6 +278,8 @@ def _summary(plan: Plan) -> Summary:
         seeds=_seeds(plan),
         attainable_p=_rounded(min(one.p_attainable for one in planned if one.confirmatory)),
         testable=plan.untestable or "yes",
+        stopping=stopping(hypothesis, profile),
+        seen="" if store is None else told_when_frozen(plan, store),
     )
 
 

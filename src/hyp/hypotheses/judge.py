@@ -27,6 +27,7 @@ from hyp.hypotheses.gathering import (
     learning_curves,
     read_histories,
 )
+from hyp.hypotheses.looks import this_look
 from hyp.hypotheses.profile import SIMULATED, Profile
 from hyp.hypotheses.questions import Evidence, PairQuestion, Similarities, Values
 from hyp.hypotheses.result_files import (
@@ -202,13 +203,14 @@ def answer(
         for question in asked.questions
         for row in question.rows(evidence)
     ]
+    level = hypothesis.level(profile)
     for family in dict.fromkeys(row["family"] for row in rows):
         own = [row for row in rows if row["family"] == family]
         for row, corrected in zip(own, holm([row["p"] for row in own]).tolist(), strict=True):
             row["p_holm"] = corrected
-            row["significant"] = corrected <= profile.alpha
+            row["significant"] = corrected <= level
             p_not_lower = row.get("p_not_lower")
-            row["not_lower"] = p_not_lower is not None and p_not_lower <= profile.alpha
+            row["not_lower"] = p_not_lower is not None and p_not_lower <= level
     return rows
 
 
@@ -330,6 +332,8 @@ def _warnings(hypothesis: Hypothesis, profile: Profile) -> Iterator[str]:
             f"Each network saw {images:,} images; the paper's ResNet-18 saw {PAPER_IMAGES:,}. "
             "What a short training shows need not hold for a long one."
         )
+    if profile.looks:
+        yield this_look(hypothesis, profile)
     if profile.world != "full":
         yield (
             f"All datasets, the stimuli included, stay within the world {profile.world!r}. "
@@ -345,7 +349,7 @@ def _warnings(hypothesis: Hypothesis, profile: Profile) -> Iterator[str]:
     if len(families) > 1:
         yield (
             f"Comparisons are corrected within {len(families)} questions, each held at "
-            f"{profile.alpha:g}; the overall verdict is held only at their sum."
+            f"{hypothesis.level(profile):.3g}; the overall verdict is held only at their sum."
         )
     if "decoding" in kinds and profile.published_features == "exact":
         yield (

@@ -173,7 +173,7 @@ def contrast_designs(
                 n_a=n_a,
                 n_b=n_b,
                 alternative=hypothesis.direction(question),
-                alpha=profile.alpha,
+                alpha=hypothesis.level(profile),
                 family=families[hypothesis.family(question, profile)],
                 smallest_effect=smallest_effect,
             )
@@ -188,14 +188,14 @@ def _smallest_p(
 
 
 def _obstacle(question: Question, hypothesis: Hypothesis, profile: Profile, family: int) -> str:
-    asked = hypothesis.asked(profile)
+    asked, level = hypothesis.asked(profile), hypothesis.level(profile)
 
     def smallest(n_seeds: int) -> float:
         grown = profile.model_copy(update={"n_seeds": n_seeds})
         return _smallest_p(question, hypothesis, asked, grown)
 
     def reaches(n_seeds: int) -> bool:
-        return family * smallest(n_seeds) <= profile.alpha
+        return family * smallest(n_seeds) <= level
 
     if reaches(profile.n_seeds):
         return ""
@@ -208,6 +208,6 @@ def _obstacle(question: Question, hypothesis: Hypothesis, profile: Profile, fami
         f"{question.networks(asked.sizes(profile))} networks cannot test "
         f"{'1 comparison' if alone else f'{family} comparisons corrected together'}: the "
         f"smallest exact p is {smallest(profile.n_seeds):.2g}, which is above "
-        f"{profile.alpha:g}{'' if alone else f' / {family} = {profile.alpha / family:.2g}'}; "
+        f"{level:.3g}{'' if alone else f' / {family} = {level / family:.2g}'}; "
         f"{mended}."
     )
