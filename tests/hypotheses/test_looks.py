@@ -1,15 +1,20 @@
-import json
-import shutil
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
 
 import pytest
-from tiny_runs import ARGUMENTS, hyp, run
+from rich.console import Console
+from tiny_runs import SETTINGS
 
+from hyp.cli.progress import run_with_progress
 from hyp.errors import HypError
-from hyp.hypotheses.looks import stopping, this_look
+from hyp.hypotheses.frozen_file import freeze
+from hyp.hypotheses.looks import second_look, stopping, this_look
 from hyp.hypotheses.plan import make_plan
+from hyp.hypotheses.preregistration import preregistration
 from hyp.hypotheses.registry import find_hypothesis
-from hyp.stats.rules import describe
-from hyp.stats.stopping import planned_looks
+from hyp.stats.stopping import planned_looks, unplanned_error
+from hyp.store import Store
 
 HYPOTHESIS = find_hypothesis("nontarget-variability")
 
@@ -24,7 +29,6 @@ def test_a_planned_look_has_its_own_level():
         rule = HYPOTHESIS.rule_for(plan.profile)
         assert rule.alpha == HYPOTHESIS.level(plan.profile) == look.level
         assert f"{look.level:.2g} here" in this_look(HYPOTHESIS, plan.profile)
-    assert f"{look.level:g}" in describe(rule) or "alpha" not in describe(rule)
     told = stopping(HYPOTHESIS, plan.profile)
     assert told.startswith("looks at 6, 9 and 12 networks per cohort, O'Brien-Fleming spending")
     assert HYPOTHESIS.level(planned(n_seeds=7).profile) == 0.05
@@ -47,27 +51,33 @@ def test_what_was_not_planned_is_refused():
             planned(**settings)
 
 
-@pytest.fixture(scope="module")
-def seen(tmp_path_factory):
-    """A store with the verdict of four networks per cohort."""
-    store = tmp_path_factory.mktemp("looks") / "store"
-    run(store, "--workers", 0)
-    return store
+@pytest.fixture
+def tiny(finished, monkeypatch):
+    """Plans of the finished run with other settings, and its store."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    store = Store.open(finished[0])
+    return store, lambda **changed: make_plan(HYPOTHESIS, "short", {**SETTINGS, **changed})
 
 
-def test_a_second_look_says_so_and_the_frozen_file_tells(seen, tmp_path):
-    store = tmp_path / "store"
-    shutil.copytree(seen, store)
-    again = run(store, "--workers", 0, "--set", "n_seeds=5").stdout
-    told = " ".join(again.split())
+def test_a_second_look_says_so(tiny, monkeypatch):
+    store, plan = tiny
+    told = second_look(plan(n_seeds=6), store)
     assert "This is a second look: there is a verdict already with 4 networks per cohort" in told
-    assert "after 4 and 5 find something where nothing is in" in told
-    assert "--set looks=4,5" in told
-    other = run(store, "--workers", 0, "--set", "svm_c=0.5").stdout
-    assert "second look" not in other
-    frozen = tmp_path / "mine.json"
-    hyp("freeze", *ARGUMENTS, "--set", "n_seeds=6", "--out", frozen, "--store", store, "--markdown")
-    summary = json.loads(frozen.read_text())["summary"]
-    assert summary["stopping"].startswith("one test, with 6 networks per cohort")
-    assert summary["seen"].startswith("frozen after a verdict was seen with ")
-    assert "Yes: this was frozen after a verdict" in (tmp_path / "mine.md").read_text()
+    error = unplanned_error([4, 6])
+    assert f"after 4 and 6 find something where nothing is in {error:.1%} of cases" in told
+    assert "--set looks=4,6" in told
+    for other in (plan(), plan(n_seeds=6, svm_c=0.5), plan(n_seeds=3)):
+        assert second_look(other, store) == ""
+    screen = Console(file=StringIO(), width=80)
+    monkeypatch.setattr("hyp.cli.progress.run_plan", lambda *_, **__: pytest.fail("computed"))
+    with pytest.raises(pytest.fail.Exception):
+        run_with_progress(plan(n_seeds=6), store, workers=0, scheduler=None, console=screen)
+    assert "This is a second look" in screen.file.getvalue()
+
+
+def test_the_frozen_file_tells_of_looks(tiny):
+    store, plan = tiny
+    frozen = freeze(plan(n_seeds=6), datetime(2026, 3, 1, tzinfo=UTC), store)
+    assert frozen.summary.stopping.startswith("one test, with 6 networks per cohort")
+    assert frozen.summary.seen.startswith("frozen after a verdict was seen with 4 networks")
+    assert "Yes: this was frozen after a verdict" in preregistration(frozen, plan(n_seeds=6))

@@ -39,8 +39,9 @@ from hyp.hypotheses.result_files import (
     write_result,
 )
 from hyp.hypotheses.scores import ALIGNED
+from hyp.stats.deciding import judge
 from hyp.stats.families import holm
-from hyp.stats.rules import describe, judge
+from hyp.stats.rules import describe
 from hyp.stats.verdict import Check, Verdict
 
 PAPER_IMAGES = 500_000 * 64

@@ -11,7 +11,7 @@ from hyp.hypotheses.declaration import Asked, Hypothesis
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Contrast, Question
 from hyp.hypotheses.questions.base import EACH_REGION
-from hyp.stats.rules import judge_design
+from hyp.stats.deciding import judge_design
 
 if TYPE_CHECKING:
     from hyp.stats.designs import ComparisonDesign
