@@ -101,9 +101,11 @@ def one_sentence() -> Iterator[None]:
         yield
     except ValidationError as error:
         problem = first_problem(error)
-        own = isinstance(problem.raised, HypError)
-        place = "" if own else ".".join(map(str, problem.place))
-        raise HypError(f"{place}: {problem.reason}." if place else f"{problem.reason}.") from error
+        place = ".".join(map(str, problem.place))
+        if not place or isinstance(problem.raised, HypError):
+            raise HypError(f"{problem.reason}.") from error
+        given = f" {problem.given}" if isinstance(problem.given, int | float | str) else ""
+        raise HypError(f"{place}{given}: {problem.reason}.") from error
 
 
 def did_you_mean(word: str, known: list[str]) -> str:

@@ -76,7 +76,7 @@ def test_preview_is_a_picture(folder, tmp_path):
         (["--design", "shape=3"], "unknown latent 'shape'"),
         (["--n", "0"], "between 1 and 10,000,000,000 images"),
         (["--n", "5", "--n-val", "5"], "between 0 and 4"),
-        (["--image-size", "5"], "--image-size 5: Input should be greater"),
+        (["--image-size", "5"], "image_size 5: Input should be greater"),
     ],
 )
 def test_impossible_wishes_are_one_sentence(tmp_path, arguments, sentence):
