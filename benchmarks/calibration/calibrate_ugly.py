@@ -36,8 +36,8 @@ SIZES = ((5, 5), (8, 8), (3, 8), (8, 3), (4, 12), (12, 4))
 CASES = ("normal", "skewed", "collapsing", "spreads 3:1", "skewed, spreads 3:1")
 METHODS = ("welch", "rank", "studentized", "brunner-munzel")
 LOOKS = (tuple(range(4, 13)), (6, 9, 12))
-CROSSED = ((5, 5, 20), (3, 8, 20), (3, 8, 40), (4, 12, 40), (8, 8, 10))
-EFFECTS = ((0.0, 1.0), (0.0, 3.0), (1.0, 1.0), (1.0, 3.0), (4.0, 0.3))
+CROSSED = ((5, 5, 20), (3, 8, 20), (4, 12, 40))
+EFFECTS = ((0.0, 3.0), (1.0, 1.0), (4.0, 0.3))
 
 
 def main() -> None:
@@ -123,7 +123,7 @@ def stimuli(
     """How often groups are called different for new units and stimuli where none differ."""
     rng = np.random.default_rng([10, *sizes, *(int(10 * one) for one in effects), ratio])
     (n1, n2, m), (of_stimuli, of_units) = sizes, effects
-    hits, welch = [], []
+    hits, means = [], []
     for _ in range(studies):
         a, b = (
             k * of_units * rng.normal(size=(n, 1))
@@ -132,9 +132,10 @@ def stimuli(
             for k, n in ((ratio, n1), (1, n2))
         )
         hits.append(compare_crossed(a, b).p <= ALPHA)
-        means = [one.mean(axis=1) for one in (a, b)]
-        welch.append(stats.ttest_ind(*means, equal_var=False).pvalue <= ALPHA)
-    found = {"crossed": rate(np.array(hits)), "unit_means": rate(np.array(welch))}
+        means.append((a.mean(axis=1), b.mean(axis=1)))
+    x, y = (np.array(one) for one in zip(*means, strict=True))
+    welch = stats.ttest_ind(x, y, axis=1, equal_var=False).pvalue
+    found = {"crossed": rate(np.array(hits)), "unit_means": rate(welch <= ALPHA)}
     of = {"stimulus_sd": of_stimuli, "unit_sd": of_units, "sd_ratio": ratio}
     return {"sizes": sizes, "studies": studies, **of, **found}
 
