@@ -29,7 +29,7 @@ def check_assumptions(
     what a test finds that holds there for normal scores (`hyp.stats.unequal`: 4 %). Of equal
     sizes it is said where the spreads that are seen differ more than twofold. In simulation
     (benchmarks/calibration) findings of equal means without such a sentence stayed within 5 %,
-    unless scores were skewed and spreads unequal besides (6 to 9 %): of that `hyp test` always says.
+    unless scores were skewed and spreads unequal besides (6 to 9 %), which `hyp test` always says.
 
     Parameters
     ----------
