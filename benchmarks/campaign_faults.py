@@ -27,7 +27,8 @@ from tiny_runs import SETTINGS, result_tables
 
 from _machine import write
 from hyp.errors import HypError
-from hyp.hypotheses.plan import plan_named
+from hyp.hypotheses.plan import make_plan
+from hyp.hypotheses.registry import find_hypothesis
 from hyp.hypotheses.run import run_plan, run_steps
 from hyp.store import Store
 from hyp.store.artifacts import check_artifact
@@ -156,7 +157,7 @@ def main() -> None:
         importlib.import_module(module)
     rng = random.Random(given.seed)
     settings = {key: str(value) for key, value in SETTINGS.items()}
-    plan = plan_named("nontarget-variability", "laptop", settings)
+    plan = make_plan(find_hypothesis("nontarget-variability"), "laptop", settings)
     with tempfile.TemporaryDirectory(prefix="hyp-faults-") as scratch:
         folder = Path(scratch)
         started = time.monotonic()

@@ -1,5 +1,7 @@
 """The names that ``import hyp`` offers, in ten lines and in a notebook."""
 
+import doctest
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,12 +10,16 @@ import pandas as pd
 import pytest
 
 import hyp
+from hyp.store.runs import latest_run
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "hypotheses"))
 
 from tiny_runs import SETTINGS  # noqa: E402
 
+TABLE = pd.DataFrame(
+    {"objective": ["a"] * 5 + ["b"] * 5, "seed": range(10), "score": [*range(5, 10), *range(5)]}
+)
 TINY = {**SETTINGS, "profile": "short", "precision": "fp32", "n_seeds": 4}
 
 
@@ -52,8 +58,61 @@ def test_a_run_is_asked_in_python(run, tmp_path):
     for shown in (run, run.plan, run.plan.hypothesis):
         assert "<pre" in shown._repr_html_()
     assert run.verdict.sentence in repr(run)
+    assert f"<verdict overall, {run.verdict.outcome}" in str(run.verdict)
+    assert all(reason in str(run.verdict) for reason in run.verdict.reasons)
     again = hyp.run(run.plan.hypothesis, run.store.root, progress=False, **TINY)
     assert again.folder == run.folder
+
+
+TEN_LINES = """
+>>> claim = hyp.hypothesis("nontarget-variability")
+>>> hyp.plan(claim, **TINY)
+<plan of nontarget-variability, profile short: 55 steps>
+>>> run = hyp.run(claim, store=store, progress=False, **TINY)
+>>> run.verdict.outcome == run.result.verdict.outcome
+True
+>>> run.rows.query("significant").columns[:2].tolist()
+['question', 'kind']
+>>> drawn = run.scores["decoding"].mean("fold").sel(cohort="full").plot()
+>>> run.report("out/")
+PosixPath('out/index.html')
+>>> images = hyp.dataset(folder); images[0][0].shape
+(16, 16, 3)
+>>> torch.utils.data.DataLoader(hyp.torch_dataset(folder, latents=["rel_pos_z"]), batch_size=64)
+<torch.utils.data.dataloader.DataLoader object at ...>
+>>> hyp.test(table, group="objective", unit="seed").verdict.outcome
+'supported'
+"""
+
+
+def test_the_ten_lines_run_as_a_doctest(run, tmp_path, monkeypatch):
+    import torch
+
+    monkeypatch.chdir(tmp_path)
+    (folder,) = (run.store.path(step) for step in run.plan.steps if step.label == "full")
+    known = {"hyp": hyp, "torch": torch, "TINY": TINY, "table": TABLE}
+    places = {"store": run.store.root, "folder": folder}
+    test = doctest.DocTestParser().get_doctest(TEN_LINES, known | places, "ten lines", None, 0)
+    assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test).failed == 0
+
+
+def test_a_report_is_of_this_run_and_not_of_the_latest_of_its_name(run, tmp_path):
+    other = hyp.run(
+        "nontarget-variability", run.store.root, progress=False, **TINY | {"n_seeds": 3}
+    )
+    assert other.verdict.outcome == "untestable"
+    assert latest_run(run.store.root, None).goal == other.plan.goal.key
+    for one, seeds in ((run, 4), (other, 3)):
+        one.report(tmp_path / "out")
+        document = json.loads((tmp_path / "out" / "report.json").read_text())
+        assert document["result"]["settings"]["n_seeds"] == seeds
+        assert document["result"] == json.loads(one.result.model_dump_json())
+    before = latest_run(run.store.root, None)
+    hyp.run("nontarget-variability", run.store.root, progress=False, **TINY)
+    after = latest_run(run.store.root, None)
+    assert after.goal == run.plan.goal.key
+    assert after.asked > before.asked
+    assert (after.started, after.updated) <= (before.started, before.updated)
 
 
 def test_settings_are_python_values():
@@ -84,10 +143,3 @@ def test_a_training_loop_gets_images_and_latents(run):
     assert [values[k] for k in targets["category"]] == rows["category"].tolist()
     with pytest.raises(hyp.HypError, match="no split 'test'"):
         hyp.torch_dataset(folder, split="test")
-
-
-def test_anyones_table_is_judged():
-    table = pd.DataFrame(
-        {"objective": ["a"] * 5 + ["b"] * 5, "seed": range(10), "score": [*range(5, 10), *range(5)]}
-    )
-    assert hyp.test(table, group="objective", unit="seed").verdict.outcome == "supported"

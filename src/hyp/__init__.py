@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from hyp._lazy import lazy_names
@@ -24,10 +25,13 @@ if TYPE_CHECKING:
         test,
         torch_dataset,
     )
-    from hyp.hypotheses.declaration import Cohort, Hypothesis
+    from hyp.hypotheses.cohort import Cohort
+    from hyp.hypotheses.declaration import Hypothesis
     from hyp.hypotheses.profile import Profile
     from hyp.hypotheses.questions import Alike, Closer, Contrast, Tighter, Tracks, Trend
     from hyp.store import open_store
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __version__ = "0.1.0"
 """Of the distribution, which the package index knows as ``hyp-vision``."""
@@ -63,7 +67,8 @@ __getattr__ = lazy_names(
     {
         **dict.fromkeys(_API, "api"),
         **dict.fromkeys(_QUESTIONS, "hypotheses.questions"),
-        **dict.fromkeys(("Cohort", "Hypothesis"), "hypotheses.declaration"),
+        "Cohort": "hypotheses.cohort",
+        "Hypothesis": "hypotheses.declaration",
         "Profile": "hypotheses.profile",
         "open_store": "store",
         "stats": "stats",

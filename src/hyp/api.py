@@ -137,8 +137,11 @@ class FinishedRun:
             If the folder cannot be written.
         """
         from hyp.reports import make_report
+        from hyp.store.runs import load_run, run_path
 
-        return make_report(self.store, self.plan.name, self.plan.profile_name, Path(out))
+        plan = self.plan
+        record = run_path(self.store.root, plan.name, plan.profile_name, plan.goal.key)
+        return make_report(self.store, load_run(record), Path(out))
 
     def __repr__(self) -> str:
         what = f"{self.plan.name}, profile {self.plan.profile_name}"

@@ -15,7 +15,21 @@ from typing import Any
 from hyp import stopping
 from hyp.errors import HypError
 
+PROGRESS = "hyp-progress"
+"""Topic of what workers say of the steps that they make."""
+
+GIVEN_UP = "hyp-given-up"
+"""Topic of the sentence that ends a run, from a scheduler whose workers die too often."""
+
 _CONNECT_SECONDS = 10
+_QUEUED_SECONDS = 600
+
+
+def cores_here() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextmanager
@@ -25,9 +39,9 @@ def remote_client(address: str) -> Iterator[Any]:
     Raises
     ------
     HypError
-        If none answers, or it has no workers.
+        If none answers, or no worker comes within ten minutes, though there is work for it.
     """
-    from distributed import Client
+    from distributed import Client, wait
 
     _require_answer(address)
     try:
@@ -36,10 +50,13 @@ def remote_client(address: str) -> Iterator[Any]:
         raise HypError(_no_answer(address)) from error
     with client:
         if not client.scheduler_info()["workers"]:
-            raise HypError(
-                f"the scheduler at {address} has no workers; start some with "
-                f"'dask worker {address} --nthreads 1 --nworkers auto'."
-            )
+            try:  # an adaptive cluster starts a worker where there is something to do
+                wait(client.submit(int, pure=False), timeout=_QUEUED_SECONDS)
+            except TimeoutError as error:
+                raise HypError(
+                    f"the scheduler at {address} has no workers; start some with "
+                    f"'dask worker {address} --nthreads 1 --nworkers auto'."
+                ) from error
         yield client
 
 

@@ -1,19 +1,15 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from command_line import hyp
+from hyp.cli.main import app
+from hyp.store import Store
 
 LAPTOP = ["nontarget-variability"]
-
-
-def hyp(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "hyp", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
 
 
 @pytest.mark.parametrize(
@@ -46,7 +42,8 @@ def test_bad_input_is_one_sentence_and_status_1(arguments, words):
 
 def test_debug_shows_the_traceback_wherever_it_stands():
     for arguments in (["--debug", "plan", "nothing"], ["plan", "nothing", "--debug"]):
-        done = hyp(*arguments)
+        command = [sys.executable, "-m", "hyp", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 1
         assert "Traceback" in done.stderr
 
@@ -75,12 +72,19 @@ def test_plan_says_untestable_and_how_to_mend_it(tmp_path):
 
 def test_untestable_run_ends_at_once_with_that_verdict(tmp_path):
     done = hyp("run", *LAPTOP, "--set", "n_seeds=3", "--store", tmp_path / "store")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 3, done.stderr
     assert "untestable" in done.stdout.lower()
     assert not (tmp_path / "store" / "models").exists()
     report = hyp("report", "--store", tmp_path / "store")
     assert report.returncode == 0, report.stderr
     assert (tmp_path / "store/reports/nontarget-variability-laptop/index.html").exists()
+
+
+def test_a_report_is_asked_for_by_the_file_that_declares_the_hypothesis(tmp_path):
+    Store.create(tmp_path)
+    file = Path(__file__).parents[2] / "examples" / "category_variability.toml"
+    done = CliRunner().invoke(app, ["report", str(file), "--store", str(tmp_path)])
+    assert "holds no finished run of category-variability;" in str(done.exception)
 
 
 @pytest.mark.parametrize(

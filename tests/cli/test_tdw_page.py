@@ -21,7 +21,7 @@ def test_the_published_set_is_counted_and_timed():
     text = printed("full", 1_349_370, planned=1_350_000, counts="paper", skyboxes="cycled")
     assert "1,349,370" in text
     assert "46 to 1,154 in each scene" in text
-    assert "1 h 36 min at 234 images/s a build, 1 build; loading is extra" in text
+    assert "1.6 h at 234 images/s a build, 1 build; loading is extra" in text
     assert "10 scenes, 5,480 models" in text
     assert all(f"{scene} " in text and "134,937" in text for scene in ("ruin", "tdw_room"))
     assert "97 more" in text  # categories

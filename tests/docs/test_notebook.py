@@ -40,7 +40,7 @@ def test_the_page_about_python_runs_as_a_notebook(tmp_path, monkeypatch):
         "".join(str(output.get("data", {})) for output in cell.outputs) for cell in notebook.cells
     ]
     assert "attainable p" in shown[1]
-    assert "outcome=" in shown[2]
+    assert "<verdict overall, " in shown[2]
     assert "significant" in shown[3]
     assert "image/png" in shown[4]
     assert (tmp_path / "out" / "index.html").exists()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from pkgutil import iter_modules
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from hyp.hypotheses import claims
 from hyp.hypotheses.claims import CLAIMS
 from hyp.hypotheses.claims.cohorts import OBJECTIVES
 from hyp.hypotheses.claims.nontarget_variability import NONTARGET_VARIABILITY
@@ -22,6 +24,12 @@ REGIONS = ("V1", "V2", "V4", "IT")
 NOISE = 0.01
 UNTRAINED = -0.2
 """How much lower untrained networks score, unless something else is planted."""
+
+
+def test_a_claim_is_one_file_of_its_folder():
+    modules = {module.name for module in iter_modules(claims.__path__)} - {"cohorts"}
+    assert sorted(modules) == sorted(claim.name.replace("-", "_") for claim in CLAIMS)
+    assert CLAIMS[0] is NONTARGET_VARIABILITY
 
 
 def cohorts(study, profile):

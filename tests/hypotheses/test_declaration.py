@@ -61,7 +61,7 @@ def declared(**fields):
 def test_declarations_must_hang_together():
     questions = HYPOTHESIS.model_dump()["questions"]
     questions[0]["b"] = ("no-such",)
-    with pytest.raises(ValidationError, match="names no declared cohort with 'no-such'"):
+    with pytest.raises(ValidationError, match="names 'no-such', which is no declared cohort"):
         declared(questions=questions)
 
 
@@ -117,7 +117,7 @@ def test_a_cohort_of_several_objectives_is_asked_about_one_by_one():
         ({"kind": "not lower"}, None, "'not lower' needs a margin"),
         (
             {"kind": "somewhere", "direction": "higher", "where": {"question": ("no",)}},
-            *(None, "names no declared question with 'no'"),
+            *(None, "names 'no', which is no declared question"),
         ),
         (
             {"kind": "somewhere", "direction": "higher", "where": {"latent": ("category",)}},

@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 
 from hyp.errors import HypError
-from hyp.hypotheses.declaration import Cohort
+from hyp.hypotheses.cohort import Cohort
 from hyp.hypotheses.declaration_hash import Declaration, declaration_of, differences
 from hyp.hypotheses.frozen_comparison import hold_against, not_frozen
 from hyp.hypotheses.frozen_file import default_file, freeze, read_frozen, write_frozen
 from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.registry import find_hypothesis
+from hyp.hypotheses.run_record import record_of
 from hyp.hypotheses.steps import STAGES, VERSIONS
 from hyp.hypotheses.testability import family_sizes, planned_questions
 from hyp.hypotheses.toml import read_hypothesis
 from hyp.stats.rules import Part
 from hyp.store import Record
-from hyp.store.runs import Run
 
 NAME = "nontarget-variability"
 STUDY = "convergence"
@@ -89,12 +89,8 @@ def finished(made, *, started=1, created=None, took=1.0, hyp="0.1.0", versions=N
         )
         for step in made.steps
     ]
-    run = Run(
-        hypothesis=made.name,
-        profile=made.profile_name,
-        overrides=made.settings,
-        goal=made.goal.key,
-        steps=tuple((step.kind, step.key) for step in made.steps),
+    run = record_of(
+        made,
         command="hyp run",
         state="finished",
         started=seconds(started).isoformat(timespec="seconds"),

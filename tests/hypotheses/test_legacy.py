@@ -81,7 +81,7 @@ def test_words_of_studies_are_renamed():
             '"worse somewhere", "better nowhere"',
             '"higher somewhere in categry"',
             "categry",
-            "rule.predictions.1.needs: the rule names no declared question",
+            "rule.predictions.1.needs: the rule names",
         ),
         (
             'parts = ["category"]',

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 from tiny_runs import SETTINGS
 
-from hyp.cli.progress import run_with_progress
+from hyp.cli.run import _run
 from hyp.errors import HypError
 from hyp.hypotheses.frozen_file import freeze
 from hyp.hypotheses.looks import second_look, stopping, this_look
@@ -69,9 +69,9 @@ def test_a_second_look_says_so(tiny, monkeypatch):
     for other in (plan(), plan(n_seeds=6, svm_c=0.5), plan(n_seeds=3)):
         assert second_look(other, store) == ""
     screen = Console(file=StringIO(), width=80)
-    monkeypatch.setattr("hyp.cli.progress.run_plan", lambda *_, **__: pytest.fail("computed"))
+    monkeypatch.setattr("hyp.hypotheses.run.run_plan", lambda *_, **__: pytest.fail("computed"))
     with pytest.raises(pytest.fail.Exception):
-        run_with_progress(plan(n_seeds=6), store, workers=0, scheduler=None, console=screen)
+        _run(plan(n_seeds=6), store, 0, lambda: None, screen=screen, quiet=False)
     assert "This is a second look" in screen.file.getvalue()
 
 

@@ -14,10 +14,11 @@ from hyp.errors import HypError
 from hyp.hypotheses.paper import (
     PUBLISHED_TABLES,
     analyse,
-    analyses,
+    p_values,
     published_claims,
     published_table,
     published_value,
+    recomputed,
 )
 from hyp.hypotheses.paper.tables import ALIGNMENT_COLUMNS, CITATIONS, published_values
 from hyp.models.specs import objective_tasks
@@ -268,7 +269,7 @@ def test_the_abstracts_p_values_against_their_floor(found):
 
 @pytest.mark.parametrize(("n1", "n2"), [(3, 3), (3, 5), (4, 4)])
 def test_the_ladder_is_every_p_of_the_exact_test(n1, n2):
-    ladder = analyses.mann_whitney_ladder(n1, n2)
+    ladder = p_values.mann_whitney_ladder(n1, n2)
     assert len(ladder) == n1 * n2 + 1
     assert ladder == ladder[::-1]
     assert min(ladder) == pytest.approx(attainable_p(n1, n2))
@@ -303,8 +304,8 @@ def test_a_number_that_disagrees_is_noticed(monkeypatch):
             table.loc[3, "IT"] += 0.01
         return table
 
-    monkeypatch.setattr(analyses, "published_table", with_a_slip)
-    wrong = [row for row in analyses.consistency() if not row.agrees]
+    monkeypatch.setattr(recomputed, "published_table", with_a_slip)
+    wrong = [row for row in recomputed.consistency() if not row.agrees]
     assert [row.what.split(":")[0] for row in wrong if row.table == "C.2"] == ["Rotation"]
 
 

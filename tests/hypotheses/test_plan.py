@@ -6,11 +6,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from hyp.errors import HypError
+from hyp.hypotheses.claims import CLAIMS
 from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.registry import find_hypothesis
 from hyp.hypotheses.testability import family_sizes
+from hyp.reports.plans import plan_page
 from hyp.store import Store
 
 HYPOTHESIS = find_hypothesis("nontarget-variability")
@@ -94,6 +97,27 @@ def test_keys_change_with_what_they_depend_on_and_with_nothing_else():
         step.key for step in plan(n_seeds=6, questions="category").steps if step.kind == "models"
     }
     assert fewer < {step.key for step in plan().steps if step.kind == "models"}
+
+
+@pytest.mark.parametrize("hypothesis", CLAIMS, ids=lambda one: one.name)
+def test_every_declared_question_is_planned_or_named_with_its_reason(hypothesis):
+    for name in hypothesis.profiles:
+        asked = hypothesis.asked(hypothesis.profile(name))
+        told = {one.name for one in asked.questions} | {one.question for one in asked.left_out}
+        assert told == {one.name for one in hypothesis.questions}
+        assert all(one.reason for one in asked.left_out)
+
+
+def test_the_plan_says_which_declared_questions_it_leaves_out():
+    made = make_plan(find_hypothesis("scaling"), "published")
+    names = ["categories", "output units", "decoding position, by categories"]
+    assert [one.question for one in made.left_out] == names
+    console = Console(width=200, force_terminal=False)
+    with console.capture() as capture:
+        console.print(plan_page(made, None))
+    told = " ".join(capture.get().split())
+    assert "not asked: categories" in told
+    assert "not asked: output units (the profile's cohorts leave out distance+translation)" in told
 
 
 def test_impossible_design_of_a_cohort_is_refused_when_planning():

@@ -10,8 +10,10 @@ from functools import partial
 
 import pytest
 import xarray as xr
+from rich.console import Console
 from tiny_runs import (
     ARGUMENTS,
+    ENDS,
     SETTINGS,
     command,
     environment,
@@ -24,9 +26,12 @@ import hyp as package
 from hyp import clusters
 from hyp.errors import HypError
 from hyp.hypotheses import run as running
+from hyp.hypotheses import run_record
 from hyp.hypotheses.plan import make_plan
+from hyp.hypotheses.progress import StepEvent
 from hyp.hypotheses.registry import find_hypothesis
 from hyp.hypotheses.run import run_plan
+from hyp.reports.plans import status_table
 from hyp.store import Store
 from hyp.store.runs import all_runs
 
@@ -54,6 +59,29 @@ def test_progress_is_heard_from_every_worker(tmp_path, monkeypatch):
     (record,) = all_runs(store.root)
     assert (record.state, record.hypothesis) == ("finished", "nontarget-variability")
     assert {stage.kind: stage.total for stage in record.stages} == stages
+
+
+def test_a_run_under_way_says_how_far_since_when_and_what_is_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_record, "_SAVED_EVERY", 0.01)
+    plan = make_plan(find_hypothesis("nontarget-variability"), "short", SETTINGS)
+    store = Store.create(tmp_path)
+    done = [step for step in plan.steps if step.kind in ("datasets", "models")]
+    with run_record.recorded(plan, plan.steps, store) as progress:
+        for step in done:
+            progress(StepEvent(step.kind, step.key, "running", 1, 2))
+        while (record := all_runs(store.root)[0]).left_seconds is None:
+            time.sleep(0.01)
+        console = Console(width=200, force_terminal=False)
+        with console.capture() as capture:
+            console.print(status_table(store))
+    totals = Counter(step.kind for step in plan.steps)
+    half = {kind: count / 2 for kind, count in Counter(step.kind for step in done).items()}
+    assert record.seen_state == "running"
+    assert {one.kind: one.total for one in record.stages} == totals
+    assert {one.kind: one.done for one in record.stages if one.done} == half
+    told = capture.get()
+    assert f"since {record.started[:10]}" in told
+    assert f"models {half['models']:g}/{totals['models']}" in told
 
 
 def test_finished_run_computes_nothing_and_says_the_same(finished):
@@ -139,7 +167,7 @@ def test_two_runs_at_once_share_the_work(finished, tmp_path):
         for _ in range(2)
     ]
     outputs = [process.communicate(timeout=300)[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0], outputs
+    assert {process.returncode for process in both} <= set(ENDS), outputs
     assert result_tables(store) == result_tables(finished[0])
 
 

@@ -9,13 +9,14 @@ import pytest
 
 import hyp
 from hyp.errors import HypError
-from hyp.hypotheses.declaration import Cohort, Hypothesis
+from hyp.hypotheses.cohort import Cohort
+from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Alike, Closer, Contrast, Tighter, Tracks, Trend
 from hyp.hypotheses.result_files import load_result, load_scores, load_similarities
 from hyp.hypotheses.run import run_plan
-from hyp.hypotheses.scores import Alignment, Decoding, Depth, Performance, Similarity
+from hyp.hypotheses.scores import DIMENSIONS, Alignment, Decoding, Depth, Performance, Similarity
 from hyp.hypotheses.testability import planned_questions
 from hyp.hypotheses.toml import read_hypothesis
 from hyp.metrics.gram_files import read_gram
@@ -185,6 +186,20 @@ def test_scores_are_what_the_rows_say(run):
     assert (depths["chosen"].to_numpy() == chosen).all()
 
 
+def test_every_kind_of_score_is_one_labelled_array_of_the_store(run):
+    _, store, folder = run
+    table = load_scores(folder)
+    found = hyp.open_store(store.root).scores("everything")
+    assert set(found) == {"decoding", "alignment", "depth", "performance", "loss"}
+    for kind, cube in found.items():
+        assert {"cohort", "network", DIMENSIONS[kind]} <= set(cube.dims)
+        assert int(cube.notnull().sum()) == (table["kind"] == kind).sum()
+        one = table[table["kind"] == kind].iloc[-1]
+        place = {"cohort": one["cohort"], DIMENSIONS[kind]: one["measured"]}
+        own = cube.sel(place).where(cube["seed"].sel(cohort=one["cohort"]) == one["seed"])
+        assert np.isclose(own, one["score"]).any()
+
+
 def test_similarities_are_of_the_stored_grams(run):
     plan, store, folder = run
     step = plan.goal.inputs["similarity:cka"]
@@ -279,7 +294,7 @@ def test_what_is_secondary_is_not_read_by_the_rule():
     ("fields", "reason"),
     [
         ({"cohorts": (cohort("distance", 0), cohort("distance", 5))}, "have the name 'distance'"),
-        ({"cohorts": (cohort("distance", 0),)}, "names no declared cohort with"),
+        ({"cohorts": (cohort("distance", 0),)}, "which is no declared cohort"),
         ({"agrees": "no"}, "is none of the predictions"),
     ],
 )
@@ -333,8 +348,8 @@ def test_a_study_is_read_from_a_file(tmp_path):
     assert make_plan(read, "laptop").untestable == ""
     wrong = tmp_path / "wrong.toml"
     for old, new, reason in (
-        ('b = ["category"]', 'b = ["dog"]', "names no declared cohort with 'dog'"),
-        ("in alignment", "in aliment", "names no declared question with 'aliment'"),
+        ('b = ["category"]', 'b = ["dog"]', "names 'dog', which is no declared cohort"),
+        ("in alignment", "in aliment", "names 'aliment', which is no declared question"),
         ("first_seed = 400", "first_sed = 400", r"line 17, cohorts.0.first_sed: unknown key; did"),
         ("higher somewhere", "taller somewhere", "cannot read the need 'taller somewhere"),
     ):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from hyp.hypotheses.claims import CLAIMS
-from hyp.hypotheses.declaration import Cohort
+from hyp.hypotheses.cohort import Cohort
 from hyp.hypotheses.questions import Alike, Contrast, Tracks, Trend
 from hyp.hypotheses.registry import find_hypothesis
 from hyp.hypotheses.scores import Alignment

@@ -84,7 +84,7 @@ MISTAKES = {
         'needs = ["worse somewhere", "better nowhere"]',
         'needs = ["worse somewhere in categry"]',
         "in categry",
-        "line {line}, rule.predictions.1.needs: the rule names no declared question with 'categry'",
+        "line {line}, rule.predictions.1.needs: the rule names 'categry', which is no declared",
     ),
     "not lower without a margin": (
         'needs = ["worse somewhere", "better nowhere"]',
@@ -102,7 +102,7 @@ MISTAKES = {
         'b = ["one"]',
         'b = ["two"]',
         "[[questions]]",
-        "line {line}, questions.0: the question 'category' names no declared cohort with 'two'",
+        "line {line}, questions.0: the question 'category' names 'two', which is no declared",
     ),
     "an objective that cannot be read": (
         'title = "one category"\nobjective = "rel_pos_x"',

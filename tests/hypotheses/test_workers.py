@@ -8,7 +8,8 @@ from distributed import Client, LocalCluster
 from tiny_runs import SETTINGS, artifact_bytes, dask_cluster, run, with_gpu, with_hyp
 
 from hyp.errors import HypError
-from hyp.hypotheses.plan import plan_named
+from hyp.hypotheses.plan import make_plan
+from hyp.hypotheses.registry import find_hypothesis
 from hyp.hypotheses.workers import other_numerics, refuse_late_worker, versions_here
 from hyp.models.hardware import Numerics, suits_here
 from hyp.store import Store
@@ -24,7 +25,9 @@ def finished(tmp_path_factory):
 
 def planned(store, ask=suits_here):
     settings = {key: str(value) for key, value in SETTINGS.items()}
-    return plan_named("nontarget-variability", "short", settings, store=store, ask=ask)
+    return make_plan(
+        find_hypothesis("nontarget-variability"), "short", settings, store=store, ask=ask
+    )
 
 
 def test_worker_of_two_threads_gives_the_same_bytes(finished, tmp_path):

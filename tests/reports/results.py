@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hyp.hypotheses.declaration import Cohort, Hypothesis
+from hyp.hypotheses.cohort import Cohort
+from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.judge import conclude
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import (

@@ -5,7 +5,7 @@ from rich.console import Console
 
 from hyp.errors import HypError
 from hyp.hypotheses.result_files import RESULT_FILE
-from hyp.reports import make_all_reports, overview_table, write_overview
+from hyp.reports import make_all_reports, make_report, overview_table, write_overview
 from hyp.reports.overview import overview
 from hyp.store import Store
 from hyp.store.runs import run_path
@@ -98,6 +98,19 @@ def test_all_reports_are_written_and_linked(store, tmp_path, monkeypatch):
     outside = re.findall(r'<a href="([^"#]+)"', moved.read_text())
     assert all((moved.parent / link).resolve().is_file() for link in outside)
     assert len(outside) == len(links)
+
+
+def test_a_report_of_other_settings_is_no_link(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    opened = Store.create(tmp_path / "store")
+    first = add_run(opened, "decoding", result("layers"), day=1)
+    make_report(opened, first)
+    assert overview(opened.root, opened.root).lines[0].link == "reports/decoding-made-up/index.html"
+    second = add_run(opened, "decoding", result("layers"), day=2)
+    assert overview(opened.root, opened.root).lines[0].run == second
+    assert overview(opened.root, opened.root).lines[0].link == ""
+    make_all_reports(opened)
+    assert overview(opened.root, opened.root).lines[0].link != ""
 
 
 def test_table_fits_80_columns(store):

@@ -310,7 +310,7 @@ def test_layers_taken_count_every_network(tmp_path, pages):
     rows = re.findall(r"<tr>(.*?)</tr>", table, flags=re.S)[1:]
     counts = [sum(map(int, re.findall(r"</span>(\d+)</td>", row))) for row in rows]
     assert counts == [6] * 5 * 4
-    assert "Which layer each region took" not in pages["layers"][1]
+    assert "Which layer was chosen for each region" not in pages["layers"][1]
 
 
 def test_untestable_study_has_no_figures_but_a_page(tmp_path):
@@ -387,6 +387,14 @@ def test_unwritable_place_is_a_clear_error(tmp_path):
     (tmp_path / "out").write_text("a file, not a folder")
     with pytest.raises(HypError, match="cannot write the report"):
         write_report(tmp_path / "result", tmp_path / "out", provenance={})
+
+
+def test_the_json_is_json_where_a_check_measured_nothing(tmp_path):
+    check = made("layers")[4].checks[0].model_copy(update={"value": float("nan")})
+    write(tmp_path, "layers", checks=(check,))
+    text = (tmp_path / "out" / "report.json").read_text()
+    document = json.loads(text, parse_constant=pytest.fail)
+    assert document["result"]["checks"][0]["value"] == "NaN"
 
 
 def test_rewriting_leaves_no_partial_files(tmp_path):
@@ -629,14 +637,14 @@ def test_every_claim_has_a_page(tmp_path, claimed):
     assert not re.search(r"\bnan\b", page.seen.lower())
 
 
-def test_reports_of_a_store_take_the_latest_run(tmp_path, monkeypatch):
+def test_a_report_of_a_run_is_written_into_its_store(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     store = Store.create(tmp_path / "store")
-    add_run(store, "decoding", lambda folder: write_folder(folder, "layers"))
-    page = make_report(store, "decoding", None)
+    run = add_run(store, "decoding", lambda folder: write_folder(folder, "layers"))
+    page = make_report(store, run)
     document = json.loads((page.parent / "report.json").read_text())
     assert document["result"]["hypothesis"] == "decoding"
     assert document["frozen"]["sentence"].startswith("Not frozen: there is no decoding-made-up")
     assert document["provenance"]["command"] == "hyp run decoding"
     with pytest.raises(HypError, match=r"cannot read the frozen declaration .*f\.json"):
-        make_report(store, "decoding", None, frozen=tmp_path / "f.json")
+        make_report(store, run, frozen=tmp_path / "f.json")

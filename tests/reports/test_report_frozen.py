@@ -14,9 +14,10 @@ from hyp.hypotheses.frozen_comparison import AgainstFrozen
 from hyp.hypotheses.frozen_file import FORMAT, default_file, freeze, write_frozen
 from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.registry import find_hypothesis
+from hyp.hypotheses.run_record import record_of
 from hyp.reports import make_report, write_report
 from hyp.store import Store
-from hyp.store.runs import Run, save_run
+from hyp.store.runs import latest_run, save_run
 from results import made as made_up
 from results import write_folder
 
@@ -50,17 +51,7 @@ def stored(folder, made, write_result):
             lambda place, inputs, goal=step == made.goal: write_result(place) if goal else None,
         )
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    run = Run(
-        hypothesis=made.name,
-        profile=made.profile_name,
-        overrides=made.settings,
-        goal=made.goal.key,
-        steps=tuple((step.kind, step.key) for step in made.steps),
-        command="hyp run",
-        state="finished",
-        started=now,
-        updated=now,
-    )
+    run = record_of(made, command="hyp run", state="finished", started=now, updated=now)
     save_run(opened.root, run)
     return opened, made
 
@@ -88,7 +79,7 @@ def here(tmp_path, monkeypatch):
 
 def report(store, out="out", frozen=None):
     """The report's page as read, its Markdown and its JSON."""
-    page = make_report(store, None, None, Path(out), frozen)
+    page = make_report(store, latest_run(store.root, None), Path(out), frozen)
     text = (page.parent / "report.md").read_text(encoding="utf-8")
     document = json.loads((page.parent / "report.json").read_text(encoding="utf-8"))
     return page.read_text(encoding="utf-8"), text, document["frozen"]

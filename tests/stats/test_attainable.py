@@ -8,12 +8,19 @@ from scipy import stats
 
 from hyp.errors import HypError
 from hyp.stats.attainable import (
+    EXACT_FLIPS,
+    EXACT_ORDERS,
+    attainable_flips_p,
     attainable_p,
+    attainable_trend_p,
+    attainable_within_p,
     is_testable,
     largest_family,
     seeds_needed,
     untestable_sentence,
 )
+from hyp.stats.correlations import spearman
+from hyp.stats.pairs import within_between
 
 
 @pytest.mark.parametrize(("n1", "n2"), [(1, 1), (1, 4), (3, 3), (4, 6), (5, 5), (8, 8)])
@@ -22,6 +29,40 @@ def test_attainable_p_is_that_of_full_separation(n1, n2):
     for two_sided, alternative in ((True, "two-sided"), (False, "less")):
         exact = stats.mannwhitneyu(low, high, method="exact", alternative=alternative).pvalue
         assert attainable_p(n1, n2, two_sided=two_sided) == pytest.approx(exact)
+
+
+@pytest.mark.parametrize("sizes", [(2, 2, 2), (1, 2, 3), (4, 4, 5)])
+@pytest.mark.parametrize("alternative", ["two-sided", "greater"])
+def test_a_trend_without_exception_reaches_the_smallest_p(sizes, alternative):
+    scores = np.arange(sum(sizes))
+    found = spearman(np.repeat([1.0, 2, 3], sizes), scores, alternative=alternative)
+    smallest = attainable_trend_p(sizes, two_sided=alternative == "two-sided")
+    assert found.p_attainable == pytest.approx(smallest)
+    if sum(sizes) <= EXACT_ORDERS:  # beyond, p is of random orders
+        assert found.p == pytest.approx(smallest)
+
+
+@pytest.mark.parametrize("units", [3, EXACT_FLIPS + 1])
+def test_units_of_one_sign_reach_the_smallest_p(units):
+    found = stats.permutation_test(
+        (np.arange(1.0, units + 1),),
+        lambda values, axis: values.mean(axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=99_999,
+        rng=0,
+    )
+    assert attainable_flips_p(units) == pytest.approx(found.pvalue, abs=1e-4)
+    assert attainable_flips_p(units, two_sided=False) == attainable_flips_p(units) / 2
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (3, 4), (3, 3, 3), (7, 7, 7)])
+def test_similarity_within_groups_alone_reaches_the_smallest_p(sizes):
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    matrix = (groups[:, None] == groups[None]).astype(float)
+    labels = groups.astype(str).tolist()
+    found = within_between(matrix, labels, alternative="two-sided")[0]
+    assert found.p_attainable == pytest.approx(attainable_within_p(sizes))
 
 
 def test_known_designs():

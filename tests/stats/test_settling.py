@@ -32,8 +32,8 @@ def test_the_margin_not_the_observed_difference_decides_the_number_of_units():
         assert (
             "difference of 1 in the comparison that varies most (spread between units 2)" in found
         )
-        assert f": {find} units a group (up to" in found
-        assert f": {exclude} units a group (up to" in excluded
+        assert f": {find} units per group (up to" in found
+        assert f": {exclude} units per group (up to" in excluded
 
 
 def test_without_a_margin_the_detectable_difference_is_told():
@@ -51,7 +51,7 @@ def test_what_is_settled_needs_no_units():
 @pytest.mark.parametrize(("n", "comparisons", "needed"), [(3, 1, 4), (5, 7, 6)])
 def test_too_few_units_are_told_first(n, comparisons, needed):
     first, *_ = settle(scores(n, comparisons=comparisons))
-    assert first.startswith(f"At least {needed} units a group")
+    assert first.startswith(f"At least {needed} units per group")
 
 
 def test_units_without_spread_cannot_be_planned_for():

@@ -113,7 +113,7 @@ def test_three_seeds_cannot_conclude_and_are_told_how_many_would():
     assert judged.verdict.outcome == "untestable"
     assert judged.pooled_verdict.outcome == "supported"
     assert not judged.concluded
-    assert any("At least 5 units a group" in sentence for sentence in judged.would_settle)
+    assert any("At least 5 units per group" in sentence for sentence in judged.would_settle)
 
 
 def test_agreement_within_the_margin_is_equivalence_and_wide_scatter_is_not():

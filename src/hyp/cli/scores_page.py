@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from hyp.reports import wording
-from hyp.reports.terminal import OUTCOME_COLOURS, outcome_text
+from hyp.reports.terminal import outcome_text
+from hyp.reports.wording import OUTCOMES
 from hyp.stats.table_verdict import TableComparison, TableVerdict
 
 _ROWS = 40
@@ -29,7 +30,7 @@ def scores_page(judged: TableVerdict) -> RenderableType:
                 outcome_text(judged.verdict).plain[:2] + judged.headline, style=_style(judged)
             ),
             title_align="left",
-            border_style=OUTCOME_COLOURS[judged.verdict.outcome],
+            border_style=OUTCOMES[judged.verdict.outcome].colour,
             box=box.ROUNDED,
         ),
         *(block for heading, told in sections.items() for block in _list(heading, told)),
@@ -41,7 +42,7 @@ def scores_page(judged: TableVerdict) -> RenderableType:
 
 
 def _style(judged: TableVerdict) -> str:
-    return f"bold {OUTCOME_COLOURS[judged.verdict.outcome]}"
+    return f"bold {OUTCOMES[judged.verdict.outcome].colour}"
 
 
 def _verdict(judged: TableVerdict) -> Iterator[Text]:

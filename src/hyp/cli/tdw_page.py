@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hyp.datasets.tdw.image_counts import PlannedImages
+from hyp.reports.wording import duration
 
 _SHOWN = 10
 
@@ -24,23 +25,6 @@ def tdw_page(plan: PlannedImages) -> RenderableType:
     ):
         blocks += [Text(), _counts(name, counts)]
     return Group(*blocks)
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words.
-
-    Examples
-    --------
-    >>> duration(95), duration(7300), duration(427_000)
-    ('1 min 35 s', '2 h 1 min', '4 d 22 h')
-    """
-    whole = round(seconds)
-    parts: list[str] = []
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
-        number, whole = divmod(whole, size)
-        if number or parts:
-            parts.append(f"{number} {unit}")
-    return " ".join(parts[:2]) or "under 1 s"
 
 
 def _facts(plan: PlannedImages) -> Table:

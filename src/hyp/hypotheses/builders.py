@@ -1,4 +1,4 @@
-"""How each kind of step is made: the only place where the rooms meet."""
+"""How each kind of step is made: the only module that imports all packages."""
 
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ import pandas as pd
 from hyp.datasets.dataset import Dataset
 from hyp.datasets.designs import Design
 from hyp.datasets.latents import find_latent
-from hyp.hypotheses.declaration import SECONDARY, Asked, Cohort, Hypothesis
+from hyp.hypotheses.cohort import Asked, Cohort
+from hyp.hypotheses.declaration import SECONDARY, Hypothesis
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Question, Values
 from hyp.hypotheses.scores import Decoding

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from hyp.errors import HypError
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.legacy import modern_hypothesis, modern_profile
-from hyp.hypotheses.profile import Profile
+from hyp.hypotheses.profile import Declared, Profile
 from hyp.store.steps import content_hash
 
 LEFT_OUT = {
@@ -31,14 +31,12 @@ _Path = tuple[str, ...]
 """Where a field lies; a list of named things is entered by their names."""
 
 
-class Declaration(BaseModel):
+class Declaration(Declared):
     """Everything that decides what is run and how it is judged, as JSON values.
 
     Fields that cannot change a result are not in it, see `LEFT_OUT`. The words of the
     claim are: a prediction rephrased afterwards is another prediction.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     hypothesis: dict[str, Any]
     profile: dict[str, Any]
@@ -49,10 +47,8 @@ class Declaration(BaseModel):
         return content_hash(self.model_dump())
 
 
-class Difference(BaseModel):
+class Difference(Declared):
     """One field that is not as it was frozen; the values in words."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     field: str
     frozen: str

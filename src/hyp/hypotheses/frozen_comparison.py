@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from hyp.hypotheses.declaration_hash import (
     Declaration,
@@ -17,6 +17,7 @@ from hyp.hypotheses.declaration_hash import (
     modern,
 )
 from hyp.hypotheses.frozen_file import Frozen, default_file, iso
+from hyp.hypotheses.profile import Declared
 from hyp.stats.rules import DecisionRule, describe
 from hyp.store import Record
 from hyp.store.runs import Run
@@ -28,7 +29,7 @@ Order = Literal["before", "meanwhile", "after", "no data"]
 """When a declaration was frozen, against the run's data."""
 
 
-class AgainstFrozen(BaseModel):
+class AgainstFrozen(Declared):
     """What a report says of a run and the frozen declaration.
 
     Attributes
@@ -42,12 +43,10 @@ class AgainstFrozen(BaseModel):
     sentence, timing : str
         Both answers in words.
     notes : tuple of str
-        What a reader should know beside them.
+        What else a reader should know.
     differences : tuple of Difference
         Field by field; empty where it is the same.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str | None = None
     frozen: str | None = None

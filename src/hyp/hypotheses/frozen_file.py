@@ -14,11 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, field_serializer
+from pydantic import AwareDatetime, ValidationError, field_serializer
 
 from hyp.errors import HypError
 from hyp.hypotheses.declaration_hash import LEFT_OUT, Declaration, declaration_of, differences
 from hyp.hypotheses.looks import stopping, told_when_frozen
+from hyp.hypotheses.profile import Declared
+from hyp.hypotheses.steps import of_kind
 from hyp.hypotheses.testability import PlannedQuestion, planned_questions
 from hyp.stats.rules import describe
 from hyp.store.artifacts import installed_versions, readable_disk_errors, write_atomically
@@ -35,18 +37,14 @@ the data are tested; both are read."""
 _MOST_NAMED = 3
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Family(_Model):
+class Family(Declared):
     """Comparisons corrected together, and the smallest p that Holm can leave one of them."""
 
     comparisons: int
     smallest_corrected_p: float
 
 
-class Summary(_Model):
+class Summary(Declared):
     """What a frozen declaration says, for people; the declaration itself decides.
 
     Attributes
@@ -61,7 +59,7 @@ class Summary(_Model):
     attainable_p : float
         Smallest p of one comparison that the rule reads, before correction.
     testable : str
-        ``yes``, or why no data could make the design speak.
+        ``yes``, or why no data could give the design a verdict.
     stopping : str
         When the data are tested: once, or at planned looks.
     seen : str
@@ -81,7 +79,7 @@ class Summary(_Model):
     seen: str = ""
 
 
-class Frozen(_Model):
+class Frozen(Declared):
     """A frozen declaration, as its file holds it.
 
     Attributes
@@ -290,11 +288,9 @@ def _places(planned: PlannedQuestion) -> str:
 
 def _seeds(plan: Plan) -> dict[str, str]:
     """Seeds by cohort, from the roles ``model:COHORT:SEED`` of the result."""
-    found: dict[str, dict[str, None]] = {}
-    for role in plan.goal.inputs:
-        if role.startswith("model:"):
-            name, seed = role.split(":")[-2:]
-            found.setdefault(name, {})[seed] = None
+    found: dict[str, list[str]] = {}
+    for name, seed in of_kind(plan.goal.inputs, "model"):
+        found.setdefault(name, []).append(seed)
     return {name: ", ".join(seeds) for name, seeds in found.items()}
 
 

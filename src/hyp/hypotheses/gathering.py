@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hyp.hypotheses.aligning import SCORES
-from hyp.hypotheses.declaration import Asked
+from hyp.hypotheses.cohort import Asked
 from hyp.hypotheses.profile import PIXELS, UNTRAINED, Profile
 from hyp.hypotheses.questions import Similarities
 from hyp.hypotheses.result_files import (
@@ -21,7 +21,7 @@ from hyp.hypotheses.result_files import (
     LearningCurve,
     order_layers,
 )
-from hyp.hypotheses.steps import END
+from hyp.hypotheses.steps import END, of_kind
 from hyp.store.artifacts import read_record
 
 
@@ -32,25 +32,22 @@ def gather_scores(
 ) -> pd.DataFrame:
     """Return the scores of all networks, one row per fold, with the columns `SCORE_COLUMNS`."""
     parts: list[pd.DataFrame] = []
-    for role, path in inputs.items():
-        kind, _, place = role.partition(":")
-        if kind == "decoding":
-            table = pd.read_parquet(path / "scores.parquet").rename(columns={"latent": "measured"})
-            batches = 0 if place.startswith((f"{UNTRAINED}:", f"{PIXELS}:")) else profile.n_batches
-            parts.append(_labelled(table, kind, place, batches))
-        elif kind == "alignment":
-            table = pd.read_parquet(path / SCORES)
-            table = table.rename(columns={"region": "measured", "layer": "chosen"})
-            part = table[["measured", "score", "chosen"]].assign(layer="", fold=0)
-            batches_text = place.rpartition(":")[2]
-            batches = profile.n_batches if batches_text == END else int(batches_text)
-            depths = [profile.layers.index(layer) for layer in part["chosen"]]
-            deep = part.assign(score=np.array(depths) / max(1, len(profile.layers) - 1))
-            parts.append(_labelled(part, kind, place, batches))
-            parts.append(_labelled(deep, "depth", place, batches))
-        elif kind == "model":
-            cohort, seed = place.split(":")
-            parts += _performance(histories[cohort, int(seed)], cohort, int(seed))
+    for (cohort, seed), path in of_kind(inputs, "decoding").items():
+        table = pd.read_parquet(path / "scores.parquet").rename(columns={"latent": "measured"})
+        batches = 0 if cohort in (UNTRAINED, PIXELS) else profile.n_batches
+        labels: dict[str, Any] = {"cohort": cohort, "seed": int(seed or -1), "batches": batches}
+        parts.append(table.assign(kind="decoding", **labels))
+    for (cohort, seed, at), path in of_kind(inputs, "alignment").items():
+        table = pd.read_parquet(path / SCORES)
+        table = table.rename(columns={"region": "measured", "layer": "chosen"})
+        batches = profile.n_batches if at == END else int(at)
+        labels = {"cohort": cohort, "seed": int(seed), "batches": batches, "layer": "", "fold": 0}
+        part = table[["measured", "score", "chosen"]].assign(**labels)
+        depths = [profile.layers.index(layer) for layer in part["chosen"]]
+        deep = part.assign(score=np.array(depths) / max(1, len(profile.layers) - 1))
+        parts += [part.assign(kind="alignment"), deep.assign(kind="depth")]
+    for cohort, seed in of_kind(inputs, "model"):
+        parts += _performance(histories[cohort, int(seed)], cohort, int(seed))
     if not parts:
         return order_layers(pd.DataFrame({"layer": []}), profile.layers)
     return order_layers(pd.concat(parts, ignore_index=True), profile.layers)
@@ -60,10 +57,7 @@ def gather_similarities(inputs: Mapping[str, Path]) -> Similarities:
     """Return the similarities of networks that a run's steps computed."""
     networks: list[str] = []
     matrices: dict[tuple[str, str], NDArray[np.float64]] = {}
-    for role, path in inputs.items():
-        kind, _, measure = role.partition(":")
-        if kind != "similarity":
-            continue
+    for (measure,), path in of_kind(inputs, "similarity").items():
         with np.load(path / SIMILARITY_FILE, allow_pickle=False) as archive:
             names = [str(name).partition(":")[0] for name in archive["networks"]]
             found = {name: archive[name] for name in archive.files if name != "networks"}
@@ -72,11 +66,6 @@ def gather_similarities(inputs: Mapping[str, Path]) -> Similarities:
             raise ValueError("measures of one run must be of the same networks")
         matrices |= {(measure, layer): matrix for layer, matrix in found.items()}
     return Similarities(networks, matrices)
-
-
-def _labelled(part: pd.DataFrame, kind: str, place: str, batches: int) -> pd.DataFrame:
-    cohort, seed = place.split(":")[:2]
-    return part.assign(kind=kind, cohort=cohort, seed=int(seed or -1), batches=batches)
 
 
 def _performance(history: Mapping[str, Any], cohort: str, seed: int) -> Iterator[pd.DataFrame]:
@@ -95,13 +84,10 @@ def _performance(history: Mapping[str, Any], cohort: str, seed: int) -> Iterator
 
 def read_histories(inputs: Mapping[str, Path]) -> dict[tuple[str, int], dict[str, Any]]:
     """Return what each network wrote down while it was trained, by cohort and seed."""
-    found = {}
-    for role, path in inputs.items():
-        kind, _, place = role.partition(":")
-        if kind == "model":
-            cohort, seed = place.split(":")
-            found[cohort, int(seed)] = json.loads((path / "history.json").read_text())
-    return found
+    return {
+        (cohort, int(seed)): json.loads((path / "history.json").read_text())
+        for (cohort, seed), path in of_kind(inputs, "model").items()
+    }
 
 
 def learning_curves(
@@ -130,9 +116,9 @@ def cohort_summaries(asked: Asked, inputs: Mapping[str, Path]) -> Iterator[Cohor
     """Yield the cohorts that have networks, as the report names them."""
     for cohort in asked.cohorts:
         places = {
-            int(role.rpartition(":")[2]): path
-            for role, path in inputs.items()
-            if role.startswith(f"model:{cohort.name}:")
+            int(seed): path
+            for (name, seed), path in of_kind(inputs, "model").items()
+            if name == cohort.name
         }
         if not places:
             continue

@@ -19,7 +19,9 @@ from hyp.hypotheses.checks import (
     learning_checks,
     reduction_checks,
 )
-from hyp.hypotheses.declaration import EQUIVALENT, Asked, Hypothesis
+from hyp.hypotheses.cohort import Asked
+from hyp.hypotheses.consistency import EQUIVALENT
+from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.gathering import (
     cohort_summaries,
     gather_scores,
@@ -39,6 +41,7 @@ from hyp.hypotheses.result_files import (
     write_result,
 )
 from hyp.hypotheses.scores import ALIGNED
+from hyp.hypotheses.steps import of_kind
 from hyp.stats.deciding import judge
 from hyp.stats.families import holm
 from hyp.stats.rules import describe
@@ -100,9 +103,7 @@ class Gathered(NamedTuple):
 def gather(hypothesis: Hypothesis, profile: Profile, inputs: Mapping[str, Path]) -> Gathered:
     """Read what a run's steps left; `inputs` as in `judge_run`."""
     datasets = {
-        role.removeprefix("dataset:"): Dataset.open(path)
-        for role, path in inputs.items()
-        if role.startswith("dataset:")
+        cohort: Dataset.open(path) for (cohort,), path in of_kind(inputs, "dataset").items()
     }
     histories = read_histories(inputs)
     manipulation = Manipulation(
@@ -256,7 +257,7 @@ def _untestable(hypothesis: Hypothesis, profile: Profile, profile_name: str, rea
         profile_name,
         verdict,
         published_verdict=verdict,
-        warnings=("Nothing was computed: no data could have made this design speak.",),
+        warnings=("Nothing was computed: no data could have given this design a verdict.",),
     )
 
 
@@ -265,14 +266,9 @@ def _result(
     profile: Profile,
     profile_name: str,
     verdict: Verdict,
-    *,
-    published_verdict: Verdict | None,
-    rows: tuple[Row, ...] = (),
-    checks: tuple[Check, ...] = (),
-    cohorts: tuple[CohortSummary, ...] = (),
-    learning: tuple[LearningCurve, ...] = (),
-    warnings: tuple[str, ...] = (),
+    **found: Any,
 ) -> Result:
+    """Return a result: what was declared, the verdict, and the other fields as they were found."""
     asked = hypothesis.asked(profile)
     agrees = None
     if hypothesis.agrees and (verdict.prediction or verdict.outcome == EQUIVALENT):
@@ -290,14 +286,9 @@ def _result(
         published=hypothesis.published,
         agrees=agrees,
         verdict=verdict,
-        published_verdict=published_verdict,
-        rows=rows,
-        cohorts=cohorts,
-        checks=checks,
-        learning=learning,
         questions=tuple(one.model_dump(mode="json") for one in asked.questions),
         left_out=dict(asked.left_out),
-        warnings=warnings,
+        **found,
     )
 
 

@@ -12,10 +12,10 @@ from hyp.datasets.designs import Design
 from hyp.datasets.sources import open_source, part_of
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError, one_sentence
-from hyp.hypotheses.declaration import Asked, Cohort, Hypothesis, LeftOut
+from hyp.hypotheses.cohort import Asked, Cohort, LeftOut
+from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.profile import PIXELS, SIMULATED, UNTRAINED, Profile, setting_words
 from hyp.hypotheses.questions import PairQuestion, Question
-from hyp.hypotheses.registry import find_hypothesis
 from hyp.hypotheses.scores import ALIGNED, Decoding
 from hyp.hypotheses.steps import END, VERSIONS, SharedSteps, dataset_step, step
 from hyp.hypotheses.testability import untestable
@@ -148,18 +148,6 @@ def make_plan(
     }
     goal = step("results", spec, inputs, f"{hypothesis.name} ({profile_name})")
     return Plan(hypothesis, profile_name, profile, goal, reason, setting_words(settings))
-
-
-def plan_named(
-    name: str,
-    profile_name: str,
-    settings: Mapping[str, Any] | None = None,
-    *,
-    store: Store | None = None,
-    ask: Ask = suits_here,
-) -> Plan:
-    """Return the plan of a hypothesis by name, or of the one that a TOML file declares."""
-    return make_plan(find_hypothesis(name), profile_name, settings, store=store, ask=ask)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hyp.errors import HypError
-from hyp.hypotheses.declaration import Cohort
+from hyp.hypotheses.cohort import Cohort
 from hyp.hypotheses.frozen_file import Frozen, iso
 from hyp.store.artifacts import readable_disk_errors, write_atomically
 from hyp.text import joined

@@ -15,7 +15,7 @@ PIXELS, UNTRAINED = "pixels", "untrained"
 """The references: the stimuli's raw pixels, and networks with their initial weights."""
 
 SIMULATED = "simulated"
-"""The recording that nobody made: a hidden network's responses."""
+"""The recording that is simulated: responses of a hidden network."""
 
 RESNET_LAYERS = (
     "layer1.0.relu",
@@ -29,7 +29,7 @@ RESNET_LAYERS = (
 
 
 class Declared(BaseModel):
-    """Base of all that is declared: immutable; unknown fields are errors."""
+    """Base of all that is declared, frozen or found: immutable; unknown fields are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -81,7 +81,7 @@ class Profile(Declared):
         Only these: objectives of cohorts that name several, questions, cohorts. Empty for all.
         A question that is left out is named by the plan.
     references : tuple of {"untrained", "pixels"}
-        Curves that are shown beside decoding: networks with their initial weights, and the
+        Curves that are shown with decoding: networks with their initial weights, and the
         stimuli's pixels. Cohorts that are declared untrained take the place of the former.
     family : {"all", "question"}
         Which confirmatory comparisons are corrected together: all, so that the overall verdict
@@ -94,7 +94,7 @@ class Profile(Declared):
     recording : str
         What networks are aligned with: ``simulated``, or a recording of the store by name.
     n_recorded : int
-        Stimuli that were shown in a simulated recording: as many of a sample like the stimuli.
+        Images of a simulated recording: the first so many of the test stimuli's design and seed.
     neural_metric : str
         ``pls``, ``ridge``, ``rsa`` or ``cka``, see `hyp.metrics.neural`.
     neural_protocol : {"recommended", "published"}
@@ -181,6 +181,10 @@ class Profile(Declared):
     def kept_snapshots(self) -> tuple[int, ...]:
         """The snapshots that lie before the end of training."""
         return tuple(batches for batches in self.snapshots if batches < self.n_batches)
+
+    def but(self, **changes: Any) -> Self:
+        """Return a copy with changed fields, which are not checked."""
+        return self.model_copy(update=changes)
 
     def with_settings(self, settings: Mapping[str, Any]) -> Self:
         """Return a copy with changed fields: Python values, or their text as in ``--set``.

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from hyp.errors import HypError
+from hyp.hypotheses.profile import Declared
 from hyp.hypotheses.questions.base import SCORE_COLUMNS, Similarities
 from hyp.hypotheses.scores import DIMENSIONS
 from hyp.stats.verdict import Check, Verdict
@@ -25,11 +26,7 @@ SIMILARITY_FILE = "similarity.npz"
 SAMPLES_FILE = "samples.npz"
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Row(_Model):
+class Row(Declared):
     """One comparison: what a rule reads; None where something is undefined.
 
     Attributes
@@ -110,7 +107,7 @@ class Row(_Model):
     direction_pooled: int | None = None
 
 
-class LearningCurve(_Model):
+class LearningCurve(Declared):
     """One network's loss: on training batches and on held-out images.
 
     ``train`` and ``held_out`` hold (batch, loss) pairs; ``baseline`` is the held-out
@@ -126,7 +123,7 @@ class LearningCurve(_Model):
     baseline: float
 
 
-class CohortSummary(_Model):
+class CohortSummary(Declared):
     """A cohort as the report names it.
 
     Attributes
@@ -158,7 +155,7 @@ class CohortSummary(_Model):
     dataset: str
 
 
-class Result(_Model):
+class Result(Declared):
     """The outcome of a hypothesis under one profile.
 
     Attributes
@@ -194,10 +191,10 @@ class Result(_Model):
     agrees: bool | None
     verdict: Verdict
     published_verdict: Verdict | None
-    rows: tuple[Row, ...]
-    cohorts: tuple[CohortSummary, ...]
-    checks: tuple[Check, ...]
-    learning: tuple[LearningCurve, ...]
+    rows: tuple[Row, ...] = ()
+    cohorts: tuple[CohortSummary, ...] = ()
+    checks: tuple[Check, ...] = ()
+    learning: tuple[LearningCurve, ...] = ()
     questions: tuple[dict[str, object], ...]
     left_out: dict[str, str]
     warnings: tuple[str, ...]

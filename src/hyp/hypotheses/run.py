@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from hyp.alone import alone
 from hyp.clusters import (
+    GIVEN_UP,
+    PROGRESS,
+    cores_here,
     local_client,
     remote_client,
     require_shared,
@@ -33,8 +35,6 @@ from hyp.store import Step, Store
 
 if TYPE_CHECKING:
     from hyp.hypotheses.plan import Plan
-
-TOPIC = "hyp-progress"
 
 _GONE_ON_WITH = {
     "models": ("weights-[0-9]*.pt", "resume.pt"),
@@ -76,9 +76,12 @@ def run_plan(
         If a step fails for a reason the user can mend, the scheduler cannot be
         reached, or a worker dies.
     """
-    pending = plan.pending(store)
-    count = default_workers(pending) if workers is None else workers
-    with recorded(plan, pending, store) as progress, watched(progress, watch) as hear:
+    with ExitStack() as stack:
+        with store.unpruned():
+            pending = plan.pending(store)
+            progress = stack.enter_context(recorded(plan, pending, store))
+        hear = stack.enter_context(watched(progress, watch))
+        count = default_workers(pending) if workers is None else workers
         run_steps(pending, store, workers=count, scheduler=scheduler, listener=hear)
     return store.check(plan.goal)
 
@@ -92,9 +95,8 @@ def default_workers(pending: list[Step]) -> int:
     devices = {step.spec.get("device") for step in pending}
     if "cuda" in devices:
         return 0
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     by_kind = Counter(step.kind for step in pending)
-    useful = min(available or 1, max(by_kind.values(), default=0))
+    useful = min(cores_here(), max(by_kind.values(), default=0))
     return useful if useful > 1 else 0
 
 
@@ -152,10 +154,16 @@ def _compute_on(client: Any, pending: list[Step], store: Store, listener: Listen
     def hear(event: tuple[float, dict[str, Any]]) -> None:
         listener(StepEvent(**event[1]["step"]))
 
-    client.subscribe_topic(TOPIC, hear)
+    given_up: list[str] = []
+    client.subscribe_topic(PROGRESS, hear)
+    client.subscribe_topic(GIVEN_UP, lambda event: given_up.append(event[1]))
     future = client.compute(_graph(pending, store.root, _execute), optimize_graph=False)
     try:
-        wait(future)
+        while not future.done():
+            with suppress(TimeoutError):
+                wait(future, timeout=1)
+            if given_up:
+                raise HypError(given_up[0])
         future.result()
     except KilledWorker as error:
         raise HypError(
@@ -165,7 +173,8 @@ def _compute_on(client: Any, pending: list[Step], store: Store, listener: Listen
             "that have more memory and time."
         ) from error
     finally:
-        client.unsubscribe_topic(TOPIC)
+        client.unsubscribe_topic(PROGRESS)
+        client.unsubscribe_topic(GIVEN_UP)
 
 
 def _execute(
@@ -236,7 +245,8 @@ def remove_strangers(folder: Path, own: Iterable[str]) -> None:
 def _log_to_scheduler(event: StepEvent) -> None:
     from distributed import get_worker
 
-    get_worker().log_event(TOPIC, {"step": vars(event)})
+    worker = get_worker()
+    worker.log_event(PROGRESS, {"step": vars(event), "worker": worker.address})
 
 
 @contextmanager

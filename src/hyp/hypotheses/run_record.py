@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import sys
@@ -9,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hyp.errors import HypError
 from hyp.hypotheses.progress import RunProgress
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
     from hyp.hypotheses.plan import Plan
 
 _SAVED_EVERY = 10.0
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
 def recorded(plan: Plan, pending: list[Step], store: Store) -> Iterator[RunProgress]:
     """Keep the record of a run while the block computes it; yields what counts its steps.
 
-    A run that has finished before keeps the record of that time.
+    A run that has finished before keeps the record of that time, and when it was asked for again.
 
     Parameters
     ----------
@@ -44,6 +46,7 @@ def recorded(plan: Plan, pending: list[Step], store: Store) -> Iterator[RunProgr
     }
     progress = RunProgress(pending, expected, earlier.wall_seconds if earlier else 0.0)
     if earlier and earlier.state == "finished" and not pending:
+        save_run(store.root, earlier.model_copy(update={"asked": _now("microseconds")}))
         yield progress
         return
     started = earlier.started if earlier else _now()
@@ -53,16 +56,13 @@ def recorded(plan: Plan, pending: list[Step], store: Store) -> Iterator[RunProgr
         return progress.stages[kind].done if kind in progress.stages else 0.0
 
     def save(state: RunState, message: str = "") -> None:
-        run = Run(
-            hypothesis=plan.name,
-            profile=plan.profile_name,
-            overrides=plan.settings,
-            goal=plan.goal.key,
-            steps=tuple((step.kind, step.key) for step in plan.steps),
+        run = record_of(
+            plan,
             command=" ".join(["hyp", *sys.argv[1:]]),
             state=state,
             started=started,
             updated=_now(),
+            asked=_now("microseconds"),
             wall_seconds=round(progress.seconds, 1),
             left_seconds=progress.left if state == "running" else None,
             stages=tuple(
@@ -76,6 +76,8 @@ def recorded(plan: Plan, pending: list[Step], store: Store) -> Iterator[RunProgr
         )
         save_run(store.root, run)
 
+    what = f"{plan.name}, profile {plan.profile_name}"
+    _log.info("%s: %d of %d steps to compute", what, len(pending), len(plan.steps))
     save("running")
     try:
         with heartbeat(lambda: save("running"), _SAVED_EVERY):
@@ -83,12 +85,27 @@ def recorded(plan: Plan, pending: list[Step], store: Store) -> Iterator[RunProgr
     except BaseException as error:
         with suppress(HypError):  # a disk that takes no record either: the first reason is told
             if isinstance(error, KeyboardInterrupt):
+                _log.warning("%s: interrupted by %s", what, error or "Ctrl-C")
                 save("interrupted")
             elif isinstance(error, Exception):
+                _log.error("%s: failed: %s", what, error)
                 save("failed", str(error))
         raise
+    _log.info("%s: finished after %.0f s", what, progress.seconds)
     save("finished")
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def record_of(plan: Plan, **found: Any) -> Run:
+    """Return the record of a run of a plan, with the other fields as they are given."""
+    return Run(
+        hypothesis=plan.name,
+        profile=plan.profile_name,
+        overrides=plan.settings,
+        goal=plan.goal.key,
+        steps=tuple((step.kind, step.key) for step in plan.steps),
+        **found,
+    )
+
+
+def _now(timespec: str = "seconds") -> str:
+    return datetime.now(UTC).isoformat(timespec=timespec)

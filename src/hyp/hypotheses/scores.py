@@ -24,7 +24,7 @@ class Alignment(Declared):
 
 
 class Depth(Declared):
-    """Which layer a region took: 0 is the first of the profile's layers, 1 the last."""
+    """Which layer was chosen for a region: 0 is the first of the profile's layers, 1 the last."""
 
     kind: Literal["depth"] = "depth"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from hyp.datasets.designs import Design
 from hyp.datasets.sources import ENGINE, Source, open_source, part_of, places
@@ -14,6 +14,8 @@ from hyp.hypotheses.profile import PIXELS, Profile
 from hyp.models.hardware import Ask, Numerics, Wanted, suits_here
 from hyp.models.specs import ExtractSpec, TrainSpec
 from hyp.store import Step
+
+_T = TypeVar("_T")
 
 VERSIONS = {
     "datasets": 1,
@@ -128,15 +130,10 @@ class SharedSteps:
         label = f"untrained, seed {seed}"
         return step("models", spec.model_dump(mode="json"), {"dataset": images}, label)
 
-    def activations(
-        self, model: Step | None, *, layers: Sequence[str] = (), snapshot: int | None = None
-    ) -> Step:
+    def activations(self, model: Step | None) -> Step:
         """Return the step that keeps a network's responses to the stimuli, or the pixels."""
-        chosen = (tuple(layers) or self.profile.layers) if model is not None else (PIXELS,)
-        spec = ExtractSpec(layers=chosen, snapshot=snapshot, **self.hardware)
-        inputs = {"stimuli": self.stimuli}
-        if model is not None:
-            inputs["model"] = model
+        spec = ExtractSpec(layers=self.profile.layers if model else (PIXELS,), **self.hardware)
+        inputs = {"stimuli": self.stimuli} | ({"model": model} if model else {})
         label = model.label if model else PIXELS
         return step("activations", spec.model_dump(mode="json"), inputs, label)
 
@@ -147,6 +144,16 @@ class SharedSteps:
         if whole:
             spec["whole"] = True
         return step("grams", spec, inputs, activations.label)
+
+
+def of_kind(inputs: Mapping[str, _T], kind: str) -> dict[tuple[str, ...], _T]:
+    """Return the inputs of a kind, by the rest of their role: ``model:full:3`` is full, 3."""
+    found = {}
+    for role, value in inputs.items():
+        name, *place = role.split(":")
+        if name == kind:
+            found[tuple(place)] = value
+    return found
 
 
 def wanted_numerics(profile: Profile) -> Wanted:

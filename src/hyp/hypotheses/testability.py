@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hyp.errors import HypError
-from hyp.hypotheses.declaration import Asked, Hypothesis
+from hyp.hypotheses.cohort import Asked
+from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Contrast, Question
 from hyp.hypotheses.questions.base import EACH_REGION
+from hyp.hypotheses.questions.panels import unique
 from hyp.stats.deciding import judge_design
 
 if TYPE_CHECKING:
@@ -72,23 +76,29 @@ def planned_questions(hypothesis: Hypothesis, profile: Profile) -> list[PlannedQ
     planned = []
     for question in asked.questions:
         places = question.places(profile, asked.objectives)
-        smallest = _smallest_p(question, hypothesis, asked, profile)
+        smallest = partial(_smallest_p, question, hypothesis, asked, profile)
         family = hypothesis.family(question, profile)
         planned.append(
             PlannedQuestion(
                 name=question.label,
                 kind=question.kind,
-                measured=tuple(dict.fromkeys(measured for measured, _ in places)),
-                layers=tuple(dict.fromkeys(layer for _, layer in places if layer)),
+                measured=unique(measured for measured, _ in places),
+                layers=unique(layer for _, layer in places if layer),
                 rows=len(places),
                 networks=question.networks(asked.sizes(profile)),
                 alternative=hypothesis.direction(question),
-                p_attainable=smallest,
+                p_attainable=smallest(),
                 confirmatory=hypothesis.confirmatory(question.name),
                 family=family,
                 family_size=families[family],
-                p_corrected=min(1.0, families[family] * smallest),
-                obstacle=_obstacle(question, hypothesis, profile, families[family]),
+                p_corrected=min(1.0, families[family] * smallest()),
+                obstacle=_obstacle(
+                    smallest,
+                    families[family],
+                    profile.n_seeds,
+                    hypothesis.level(profile),
+                    question.networks(asked.sizes(profile)),
+                ),
             )
         )
     return planned
@@ -107,7 +117,7 @@ def family_sizes(hypothesis: Hypothesis, profile: Profile) -> dict[str, int]:
 
 
 def untestable(hypothesis: Hypothesis, profile: Profile) -> str:
-    """Say why no data could make a hypothesis speak; empty where they could."""
+    """Say why no data could give a hypothesis a verdict; empty where they could."""
     asked = hypothesis.asked(profile)
     rows: list[dict[str, Any]] = []
     for question in asked.questions:
@@ -181,33 +191,36 @@ def contrast_designs(
 
 
 def _smallest_p(
-    question: Question, hypothesis: Hypothesis, asked: Asked, profile: Profile
+    question: Question,
+    hypothesis: Hypothesis,
+    asked: Asked,
+    profile: Profile,
+    n_seeds: int | None = None,
 ) -> float:
-    two_sided = hypothesis.direction(question) == "two-sided"
-    return question.smallest_p(asked.sizes(profile), two_sided=two_sided)
+    """Return the smallest p of one comparison, with another number of seeds where one is given."""
+    sizes = asked.sizes(profile.but(n_seeds=n_seeds or profile.n_seeds))
+    return question.smallest_p(sizes, two_sided=hypothesis.direction(question) == "two-sided")
 
 
-def _obstacle(question: Question, hypothesis: Hypothesis, profile: Profile, family: int) -> str:
-    asked, level = hypothesis.asked(profile), hypothesis.level(profile)
+def _obstacle(
+    smallest: Callable[..., float], family: int, n_seeds: int, level: float, networks: str
+) -> str:
+    """Say why no comparison of a family can reach its level, and what would mend it."""
 
-    def smallest(n_seeds: int) -> float:
-        grown = profile.model_copy(update={"n_seeds": n_seeds})
-        return _smallest_p(question, hypothesis, asked, grown)
+    def reaches(number: int) -> bool:
+        return family * smallest(n_seeds=number) <= level
 
-    def reaches(n_seeds: int) -> bool:
-        return family * smallest(n_seeds) <= level
-
-    if reaches(profile.n_seeds):
+    if reaches(n_seeds):
         return ""
     alone = family == 1
     mended = "no number of seeds would do; ask fewer comparisons"
     if reaches(_MOST_SEEDS):
-        needed = next(n for n in range(profile.n_seeds + 1, _MOST_SEEDS + 1) if reaches(n))
+        needed = next(n for n in range(n_seeds + 1, _MOST_SEEDS + 1) if reaches(n))
         mended = f"{needed} seeds per cohort would do"
     return (
-        f"{question.networks(asked.sizes(profile))} networks cannot test "
+        f"{networks} networks cannot test "
         f"{'1 comparison' if alone else f'{family} comparisons corrected together'}: the "
-        f"smallest exact p is {smallest(profile.n_seeds):.2g}, which is above "
+        f"smallest exact p is {smallest():.2g}, which is above "
         f"{level:.3g}{'' if alone else f' / {family} = {level / family:.2g}'}; "
         f"{mended}."
     )

@@ -61,7 +61,7 @@ MARKS = (
 
 
 def qualification(result: Result, frozen: AgainstFrozen | None = None) -> str:
-    """Say what stands beside a result's outcome wherever it is named; empty for nothing.
+    """Say what qualifies a result's outcome wherever it is named; empty for nothing.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ def axis_words(kind: str, measured: str, settings: Mapping[str, object], metric:
     if kind == "alignment":
         return f"Alignment ({str(settings.get('neural_metric', '')).upper()}, 1 = ceiling)"
     if kind == "depth":
-        return "Layer taken (0 = first, 1 = last)"
+        return "Chosen layer (0 = first, 1 = last)"
     if kind == "performance":
         return "Performance (0 = constant, 1 = perfect)"
     return measured_words(measured)

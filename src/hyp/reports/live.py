@@ -1,4 +1,4 @@
-"""Live progress of a run: bars where there is a screen, a line a minute in a log."""
+"""Live progress of a run: bars on a terminal, a line per minute in a log."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from hyp.hypotheses.progress import RunProgress, StageProgress
+from hyp.reports.wording import duration
 
 _LOGGED_EVERY = 60.0
 
@@ -69,7 +70,7 @@ class _WholeSteps(ProgressColumn):
 
 
 class _Log:
-    """A line when a stage begins or ends, and at least one a minute."""
+    """A line when a stage begins or ends, and at least one per minute."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -105,15 +106,3 @@ def _clock(progress: RunProgress) -> str:
     left = progress.left
     told = f", {duration(left)} left" if left is not None else ""
     return f"{duration(progress.seconds)}{told}"
-
-
-def duration(seconds: float | None) -> str:
-    """Return a length of time for people: ``45 s``, ``12 min``, ``3.5 h``, ``9 d``."""
-    if seconds is None:
-        return "?"
-    for limit, size, unit in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
-        if seconds < limit:
-            return (
-                f"{seconds / size:.3g} {unit}" if size == 3600 else f"{seconds / size:.0f} {unit}"
-            )
-    return f"{seconds / 86_400:.0f} d"

@@ -45,7 +45,7 @@ def markdown_report(
         bullets(f"**{escaped(k)}**: {escaped(v)}" for k, v in result.predictions.items()),
         f"## Verdict: {escaped(headline(result, frozen))}",
         f"**{escaped(result.verdict.sentence)}**",
-        wording.outcome_meaning(result.verdict.outcome),
+        wording.OUTCOMES[result.verdict.outcome].meaning,
         bullets(map(escaped, result.verdict.reasons)),
         bullets(map(_part, result.verdict.parts)),
         f"**{escaped(agreement(result))}** {escaped(result.published)}".strip(),

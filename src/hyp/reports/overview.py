@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -16,11 +17,10 @@ from hyp.hypotheses.registry import BUILT_IN
 from hyp.hypotheses.result_files import load_result
 from hyp.reports import wording
 from hyp.reports.answers import AGREEMENT, qualification, strongest, strongest_words
-from hyp.reports.output import PAGE_FILE, publish
+from hyp.reports.output import JSON_FILE, PAGE_FILE, publish
 from hyp.reports.templating import template
 from hyp.reports.terminal import outcome_text, text
 from hyp.stats.verdict import Verdict
-from hyp.store.artifacts import readable_disk_errors
 from hyp.store.runs import Run, all_runs
 
 _UNTESTED = ("untestable", "invalid", "confounded")
@@ -38,7 +38,7 @@ class Line:
         What the hypothesis asks.
     verdict : Verdict
     qualified : str
-        What stands beside the verdict wherever it is named; empty for nothing.
+        What qualifies the verdict wherever it is named; empty for nothing.
     effect : str
         The largest significant effect, or the largest, with its interval; empty where nothing
         was compared.
@@ -90,13 +90,13 @@ class Overview:
     def outcomes(self) -> dict[str, int]:
         """How many hypotheses came to each outcome, in words."""
         counted = Counter(line.verdict.outcome for line in self.lines)
-        return {wording.outcome_words(outcome): n for outcome, n in counted.most_common()}
+        return {wording.plain(outcome): n for outcome, n in counted.most_common()}
 
 
 def write_overview(store_root: Path, out: Path | None = None) -> Path:
     """Write one page over the latest finished run of every hypothesis and profile of a store.
 
-    It needs nothing beside it; reports are linked where they lie in the store. The same store
+    It is self-contained; reports are linked where they lie in the store. The same store
     gives the same bytes.
 
     Parameters
@@ -123,9 +123,7 @@ def write_overview(store_root: Path, out: Path | None = None) -> Path:
         untested=[line for line in seen.lines if line.verdict.outcome in _UNTESTED],
         undecided=[line for line in seen.lines if line.verdict.outcome in _OPEN],
     )
-    with readable_disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        publish(folder / PAGE_FILE, page)
+    publish(folder, {PAGE_FILE: page})
     return folder / PAGE_FILE
 
 
@@ -198,6 +196,16 @@ def report_folder(store_root: Path, run: Run) -> Path:
     return store_root / "reports" / f"{run.hypothesis}-{run.profile}"
 
 
+def _is_report_of(folder: Path, run: Run) -> bool:
+    """Tell whether a folder holds the report of this run, and not of one with other settings."""
+    try:
+        document = json.loads((folder / JSON_FILE).read_bytes())
+        keys = {artifact["key"] for artifact in document["provenance"]["keys"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return run.goal in keys and (folder / PAGE_FILE).is_file()
+
+
 def unfinished_words(run: Run) -> str:
     """Say how far a run that has not finished came."""
     return f"{run.hypothesis}, profile {run.profile}: {run.seen_state}, {run.updated}"
@@ -212,8 +220,10 @@ def _declared_order(placed: tuple[tuple[str, str], Run]) -> tuple[int, str, str]
 
 def _line(root: Path, run: Run, page_folder: Path) -> Line:
     folder = root / "results" / run.goal
-    page = report_folder(root, run) / PAGE_FILE
-    link = Path(os.path.relpath(page, page_folder)).as_posix() if page.is_file() else ""
+    report = report_folder(root, run)
+    link = ""
+    if _is_report_of(report, run):
+        link = Path(os.path.relpath(report / PAGE_FILE, page_folder)).as_posix()
     result = load_result(folder)
     row = strongest(row for row in result.rows if row.confirmatory)
     return Line(

@@ -20,7 +20,7 @@ from hyp.reports.wording import latent_words, plain
 
 @dataclass(frozen=True)
 class Taken:
-    """How many networks of a cohort took each layer for a region."""
+    """Of how many networks of a cohort each layer was chosen for a region."""
 
     region: str
     counts: tuple[int, ...]
@@ -107,7 +107,7 @@ def every_cohort(material: Material) -> Gallery | None:
 
 
 def candidates(material: Material) -> list[str]:
-    """Return the layers that networks took for a region, in their order."""
+    """Return the layers of networks that were chosen for a region, in their order."""
     layers = material.result.settings.get("layers", ())
     chosen = set(material.scores["chosen"].astype(str)) - {""}
     known = [str(layer) for layer in layers] if isinstance(layers, list | tuple) else []
@@ -115,7 +115,7 @@ def candidates(material: Material) -> list[str]:
 
 
 def taken(material: Material) -> dict[str, list[Taken]]:
-    """Count by cohort which layer its networks took for each region."""
+    """Count by cohort which layers of its networks were chosen for each region."""
     table = material.network_scores("alignment", material.titles)
     layers = candidates(material)
     counted: dict[str, list[Taken]] = {}

@@ -65,7 +65,7 @@ _MAPS_NOTE = (
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawn panel with its caption, a note beside that, and sentences below the drawing."""
+    """A drawn panel with its caption, a note behind that, and sentences below the drawing."""
 
     svg: Markup
     caption: str

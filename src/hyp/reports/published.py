@@ -1,4 +1,4 @@
-"""What stands beside the answers: other measures of the same, and what was published."""
+"""Secondary tables: the same under other measures, and what was published."""
 
 from __future__ import annotations
 

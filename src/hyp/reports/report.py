@@ -1,7 +1,8 @@
-"""The report of a finished run: one page that needs nothing beside it, its JSON and Markdown."""
+"""The report of a finished run: a self-contained page, its JSON and Markdown."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from hyp.hypotheses.frozen_file import default_file, read_frozen
 from hyp.reports import answers
 from hyp.reports.markdown_report import markdown_report
 from hyp.reports.material import Material, load_material
-from hyp.reports.output import publish_report
+from hyp.reports.output import JSON_FILE, MARKDOWN_FILE, PAGE_FILE, publish
 from hyp.reports.overview import overview, report_folder, write_overview
 from hyp.reports.page_networks import (
     candidates,
@@ -25,8 +26,8 @@ from hyp.reports.published import beside_published, paper_sentence, several_meas
 from hyp.reports.templating import template
 from hyp.reports.wording import by_reason
 from hyp.store import Record, Store
-from hyp.store.artifacts import read_record, readable_disk_errors
-from hyp.store.runs import Run, latest_run
+from hyp.store.artifacts import check_artifact, read_record
+from hyp.store.runs import Run
 
 PROVENANCE = (
     "spec",
@@ -77,14 +78,19 @@ def write_report(
         If the result is missing or damaged, or `out` cannot be written.
     """
     material = load_material(result_folder)
-    return publish_report(
-        out,
-        material.result,
-        page=page(material, provenance, frozen),
-        markdown=markdown_report(material, provenance, frozen),
-        provenance=provenance,
-        frozen=frozen,
-    )
+    document = {
+        "headline": answers.headline(material.result, frozen),
+        "result": json.loads(material.result.model_dump_json()),
+        "frozen": frozen and frozen.model_dump(),
+        "provenance": dict(provenance),
+    }
+    files = {
+        JSON_FILE: json.dumps(document, indent=1, ensure_ascii=False, default=str) + "\n",
+        MARKDOWN_FILE: markdown_report(material, provenance, frozen),
+        PAGE_FILE: page(material, provenance, frozen),
+    }
+    publish(out, files)
+    return out / PAGE_FILE
 
 
 def page(
@@ -121,19 +127,15 @@ def page(
 
 
 def make_report(
-    store: Store,
-    hypothesis: str | None,
-    profile: str | None,
-    out: Path | None = None,
-    frozen: Path | None = None,
+    store: Store, run: Run, out: Path | None = None, frozen: Path | None = None
 ) -> Path:
-    """Write the report of the latest finished run that matches.
+    """Write the report of a finished run.
 
     Parameters
     ----------
     store : Store
-    hypothesis, profile : str or None
-        None takes the latest of any.
+    run : Run
+        Its record, such as `hyp.store.runs.latest_run` returns.
     out : Path or None
         Folder for the report; None takes ``reports/<hypothesis>-<profile>`` in the store.
     frozen : Path or None
@@ -143,22 +145,20 @@ def make_report(
     Returns
     -------
     Path
-        Of ``index.html``; ``report.json`` and ``report.md`` lie beside it.
+        Of ``index.html``; ``report.json`` and ``report.md`` are in the same folder.
 
     Raises
     ------
     HypError
-        If there is no such run, its result is damaged, the frozen declaration cannot be
-        trusted, or the folder cannot be written.
+        If its result is missing or damaged, the frozen declaration cannot be trusted, or the
+        folder cannot be written.
     """
-    run = latest_run(store.root, hypothesis, profile)
-    records = _records(store, run)
     result = store.root / "results" / run.goal
+    check_artifact(result)
+    records = _records(store, run)
     against = _against_frozen(frozen, run, records)
     folder = out or report_folder(store.root, run)
-    with readable_disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        return write_report(result, folder, provenance=provenance(run, records), frozen=against)
+    return write_report(result, folder, provenance=provenance(run, records), frozen=against)
 
 
 def make_all_reports(store: Store, profile: str | None = None, out: Path | None = None) -> Path:
@@ -186,7 +186,7 @@ def make_all_reports(store: Store, profile: str | None = None, out: Path | None 
     """
     for line in overview(store.root, store.root).lines:
         if profile in (None, line.run.profile):
-            make_report(store, line.run.hypothesis, line.run.profile)
+            make_report(store, line.run)
     return write_overview(store.root, out)
 
 

@@ -11,7 +11,6 @@ from hyp.reports.figures import table
 from hyp.reports.output import publish
 from hyp.reports.templating import template
 from hyp.stats.table_verdict import TableVerdict
-from hyp.store.artifacts import readable_disk_errors
 
 MOST_DRAWN = 60
 
@@ -44,5 +43,4 @@ def write_scores_report(judged: TableVerdict, out: Path, *, title: str) -> None:
         effects=Markup(table.effects(drawn, "effects")),
         left_out=len(judged.comparisons) - len(drawn.comparisons),
     )
-    with readable_disk_errors(out.parent):
-        publish(out, text)
+    publish(out.parent, {out.name: text})

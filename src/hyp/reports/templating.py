@@ -35,9 +35,8 @@ def template(name: str) -> jinja2.Template:
         "p": wording.p_value,
         "duration": wording.duration,
         "count": wording.count,
-        "outcome": wording.outcome_words,
         "measured": wording.measured_words,
-        "meaning": wording.outcome_meaning,
+        "meaning": lambda outcome: wording.OUTCOMES[outcome].meaning,
         "pretty": _pretty,
     }
     environment.globals |= {"interval": wording.interval}

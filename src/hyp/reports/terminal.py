@@ -26,15 +26,6 @@ from hyp.text import printable
 MOST_ROWS = 12
 _MOST_REASONS = 4
 _MOST_LEFT_OUT = 3
-OUTCOME_COLOURS = {
-    "supported": "green",
-    "mixed": "yellow",
-    "equivalent": "green",
-    "inconclusive": "cyan",
-    "untestable": "cyan",
-    "invalid": "red",
-    "confounded": "yellow",
-}
 
 
 def text(words: str, style: str = "") -> Text:
@@ -44,8 +35,8 @@ def text(words: str, style: str = "") -> Text:
 
 def outcome_text(verdict: Verdict, qualified: str = "") -> Text:
     """Name the outcome with its sign and colour."""
-    told = f"{wording.outcome_sign(verdict.outcome)} {wording.verdict_words(verdict)}"
-    shown = text(told, f"bold {OUTCOME_COLOURS.get(verdict.outcome, 'cyan')}")
+    outcome = wording.OUTCOMES[verdict.outcome]
+    shown = text(f"{outcome.sign} {wording.verdict_words(verdict)}", f"bold {outcome.colour}")
     return shown.append_text(text(f" ({qualified})", "not bold")) if qualified else shown
 
 
@@ -64,7 +55,7 @@ def result_panel(result: Result) -> RenderableType:
             Group(*_verdict(result)),
             title=outcome_text(result.verdict, qualification(result)),
             title_align="left",
-            border_style=OUTCOME_COLOURS.get(result.verdict.outcome, "cyan"),
+            border_style=wording.OUTCOMES[result.verdict.outcome].colour,
             box=box.ROUNDED,
         ),
         *(block for label in declared for block in _question(label, questions[label])),
@@ -75,7 +66,7 @@ def result_panel(result: Result) -> RenderableType:
 def _verdict(result: Result) -> Iterator[Text]:
     verdict = result.verdict
     yield text(verdict.sentence, "bold")
-    yield text(wording.outcome_meaning(verdict.outcome))
+    yield text(wording.OUTCOMES[verdict.outcome].meaning)
     yield text(agreement(result), "bold" if result.agrees is False else "")
     for reason in verdict.reasons[:_MOST_REASONS]:
         yield text(f"• {reason}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,37 +31,49 @@ MEASURES = {
     "rsa-euclidean-spearman": "RSA, Euclidean, ranks",
     "procrustes": "Procrustes similarity",
 }
-_SIGNS = {
-    "supported": "✓",
-    "mixed": "⇄",
-    "equivalent": "=",
-    "inconclusive": "?",
-    "untestable": "–",
-    "invalid": "✗",
-    "confounded": "!",
-}
-_OUTCOMES = {
-    "supported": "Supported",
-    "mixed": "Mixed",
-    "equivalent": "Equivalent",
-    "inconclusive": "Inconclusive",
-    "untestable": "Untestable",
-    "invalid": "Invalid",
-    "confounded": "Confounded",
-}
 
-_MEANINGS = {
-    "supported": "The comparisons agree with one prediction under the declared rule.",
-    "mixed": "The comparisons contradict each other: some support one prediction, some its rival.",
-    "equivalent": "Every difference lies within the margin that was declared not to matter.",
-    "inconclusive": "No prediction is supported. This is absence of evidence, "
-    "not evidence that what was compared is equal.",
-    "untestable": "With this many networks no result could have been significant, "
-    "so the question was not put to the test.",
-    "invalid": "A manipulation check failed, so the experiment is not the one declared "
-    "and its comparisons decide nothing.",
-    "confounded": "Something other than what was asked about differs too and can explain the "
-    "comparisons, so they do not support a prediction.",
+
+class OutcomeWords(NamedTuple):
+    """How an outcome is shown: a sign, so that colour is never the only one, and its meaning."""
+
+    sign: str
+    colour: str
+    meaning: str
+
+
+OUTCOMES: dict[str, OutcomeWords] = {
+    "supported": OutcomeWords(
+        *("✓", "green"),
+        "The comparisons agree with one prediction under the declared rule.",
+    ),
+    "mixed": OutcomeWords(
+        *("⇄", "yellow"),
+        "The comparisons contradict each other: some support one prediction, some its rival.",
+    ),
+    "equivalent": OutcomeWords(
+        *("=", "green"),
+        "Every difference lies within the margin that was declared not to matter.",
+    ),
+    "inconclusive": OutcomeWords(
+        *("?", "cyan"),
+        "No prediction is supported. This is absence of evidence, "
+        "not evidence that what was compared is equal.",
+    ),
+    "untestable": OutcomeWords(
+        *("–", "cyan"),
+        "With this many networks no result could have been significant, "
+        "so the question was not put to the test.",
+    ),
+    "invalid": OutcomeWords(
+        *("✗", "red"),
+        "A manipulation check failed, so the experiment is not the one declared "
+        "and its comparisons decide nothing.",
+    ),
+    "confounded": OutcomeWords(
+        *("!", "yellow"),
+        "Something other than what was asked about differs too and can explain the "
+        "comparisons, so they do not support a prediction.",
+    ),
 }
 
 
@@ -86,17 +98,7 @@ def plain(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def outcome_words(outcome: str) -> str:
-    """Name an outcome."""
-    return _OUTCOMES.get(outcome, plain(outcome))
-
-
-def outcome_meaning(outcome: str) -> str:
-    """Say what an outcome means, in one sentence for someone who is no statistician."""
-    return _MEANINGS.get(outcome, "")
-
-
-def number(value: object, digits: int = 3) -> str:
+def number(value: object) -> str:
     """Write a number with a true minus sign; anything without a value as a dash."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return MISSING
@@ -106,9 +108,8 @@ def number(value: object, digits: int = 3) -> str:
         return "yes" if value else "no"
     if isinstance(value, int) or math.isinf(value) or (value.is_integer() and abs(value) < 1e6):
         return f"{value:.0f}".replace("inf", "∞").replace("-", "−")
-    if value and not 10**-digits <= abs(value) < 1e6:
-        return f"{value:.{digits - 1}g}".replace("-", "−")
-    return f"{value:.{digits}f}".replace("-", "−")
+    written = f"{value:.3f}" if not value or 0.001 <= abs(value) < 1e6 else f"{value:.2g}"
+    return written.replace("-", "−")
 
 
 def score(value: float | None, digits: int = 3) -> str:
@@ -144,15 +145,17 @@ def interval(low: float | None, high: float | None, digits: int = 3, sign: bool 
 
 
 def duration(seconds: object) -> str:
-    """Write a duration as a person says it: ``1 h 2 min``, ``3 min 4 s``, ``0.52 s``."""
+    """Write a length of time: ``0.52 s``, ``45 s``, ``12 min``, ``3.5 h``, ``2,450 h``.
+
+    A dash stands where it is not known.
+    """
     if not isinstance(seconds, int | float) or not math.isfinite(seconds):
         return MISSING
-    if seconds < 60:
-        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    for below, size, written in ((10, 1, ".2g"), (90, 1, ".0f"), (5400, 60, ".0f")):
+        if seconds < below:
+            return f"{seconds / size:{written}} {'s' if size == 1 else 'min'}"
+    hours = seconds / 3600
+    return f"{hours:.3g} h" if hours < 100 else f"{hours:,.0f} h"
 
 
 def count(value: int) -> str:
@@ -160,14 +163,9 @@ def count(value: int) -> str:
     return f"{value:,}".replace(",", "\u202f")
 
 
-def outcome_sign(outcome: str) -> str:
-    """Return the sign of an outcome, so that colour is never the only one."""
-    return _SIGNS.get(outcome, "·")
-
-
 def verdict_words(verdict: Verdict) -> str:
     """Name an outcome with the prediction that is supported: ``Supported: H1``."""
-    name = outcome_words(verdict.outcome)
+    name = plain(verdict.outcome)
     return f"{name}: {verdict.prediction}" if verdict.prediction else name
 
 

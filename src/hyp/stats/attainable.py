@@ -15,7 +15,8 @@ Under max-T 4 v 4, or 6 pairs, pass a family of any size.
 from __future__ import annotations
 
 import sys
-from math import comb
+from collections.abc import Sequence
+from math import comb, factorial, prod
 from typing import TypedDict, Unpack
 
 from hyp.errors import HypError
@@ -25,6 +26,16 @@ from hyp.stats.offered import Correction, Test, chosen_test
 MOST_LABELS = 20_000
 MOST_SIGNS = 2**16
 """Arrangements of labels and of signs that are gone through; beyond, so many random ones."""
+
+
+EXACT_ORDERS, RANDOM_ORDERS = 12, 99_999
+"""Points of a rank correlation whose orders are all counted; beyond, so many random ones."""
+
+EXACT_FLIPS = 16
+"""Units whose flips of signs are all gone through; beyond, `RANDOM_ORDERS` random ones."""
+
+EXACT_ASSIGNMENTS, RANDOM_ASSIGNMENTS = 20_000, 19_999
+"""Assignments of labels to models that are all gone through; beyond, so many random ones."""
 
 
 class How(TypedDict, total=False):
@@ -68,6 +79,59 @@ def attainable_p(
     if test != "rank":
         arrangements = min(arrangements, most)
     return min(1.0, max(sys.float_info.min, (2 if two_sided else 1) / arrangements))
+
+
+def attainable_trend_p(sizes: Sequence[int], *, two_sided: bool = True) -> float:
+    """Smallest p of a rank correlation with a quantity that the points of each group share.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Points of each group.
+    two_sided : bool
+
+    Examples
+    --------
+    >>> round(1 / attainable_trend_p([3, 3, 3], two_sided=False))
+    1680
+    """
+    together = sum(sizes)
+    smallest = prod(map(factorial, sizes)) / factorial(together)
+    if together > EXACT_ORDERS:
+        smallest = max(smallest, 1 / (RANDOM_ORDERS + 1))
+    return min(1.0, (2 if two_sided else 1) * smallest)
+
+
+def attainable_flips_p(units: int, *, two_sided: bool = True) -> float:
+    """Smallest p of a mean over so many units, tested by flips of their signs.
+
+    Examples
+    --------
+    >>> attainable_flips_p(6), attainable_flips_p(40, two_sided=False)
+    (0.03125, 1e-05)
+    """
+    smallest = 0.5**units
+    if units > EXACT_FLIPS:
+        smallest = max(smallest, 1 / (RANDOM_ORDERS + 1))
+    return min(1.0, (2 if two_sided else 1) * smallest)
+
+
+def attainable_within_p(sizes: Sequence[int], *, two_sided: bool = True) -> float:
+    """Smallest p of similarity within against between groups of so many models.
+
+    Groups of one size can change places, which leaves what is within and between as it was.
+
+    Examples
+    --------
+    >>> attainable_within_p([3, 3]), attainable_within_p([3, 4], two_sided=False)
+    (0.2, 0.02857142857142857)
+    """
+    arrangements = factorial(sum(sizes)) // prod(map(factorial, sizes))
+    same = prod(factorial(sizes.count(size)) for size in set(sizes))
+    gone_through = min(arrangements, EXACT_ASSIGNMENTS)
+    if arrangements > EXACT_ASSIGNMENTS:
+        gone_through = RANDOM_ASSIGNMENTS + 1
+    return min(1.0, (2 if two_sided else 1) * max(same / arrangements, 1 / gone_through))
 
 
 def is_testable(n1: int, n2: int, m: int, alpha: float = 0.05, **how: Unpack[How]) -> bool:

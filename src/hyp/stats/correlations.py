@@ -19,6 +19,7 @@ from scipy.special import ndtri
 
 from hyp.errors import HypError
 from hyp.stats.arguments import Alternative, Floats, check_alternative, check_level
+from hyp.stats.attainable import EXACT_ORDERS, RANDOM_ORDERS
 from hyp.stats.rank_products import attainable_here, exact_rank_p
 
 WHY_POOLED_DIFFERS = (
@@ -28,8 +29,6 @@ WHY_POOLED_DIFFERS = (
     "quantities go together within a seed."
 )
 _EXACT_PEARSON = 9
-_EXACT_SPEARMAN = 12
-RANDOM_ORDERS = 99_999
 DECIMALS = 9
 
 
@@ -156,7 +155,7 @@ def spearman(
     x, y = correlated_points(x, y, "spearman")
     ranks = stats.rankdata(x), stats.rankdata(y)
     u, v = (unit_vector(rank) for rank in ranks)
-    if len(x) <= _EXACT_SPEARMAN:
+    if len(x) <= EXACT_ORDERS:
         p, floor = exact_rank_p(*ranks, alternative), 0.0
         method = f"exact, all {factorial(len(x)):,} orders"
     else:

@@ -115,13 +115,13 @@ class DesignReport(BaseModel):
     sentence : str
         Why not and what would mend it, or how large a family the units can carry.
     units_needed : int
-        Fewest units a group with which the family is testable.
+        Fewest units per group with which the family is testable.
     detectable : float or None
         Smallest d found with 80 % power if it is the only real one; None if untestable.
     detectable_superiority : float or None
         The same as a probability of superiority.
     units_for_effect, power_at_effect, units_for_equivalence, equivalence_power
-        For the smallest effect that would matter, if one was declared: units a group
+        For the smallest effect that would matter, if one was declared: units per group
         for 80 % power, and the power of this design; the same for showing that two
         equal cohorts differ by less.
     """

@@ -34,11 +34,10 @@ from scipy import stats
 
 from hyp.errors import HypError
 from hyp.stats.arguments import Alternative, Floats, check_alternative
+from hyp.stats.attainable import EXACT_ASSIGNMENTS, RANDOM_ASSIGNMENTS
 from hyp.stats.families import holm
 from hyp.stats.scores import tied
 
-_EXACT = 20_000
-_RANDOM = 19_999
 _DECIMALS = 9
 _ROUNDING = 16 * float(np.finfo(float).eps)
 
@@ -237,13 +236,13 @@ def _contrast(
     low, high = _left_out_interval(matrix, groups, own)
 
     arrangements = factorial(len(labels)) // prod(map(factorial, sizes))
-    if arrangements <= _EXACT:
+    if arrangements <= EXACT_ASSIGNMENTS:
         others = _every_arrangement(sizes)
         method = f"exact, all {arrangements:,} assignments of the labels"
     else:
-        rows = np.broadcast_to(labels, (_RANDOM, len(labels)))
+        rows = np.broadcast_to(labels, (RANDOM_ASSIGNMENTS, len(labels)))
         others = np.concatenate([labels[None], np.random.default_rng(0).permuted(rows, axis=1)])
-        method = f"{_RANDOM:,} random assignments of the labels"
+        method = f"{RANDOM_ASSIGNMENTS:,} random assignments of the labels"
     scale = float(np.abs(matrix).max()) or 1.0
     spread = np.subtract(*_means(matrix, others, one)) / scale
     seen = round((within - between) / scale, _DECIMALS)

@@ -12,9 +12,9 @@ from scipy import stats
 
 from hyp.errors import HypError
 from hyp.stats.arguments import Floats
+from hyp.stats.attainable import EXACT_FLIPS, RANDOM_ORDERS
 from hyp.stats.correlations import (
     DECIMALS,
-    RANDOM_ORDERS,
     Correlation,
     clipped,
     correlated_points,
@@ -208,7 +208,7 @@ def _repeated_points(table: pd.DataFrame, x: str, y: str, unit: list[str]) -> pd
 
 
 def _sign_flip_p(values: Floats) -> float:
-    """Two-sided p of the mean over flips of signs, exact up to 16 values."""
+    """Two-sided p of the mean over flips of signs, exact up to `EXACT_FLIPS` values."""
     if np.isnan(values).any():
         return float("nan")
     tested = stats.permutation_test(
@@ -216,7 +216,7 @@ def _sign_flip_p(values: Floats) -> float:
         lambda values, axis: np.round(np.mean(values, axis=axis), DECIMALS),
         permutation_type="samples",
         vectorized=True,
-        n_resamples=2 ** len(values) if len(values) <= 16 else RANDOM_ORDERS,
+        n_resamples=2 ** len(values) if len(values) <= EXACT_FLIPS else RANDOM_ORDERS,
         batch=10_000,
         rng=0,
     )

@@ -46,7 +46,7 @@ def _sentences(judged: TableVerdict) -> Iterator[str]:
     if not testable:
         needed = seeds_needed(family, judged.alpha, **how)
         yield (
-            f"At least {needed} {'pairs' if judged.paired else 'units a group'}: with fewer, no "
+            f"At least {needed} {'pairs' if judged.paired else 'units per group'}: with fewer, no "
             f"scores whatever could show a difference in {_family(family)}{_max_t_hint(judged)}."
         )
     spreads = [spread for row in rows if (spread := _spread(row, paired=judged.paired)) is not None]
@@ -83,7 +83,7 @@ class _Plan:
 
     @property
     def units(self) -> str:
-        return "pairs" if self.paired else "units a group"
+        return "pairs" if self.paired else "units per group"
 
     @property
     def of(self) -> str:

@@ -282,7 +282,7 @@ def _verdict_on_groups(
             outcome="untestable",
             sentence=f"The design cannot reach a verdict: with all groups fully separated the "
             f"smallest {'corrected ' * (len(omnibus) > 1)}omnibus p is {min(reach, 1):.2g}, which "
-            f"is above {question.alpha:g}; use more units a group.",
+            f"is above {question.alpha:g}; use more units per group.",
         )
     return Verdict(outcome="inconclusive", sentence="open.")
 

@@ -78,3 +78,12 @@ class Verdict(BaseModel):
         if (self.outcome == "supported") != (self.prediction is not None):
             raise ValueError("a prediction is named exactly when the outcome is 'supported'")
         return self
+
+    def __repr__(self) -> str:
+        named = f": {self.prediction}" if self.prediction else ""
+        head = f"<verdict {self.name}, {self.outcome}{named}. {self.sentence}>"
+        parts = (line for part in self.parts for line in repr(part).splitlines())
+        return "\n  ".join([head, *self.reasons, *parts])
+
+    def __str__(self) -> str:
+        return repr(self)

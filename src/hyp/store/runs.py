@@ -70,6 +70,9 @@ class Run(BaseModel):
         Key of the result artifact the run leads to.
     overrides : dict
         What ``--set`` changed in the profile.
+    asked : str
+        When it was last asked for, to the microsecond; a finished run that is asked for again
+        keeps its other times. Empty in records of an older hyp.
     wall_seconds : float
         Sum over all calls that led to the result.
     left_seconds : float or None
@@ -94,6 +97,7 @@ class Run(BaseModel):
     state: RunState
     started: str
     updated: str
+    asked: str = ""
     wall_seconds: float = 0.0
     left_seconds: float | None = None
     stages: tuple[Stage, ...] = ()
@@ -192,10 +196,13 @@ def load_run(path: Path) -> Run:
 
 
 def all_runs(root: Path) -> list[Run]:
-    """Return all runs of a store, the latest last; finished ones whose files are gone say so."""
+    """Return all runs of a store, the one last run or asked for last.
+
+    Finished ones whose files are gone are ``incomplete``.
+    """
     store = Store(root)
     runs = [load_run(path) for path in sorted((root / "runs").glob("*.json"))]
-    return [_as_it_is(store, run) for run in sorted(runs, key=lambda run: run.updated)]
+    return [_as_it_is(store, run) for run in sorted(runs, key=lambda run: run.asked or run.updated)]
 
 
 def _as_it_is(store: Store, run: Run) -> Run:

@@ -1,27 +1,29 @@
-"""The paper's claims (Xie et al. 2024), one file each."""
+"""The paper's claims (Xie et al. 2024): every module of this folder may declare one."""
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.convergence import CONVERGENCE
-from hyp.hypotheses.claims.few_latents import FEW_LATENTS
-from hyp.hypotheses.claims.layer_assignment import LAYER_ASSIGNMENT
-from hyp.hypotheses.claims.nontarget_similarity import NONTARGET_SIMILARITY
-from hyp.hypotheses.claims.nontarget_variability import NONTARGET_VARIABILITY
-from hyp.hypotheses.claims.objective_combination import OBJECTIVE_COMBINATION
-from hyp.hypotheses.claims.performance_alignment import PERFORMANCE_ALIGNMENT
-from hyp.hypotheses.claims.scaling import SCALING
-from hyp.hypotheses.claims.synthetic_natural import SYNTHETIC_NATURAL
+from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import iter_modules
+
 from hyp.hypotheses.declaration import Hypothesis
 
-CLAIMS: tuple[Hypothesis, ...] = (
-    NONTARGET_VARIABILITY,
-    NONTARGET_SIMILARITY,
-    CONVERGENCE,
-    FEW_LATENTS,
-    SCALING,
-    PERFORMANCE_ALIGNMENT,
-    OBJECTIVE_COMBINATION,
-    LAYER_ASSIGNMENT,
-    SYNTHETIC_NATURAL,
+_PAPERS_ORDER = (
+    *("nontarget-variability", "nontarget-similarity", "convergence", "few-latents", "scaling"),
+    *("performance-alignment", "objective-combination", "layer-assignment", "synthetic-natural"),
 )
 """``nontarget-variability`` and what follows from it, then the others in the paper's order."""
+
+
+def _declared() -> Iterator[Hypothesis]:
+    for module in iter_modules(__path__):
+        found = vars(import_module(f"{__name__}.{module.name}"))
+        yield from (value for value in found.values() if isinstance(value, Hypothesis))
+
+
+_BY_NAME = {claim.name: claim for claim in _declared()}
+
+CLAIMS: tuple[Hypothesis, ...] = tuple(
+    _BY_NAME[name] for name in dict.fromkeys([*_PAPERS_ORDER, *sorted(_BY_NAME)])
+)
+"""In the paper's order; claims that it does not have, by name."""

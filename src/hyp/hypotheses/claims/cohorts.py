@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.declaration import Cohort
+from collections.abc import Mapping
+
+from hyp.hypotheses.cohort import Cohort
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Contrast
 from hyp.hypotheses.scores import Alignment
+from hyp.stats.rules import DecisionRule, NotLower, Predicate, Prediction, Somewhere
 
 SPATIAL = "distance+translation+rotation"
 EVERYTHING = f"category+identity+{SPATIAL}"
@@ -45,6 +48,27 @@ UNTRAINED = Cohort(
     trained=False,
     first_seed=_SEEDS_A_COHORT * len(OBJECTIVES),
 )
+
+
+def rivals(
+    predictions: Mapping[str, str],
+    *needs: tuple[Predicate, ...],
+    margin: float | None = None,
+    mixed: tuple[Predicate, ...] = (),
+) -> DecisionRule:
+    """Return the rule under which each prediction, in their order, has these needs."""
+    named = zip(predictions.items(), needs, strict=True)
+    return DecisionRule(
+        margin=margin,
+        mixed=mixed,
+        predictions=tuple(
+            Prediction(name=name, claim=claim, needs=needed) for (name, claim), needed in named
+        ),
+    )
+
+
+NO_LOWER, LOWER = (NotLower(),), (Somewhere(direction="lower"),)
+"""What is needed for as good as, up to the margin, and for worse."""
 
 CONTROL = "training helps"
 """Without it, that cohorts align alike would show nothing."""
@@ -86,17 +110,15 @@ PUBLISHED_18 = Profile(
     snapshots=(100_000, 200_000),
 )
 
-PUBLISHED_50 = PUBLISHED_18.model_copy(
-    update={
-        "summary": "the paper's ResNet-50: 1.35 M images, 1,000,000 batches, 5 networks a cohort, "
-        "13 checkpoints",
-        "backbone": "resnet50",
-        "n_seeds": 5,
-        "n_batches": 1_000_000,
-        "evaluate_every": 20_000,
-        "snapshots": (
-            *(2_000, 4_000, 10_000, 20_000, 40_000, 60_000, 80_000),
-            *(100_000, 150_000, 200_000, 500_000, 700_000),
-        ),
-    }
+PUBLISHED_50 = PUBLISHED_18.but(
+    summary="the paper's ResNet-50: 1.35 M images, 1,000,000 batches, 5 networks a cohort, "
+    "13 checkpoints",
+    backbone="resnet50",
+    n_seeds=5,
+    n_batches=1_000_000,
+    evaluate_every=20_000,
+    snapshots=(
+        *(2_000, 4_000, 10_000, 20_000, 40_000, 60_000, 80_000),
+        *(100_000, 150_000, 200_000, 500_000, 700_000),
+    ),
 )

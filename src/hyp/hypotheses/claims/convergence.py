@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import LAPTOP, OBJECTIVES, PUBLISHED_18, UNTRAINED, trained_for
+from hyp.hypotheses.claims.cohorts import (
+    LAPTOP,
+    OBJECTIVES,
+    PUBLISHED_18,
+    UNTRAINED,
+    rivals,
+    trained_for,
+)
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.questions import Alike, Closer
 from hyp.hypotheses.scores import Similarity
-from hyp.stats.rules import ONLY_HIGHER, ONLY_LOWER, DecisionRule, Prediction
+from hyp.stats.rules import ONLY_HIGHER, ONLY_LOWER
 
-_ALIKE = (
-    "networks with different objectives come to represent images alike, beyond what their input "
-    "shares"
-)
-_APART = "training for different objectives drives representations apart"
+_PREDICTIONS = {
+    "alike": (
+        "networks with different objectives come to represent images alike, beyond what their "
+        "input shares"
+    ),
+    "apart": "training for different objectives drives representations apart",
+}
 _EARLY = ("layer1.0.relu", "layer2.0.relu", "layer3.0.relu")
 _UNBIASED, _BIASED = Similarity(), Similarity(measure="cka-biased")
 _RSA, _PROCRUSTES = Similarity(measure="rsa-correlation"), Similarity(measure="procrustes")
@@ -67,7 +76,7 @@ CONVERGENCE = Hypothesis(
         "alike than networks with different ones?"
     ),
     source="Xie et al. 2024, section 3.2, Figures 4 and D.1 to D.3",
-    predictions={"alike": _ALIKE, "apart": _APART},
+    predictions=_PREDICTIONS,
     cohorts=(*_TRAINED, UNTRAINED),
     questions=(
         *_beyond(_EARLY),
@@ -80,19 +89,14 @@ CONVERGENCE = Hypothesis(
         _own(", RSA", _FEW, _RSA),
         _own(", Procrustes", _FEW, _PROCRUSTES, ("layer3.0.relu",)),
     ),
-    rule=DecisionRule(
-        predictions=(
-            Prediction(name="alike", claim=_ALIKE, needs=ONLY_HIGHER),
-            Prediction(name="apart", claim=_APART, needs=ONLY_LOWER),
-        ),
-    ),
+    rule=rivals(_PREDICTIONS, ONLY_HIGHER, ONLY_LOWER),
     published=(
         "Networks trained for different targets learned similar (not identical) representations, "
         "most so in early and middle layers; measured with biased linear CKA."
     ),
     agrees="alike",
     profiles={
-        "laptop": LAPTOP.model_copy(update={"cohorts": (*_FEW, "untrained")}),
+        "laptop": LAPTOP.but(cohorts=(*_FEW, "untrained")),
         "published": PUBLISHED_18,
     },
 )

@@ -5,22 +5,26 @@ from __future__ import annotations
 from hyp.hypotheses.claims.cohorts import (
     CONTROL,
     LAPTOP,
+    LOWER,
+    NO_LOWER,
     OBJECTIVES,
     PUBLISHED_50,
     UNTRAINED,
+    rivals,
     trained_for,
     training_helps,
 )
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.questions import Contrast
 from hyp.hypotheses.scores import Alignment
-from hyp.stats.rules import DecisionRule, NotLower, Prediction, Somewhere
 
-_ENOUGH = (
-    "networks trained for a few spatial latents align with the ventral stream as well as networks "
-    "trained for categories, up to the margin"
-)
-_SHORT = "networks trained for a few spatial latents align less"
+_PREDICTIONS = {
+    "enough": (
+        "networks trained for a few spatial latents align with the ventral stream as well as "
+        "networks trained for categories, up to the margin"
+    ),
+    "too few": "networks trained for a few spatial latents align less",
+}
 _NAMED = {"category", "identity"}
 _TRAINED = tuple(trained_for(objective) for objective in OBJECTIVES)
 
@@ -32,7 +36,7 @@ FEW_LATENTS = Hypothesis(
         "IT no worse than networks that were trained to name it, by a declared margin?"
     ),
     source="Xie et al. 2024, section 3.1, Figure 2, Tables C.1 and C.2; abstract of February 2024",
-    predictions={"enough": _ENOUGH, "too few": _SHORT},
+    predictions=_PREDICTIONS,
     cohorts=(*_TRAINED, UNTRAINED),
     questions=(
         *(
@@ -49,13 +53,7 @@ FEW_LATENTS = Hypothesis(
         ),
         training_helps("category"),
     ),
-    rule=DecisionRule(
-        margin=0.05,
-        predictions=(
-            Prediction(name="enough", claim=_ENOUGH, needs=(NotLower(),)),
-            Prediction(name="too few", claim=_SHORT, needs=(Somewhere(direction="lower"),)),
-        ),
-    ),
+    rule=rivals(_PREDICTIONS, NO_LOWER, LOWER, margin=0.05),
     published=(
         "Models trained for a handful of spatial latents reached alignment comparable to models "
         "trained for hundreds of categories; the abstract of February 2024 reads p = 0.1 at 3 v 3 "
@@ -64,16 +62,14 @@ FEW_LATENTS = Hypothesis(
     agrees="enough",
     control=CONTROL,
     profiles={
-        "laptop": LAPTOP.model_copy(
-            update={
-                "cohorts": (
-                    "distance",
-                    "translation",
-                    "distance+translation",
-                    "category",
-                    "untrained",
-                )
-            }
+        "laptop": LAPTOP.but(
+            cohorts=(
+                "distance",
+                "translation",
+                "distance+translation",
+                "category",
+                "untrained",
+            )
         ),
         "published": PUBLISHED_50,
     },

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, trained_for
+from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, rivals, trained_for
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.questions import Closer, Contrast
 from hyp.hypotheses.scores import Depth
-from hyp.stats.rules import ONLY_HIGHER, ONLY_LOWER, DecisionRule, Prediction
+from hyp.stats.rules import ONLY_HIGHER, ONLY_LOWER
 
-_DEEPER = "networks trained for a spatial latent take later layers for a region"
-_EARLIER = "networks trained for a spatial latent take earlier layers for a region"
+_PREDICTIONS = {
+    "later": "networks trained for a spatial latent take later layers for a region",
+    "earlier": "networks trained for a spatial latent take earlier layers for a region",
+}
 _ASKED = ("distance", "translation", "rotation")
 
 LAYER_ASSIGNMENT = Hypothesis(
@@ -20,7 +22,7 @@ LAYER_ASSIGNMENT = Hypothesis(
         "trained for a spatial latent than in networks trained for categories?"
     ),
     source="Xie et al. 2024, Figure C.4",
-    predictions={"later": _DEEPER, "earlier": _EARLIER},
+    predictions=_PREDICTIONS,
     cohorts=tuple(trained_for(task) for task in (*_ASKED, "category")),
     questions=(
         *(
@@ -35,19 +37,14 @@ LAYER_ASSIGNMENT = Hypothesis(
             secondary=True,
         ),
     ),
-    rule=DecisionRule(
-        predictions=(
-            Prediction(name="later", claim=_DEEPER, needs=ONLY_HIGHER),
-            Prediction(name="earlier", claim=_EARLIER, needs=ONLY_LOWER),
-        ),
-    ),
+    rule=rivals(_PREDICTIONS, ONLY_HIGHER, ONLY_LOWER),
     published=(
         "Networks trained for spatial latents took slightly earlier layers than networks trained "
         "for categories; no test is reported."
     ),
     agrees="earlier",
     profiles={
-        "laptop": LAPTOP.model_copy(update={"cohorts": ("distance", "translation", "category")}),
+        "laptop": LAPTOP.but(cohorts=("distance", "translation", "category")),
         "published": PUBLISHED_18,
     },
 )

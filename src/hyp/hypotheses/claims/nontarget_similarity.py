@@ -6,16 +6,19 @@ the networks of ``nontarget-variability``.
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, SPATIAL, trained_for
+from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, SPATIAL, rivals, trained_for
 from hyp.hypotheses.claims.nontarget_variability import LEARNED, NONTARGET_VARIABILITY
-from hyp.hypotheses.declaration import Cohort, Hypothesis
+from hyp.hypotheses.cohort import Cohort
+from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.profile import RESNET_LAYERS
 from hyp.hypotheses.questions import Closer, Contrast, Question, Tighter
 from hyp.hypotheses.scores import Alignment
-from hyp.stats.rules import HIGHER_AND_LOWER, ONLY_HIGHER, ONLY_LOWER, DecisionRule, Prediction
+from hyp.stats.rules import HIGHER_AND_LOWER, ONLY_HIGHER, ONLY_LOWER
 
-_CLOSER = "variability in a non-target brings networks closer to those trained for it"
-_FARTHER = "variability in a non-target takes networks farther from those trained for it"
+_PREDICTIONS = {
+    "closer": "variability in a non-target brings networks closer to those trained for it",
+    "farther": "variability in a non-target takes networks farther from those trained for it",
+}
 _FIGURES = {
     "category": ("Figure D.4b", "Figure D.6", "Figure E.3a"),
     "translation": ("Figure D.4a", "Figure D.5", "Figure E.3b"),
@@ -104,16 +107,10 @@ NONTARGET_SIMILARITY = Hypothesis(
         "align better?"
     ),
     source="Xie et al. 2024, section 3.3, Figures D.4 to D.6 and E.3",
-    predictions={"closer": _CLOSER, "farther": _FARTHER},
+    predictions=_PREDICTIONS,
     cohorts=(*_COHORTS.values(), *(trained_for(name) for name in _FIGURES)),
     questions=_questions(),
-    rule=DecisionRule(
-        predictions=(
-            Prediction(name="closer", claim=_CLOSER, needs=ONLY_HIGHER),
-            Prediction(name="farther", claim=_FARTHER, needs=ONLY_LOWER),
-        ),
-        mixed=HIGHER_AND_LOWER,
-    ),
+    rule=rivals(_PREDICTIONS, ONLY_HIGHER, ONLY_LOWER, mixed=HIGHER_AND_LOWER),
     published=(
         "With full variability of the non-target, networks were more like those trained for it in "
         "most cases in layer3 and layer4, more alike among themselves in layer4, and aligned "
@@ -121,25 +118,19 @@ NONTARGET_SIMILARITY = Hypothesis(
     ),
     agrees="closer",
     profiles={
-        "laptop": LEARNED.model_copy(
-            update={
-                "objectives": (),
-                "cohorts": ("distance, full", "distance, one-category", "category"),
-            }
+        "laptop": LEARNED.but(
+            objectives=(),
+            cohorts=("distance, full", "distance, one-category", "category"),
         ),
-        "short": LAPTOP.model_copy(
-            update={
-                "cohorts": (
-                    *("distance, full", "distance, one-category", "distance, centered"),
-                    *("category", "translation"),
-                )
-            }
+        "short": LAPTOP.but(
+            cohorts=(
+                *("distance, full", "distance, one-category", "distance, centered"),
+                *("category", "translation"),
+            )
         ),
-        "published": PUBLISHED_18.model_copy(
-            update={
-                "summary": "the networks of nontarget-variability, 6 a cohort, at the paper's size",
-                "n_seeds": 6,
-            }
+        "published": PUBLISHED_18.but(
+            summary="the networks of nontarget-variability, 6 a cohort, at the paper's size",
+            n_seeds=6,
         ),
     },
 )

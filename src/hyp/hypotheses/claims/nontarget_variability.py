@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18
-from hyp.hypotheses.declaration import Cohort, Hypothesis
+from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, rivals
+from hyp.hypotheses.cohort import Cohort
+from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Contrast
 from hyp.hypotheses.scores import Decoding
-from hyp.stats.rules import BETTER_AND_WORSE, ONLY_BETTER, ONLY_WORSE, DecisionRule, Prediction
+from hyp.stats.rules import BETTER_AND_WORSE, ONLY_BETTER, ONLY_WORSE
 
-_HELPS = "variability in a non-target latent makes the network represent it better"
-_INVARIANT = "variability in a non-target latent makes the network invariant to it"
+_PREDICTIONS = {
+    "H1": "variability in a non-target latent makes the network represent it better",
+    "H2": "variability in a non-target latent makes the network invariant to it",
+}
 
 _WORLD = (
     "category=airplane|bottle|car|chair|guitar|lamp|table|teapot+identities=1"
@@ -44,7 +47,7 @@ NONTARGET_VARIABILITY = Hypothesis(
         "can the non-target latent be decoded better?"
     ),
     source="Xie et al. 2024, section 3.3, Figures 5, E.1 and E.2",
-    predictions={"H1": _HELPS, "H2": _INVARIANT},
+    predictions=_PREDICTIONS,
     cohorts=(
         Cohort(
             name="full",
@@ -87,43 +90,29 @@ NONTARGET_VARIABILITY = Hypothesis(
             figure="Figures 5b and E.2",
         ),
     ),
-    rule=DecisionRule(
-        predictions=(
-            Prediction(name="H1", claim=_HELPS, needs=ONLY_BETTER),
-            Prediction(name="H2", claim=_INVARIANT, needs=ONLY_WORSE),
-        ),
-        mixed=BETTER_AND_WORSE,
-    ),
+    rule=rivals(_PREDICTIONS, ONLY_BETTER, ONLY_WORSE, mixed=BETTER_AND_WORSE),
     published=(
         "With full variability the non-target was decoded better in most of the layers and targets "
         "that the text speaks of; rotation is excepted."
     ),
     agrees="H1",
     profiles={
-        "laptop": LEARNED.model_copy(
-            update={
-                "summary": "8 objects at 64 px, target distance, non-target category, 6 narrow "
-                "ResNet-18 per cohort, 768 batches each",
-                "questions": ("category",),
-            }
+        "laptop": LEARNED.but(
+            summary="8 objects at 64 px, target distance, non-target category, 6 narrow "
+            "ResNet-18 per cohort, 768 batches each",
+            questions=("category",),
         ),
-        "both-questions": LEARNED.model_copy(
-            update={"summary": "as laptop, with the non-target translation too"}
+        "both-questions": LEARNED.but(summary="as laptop, with the non-target translation too"),
+        "short": LAPTOP.but(
+            summary="20 objects at 64 px, target distance, 6 full-width networks per "
+            "cohort, 80 batches each: too few to learn equally",
+            objectives=("distance",),
         ),
-        "short": LAPTOP.model_copy(
-            update={
-                "summary": "20 objects at 64 px, target distance, 6 full-width networks per "
-                "cohort, 80 batches each: too few to learn equally",
-                "objectives": ("distance",),
-            }
-        ),
-        "published": PUBLISHED_18.model_copy(
-            update={
-                "summary": "the paper's size: 1.35 M images of 256 px, 500,000 batches, 6 networks",
-                "n_seeds": 6,
-                "family": "question",
-                "published_features": "projected",
-            }
+        "published": PUBLISHED_18.but(
+            summary="the paper's size: 1.35 M images of 256 px, 500,000 batches, 6 networks",
+            n_seeds=6,
+            family="question",
+            published_features="projected",
         ),
     },
 )

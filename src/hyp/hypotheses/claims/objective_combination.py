@@ -7,16 +7,20 @@ from hyp.hypotheses.claims.cohorts import (
     LAPTOP,
     PUBLISHED_50,
     UNTRAINED,
+    rivals,
     trained_for,
     training_helps,
 )
-from hyp.hypotheses.declaration import EQUIVALENT, Hypothesis
+from hyp.hypotheses.consistency import EQUIVALENT
+from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.questions import Contrast
 from hyp.hypotheses.scores import Alignment
-from hyp.stats.rules import DecisionRule, Nowhere, Prediction, Somewhere
+from hyp.stats.rules import ONLY_BETTER, ONLY_WORSE
 
-_BETTER = "networks trained for several objectives align better than for the best of them alone"
-_NOT = "networks trained for several objectives align worse than for the best of them alone"
+_PREDICTIONS = {
+    word: f"networks trained for several objectives align {word} than for the best of them alone"
+    for word in ("better", "worse")
+}
 _PARTS = ("distance", "translation", "rotation")
 
 OBJECTIVE_COMBINATION = Hypothesis(
@@ -27,7 +31,7 @@ OBJECTIVE_COMBINATION = Hypothesis(
         "than those trained for the best one of them?"
     ),
     source="Xie et al. 2024, section 3.2",
-    predictions={"better": _BETTER, "worse": _NOT},
+    predictions=_PREDICTIONS,
     cohorts=(
         *(trained_for(part) for part in _PARTS),
         trained_for("distance+translation"),
@@ -39,21 +43,7 @@ OBJECTIVE_COMBINATION = Hypothesis(
         Contrast(name="three together", score=Alignment(), a="spatial", b=_PARTS),
         training_helps("distance"),
     ),
-    rule=DecisionRule(
-        margin=0.05,
-        predictions=(
-            Prediction(
-                name="better",
-                claim=_BETTER,
-                needs=(Somewhere(direction="better"), Nowhere(direction="worse")),
-            ),
-            Prediction(
-                name="worse",
-                claim=_NOT,
-                needs=(Somewhere(direction="worse"), Nowhere(direction="better")),
-            ),
-        ),
-    ),
+    rule=rivals(_PREDICTIONS, ONLY_BETTER, ONLY_WORSE, margin=0.05),
     published=(
         "Models trained with combined objectives did not align much better than those trained for "
         "single ones, which the authors explain by how alike they are."
@@ -61,8 +51,8 @@ OBJECTIVE_COMBINATION = Hypothesis(
     agrees=EQUIVALENT,
     control=CONTROL,
     profiles={
-        "laptop": LAPTOP.model_copy(
-            update={"cohorts": ("distance", "translation", "distance+translation", "untrained")}
+        "laptop": LAPTOP.but(
+            cohorts=("distance", "translation", "distance+translation", "untrained")
         ),
         "published": PUBLISHED_50,
     },

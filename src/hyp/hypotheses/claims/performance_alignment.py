@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_50, trained_for
+from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_50, rivals, trained_for
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.questions import Tracks
-from hyp.stats.rules import HIGHER_AND_LOWER, ONLY_HIGHER, ONLY_LOWER, DecisionRule, Prediction
+from hyp.stats.rules import HIGHER_AND_LOWER, ONLY_HIGHER, ONLY_LOWER
 
-_FOLLOWS = "as a network learns its task, it aligns better"
-_AGAINST = "as a network learns its task, it aligns worse"
+_PREDICTIONS = {
+    "follows": "as a network learns its task, it aligns better",
+    "opposes": "as a network learns its task, it aligns worse",
+}
 _TASKS = ("distance", "translation", "rotation", "category")
 _FIGURE = "Figures 3 and C.7, Table C.3"
 
@@ -20,7 +22,7 @@ PERFORMANCE_ALIGNMENT = Hypothesis(
         "alignment in V1, V2, V4 and IT?"
     ),
     source="Xie et al. 2024, section 3.1, Figures 3 and C.7, Table C.3",
-    predictions={"follows": _FOLLOWS, "opposes": _AGAINST},
+    predictions=_PREDICTIONS,
     cohorts=tuple(trained_for(task) for task in _TASKS),
     questions=(
         Tracks(
@@ -37,20 +39,14 @@ PERFORMANCE_ALIGNMENT = Hypothesis(
             secondary=True,
         ),
     ),
-    rule=DecisionRule(
-        predictions=(
-            Prediction(name="follows", claim=_FOLLOWS, needs=ONLY_HIGHER),
-            Prediction(name="opposes", claim=_AGAINST, needs=ONLY_LOWER),
-        ),
-        mixed=HIGHER_AND_LOWER,
-    ),
+    rule=rivals(_PREDICTIONS, ONLY_HIGHER, ONLY_LOWER, mixed=HIGHER_AND_LOWER),
     published=(
         "Neural alignment correlated with spatial performance (r of 0.66 to 0.97 by region and "
         "objective, all checkpoints of all networks pooled as independent points)."
     ),
     agrees="follows",
     profiles={
-        "laptop": LAPTOP.model_copy(update={"cohorts": ("distance", "category")}),
+        "laptop": LAPTOP.but(cohorts=("distance", "category")),
         "published": PUBLISHED_50,
     },
 )

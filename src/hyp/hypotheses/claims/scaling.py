@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_50, trained_for
-from hyp.hypotheses.declaration import Cohort, Hypothesis
+from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_50, rivals, trained_for
+from hyp.hypotheses.cohort import Cohort
+from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.questions import Trend
 from hyp.hypotheses.scores import Alignment, Decoding
-from hyp.stats.rules import ONLY_HIGHER, ONLY_LOWER, DecisionRule, Prediction
+from hyp.stats.rules import ONLY_HIGHER, ONLY_LOWER
 
-_GROWS = "alignment grows with what networks are trained on and for"
-_NOT = "alignment falls with it"
+_PREDICTIONS = {
+    "grows": "alignment grows with what networks are trained on and for",
+    "falls": "alignment falls with it",
+}
 _FIRST_SEED = 1000
 _COUNTS = (2, 6)
 _SHARES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 3e-4, 1e-4)
@@ -50,7 +53,7 @@ SCALING = Hypothesis(
         "and the more output units they are trained with?"
     ),
     source="Xie et al. 2024, section 3.1, Figures 2 and C.2; abstract of February 2024, Figure 2c",
-    predictions={"grows": _GROWS, "falls": _NOT},
+    predictions=_PREDICTIONS,
     cohorts=(
         *_FRACTIONS,
         trained_for("distance+translation"),
@@ -112,37 +115,28 @@ SCALING = Hypothesis(
             secondary=True,
         ),
     ),
-    rule=DecisionRule(
-        predictions=(
-            Prediction(name="grows", claim=_GROWS, needs=ONLY_HIGHER),
-            Prediction(name="falls", claim=_NOT, needs=ONLY_LOWER),
-        ),
-    ),
+    rule=rivals(_PREDICTIONS, ONLY_HIGHER, ONLY_LOWER),
     published=(
         "Alignment grew with the number of training images up to 1 to 10 million and then stayed "
         "level; the abstract of February 2024 saw no plateau at 1.3 million."
     ),
     agrees="grows",
     profiles={
-        "laptop": LAPTOP.model_copy(
-            update={
-                "n_seeds": 4,
-                "cohorts": (
-                    *(f"category of {count}" for count in _COUNTS),
-                    *("category", "category on 0.1", "category on 0.3"),
-                    *("distance", "translation", "distance+translation"),
-                ),
-            }
+        "laptop": LAPTOP.but(
+            n_seeds=4,
+            cohorts=(
+                *(f"category of {count}" for count in _COUNTS),
+                *("category", "category on 0.1", "category on 0.3"),
+                *("distance", "translation", "distance+translation"),
+            ),
         ),
-        "published": PUBLISHED_50.model_copy(
-            update={
-                "summary": "9 shares of 100 M images x 5 objectives x 3 ResNet-50, 1.5 M batches",
-                "n_images": 100_000_000,
-                "n_batches": 1_500_000,
-                "n_seeds": 3,
-                "snapshots": (),
-                "cohorts": tuple(cohort.name for cohort in _FRACTIONS),
-            }
+        "published": PUBLISHED_50.but(
+            summary="9 shares of 100 M images x 5 objectives x 3 ResNet-50, 1.5 M batches",
+            n_images=100_000_000,
+            n_batches=1_500_000,
+            n_seeds=3,
+            snapshots=(),
+            cohorts=tuple(cohort.name for cohort in _FRACTIONS),
         ),
     },
 )

@@ -5,18 +5,23 @@ from __future__ import annotations
 from hyp.hypotheses.claims.cohorts import (
     CONTROL,
     LAPTOP,
+    LOWER,
+    NO_LOWER,
     PUBLISHED_50,
     UNTRAINED,
+    rivals,
     trained_for,
     training_helps,
 )
-from hyp.hypotheses.declaration import Cohort, Hypothesis
+from hyp.hypotheses.cohort import Cohort
+from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.questions import Contrast
 from hyp.hypotheses.scores import Alignment
-from hyp.stats.rules import DecisionRule, NotLower, Prediction, Somewhere
 
-_CLOSE = "networks trained on synthetic images align as well, up to the margin"
-_LESS = "networks trained on synthetic images align less"
+_PREDICTIONS = {
+    "as well": "networks trained on synthetic images align as well, up to the margin",
+    "less": "networks trained on synthetic images align less",
+}
 
 SYNTHETIC_NATURAL = Hypothesis(
     name="synthetic-natural",
@@ -26,7 +31,7 @@ SYNTHETIC_NATURAL = Hypothesis(
         "no worse than networks that learned categories from photographs, by a declared margin?"
     ),
     source="Xie et al. 2024, section 3.1",
-    predictions={"as well": _CLOSE, "less": _LESS},
+    predictions=_PREDICTIONS,
     cohorts=(
         trained_for("category"),
         Cohort(
@@ -42,13 +47,7 @@ SYNTHETIC_NATURAL = Hypothesis(
         Contrast(name="synthetic", score=Alignment(), a="category", b=("natural",)),
         training_helps("category"),
     ),
-    rule=DecisionRule(
-        margin=0.05,
-        predictions=(
-            Prediction(name="as well", claim=_CLOSE, needs=(NotLower(),)),
-            Prediction(name="less", claim=_LESS, needs=(Somewhere(direction="lower"),)),
-        ),
-    ),
+    rule=rivals(_PREDICTIONS, NO_LOWER, LOWER, margin=0.05),
     published=(
         "ResNet-50 trained on synthetic categories reached 0.412 in the mean of four regions, "
         "those trained on ImageNet 0.430."

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -36,7 +36,7 @@ _COUNTS = ("output_units", "n_seeds", "n_points")
 _RANK = {"text": 1, "abstract": 2}
 _CEILING = (
     "Score = (r / ceiling)^2 in the Brain-Score of 2024, r^2 / ceiling since 2026-01: a score made "
-    "with a newer one must be divided by the ceiling once more before it is put beside these. "
+    "with a newer one must be divided by the ceiling once more before it is compared with these. "
     "Each region's layer is chosen on the benchmark that then scores it (public code)."
 )
 _ALIGNMENT_NOTES = (
@@ -112,7 +112,7 @@ PUBLISHED_TABLES = (
             "Performance is minus the held-out loss, for the two classifications too; Figure 3a "
             "plots category performance, and the public code takes accuracy there.",
             "The table prints no n. 60 points is Figure 3's, for rotation; 5 seeds is Figure 2's; "
-            "12 checkpoints a seed follow from the two, and the other rows are taken to be alike.",
+            "12 checkpoints per seed follow from the two; the other rows are taken to be alike.",
         ),
     ),
     PublishedTable(
@@ -125,7 +125,7 @@ PUBLISHED_TABLES = (
     ),
     PublishedTable(
         name="abstract",
-        title="Numbers printed in the February abstract, ResNet-18, 3 seeds a group",
+        title="Numbers printed in the February abstract, ResNet-18, 3 seeds per group",
         document=ABSTRACT,
         place="Additional Details and captions",
         unit="see each row",
@@ -364,8 +364,8 @@ def published_claims(
 ) -> tuple[Claim, ...]:
     """Return what the text claims about full against reduced variability.
 
-    Figures 5 and E.2 print no numbers, so what can stand beside a measured difference is
-    its published direction.
+    Figures 5 and E.2 print no numbers, so a measured difference can
+    only be compared with its published direction.
 
     Parameters
     ----------
@@ -397,6 +397,33 @@ def published_claims(
     )
 
 
+def alignment_table(table: str) -> pd.DataFrame:
+    """Return Table C.1 or C.2.
+
+    Raises
+    ------
+    HypError
+        If it is another one.
+    """
+    name = find_published_table(table).name
+    if name not in ("C.1", "C.2"):
+        raise HypError(f"the published table {name!r} has no alignment scores by task.")
+    return published_table(name)
+
+
+def neural_means(table: str) -> dict[str, tuple[float, int]]:
+    """Return each objective's neural mean and number of seeds."""
+    if table == "abstract":
+        rows = published_table(table)
+        rows, column = rows[rows["quantity"] == "neural_mean"], "value"
+    else:
+        rows, column = alignment_table(table), "neural_mean"
+    return {
+        row["objective"]: (float(row[column]), int(row["n_seeds"]))
+        for row in rows.to_dict("records")
+    }
+
+
 @cache
 def _read(about: PublishedTable) -> pd.DataFrame:
     name = about.name.casefold().replace(".", "")
@@ -418,29 +445,14 @@ def _read(about: PublishedTable) -> pd.DataFrame:
 
 
 def _values(about: PublishedTable) -> list[PublishedValue]:
-    table = _read(about)
+    rows: Any = _read(about).to_dict("records")
     if about.name == "claims":
         return []
-    if "quantity" in table:
+    if "quantity" in rows[0]:
+        counts = [None if pd.isna(row["n_seeds"]) else int(row["n_seeds"]) for row in rows]
         return [
-            PublishedValue(
-                table=about.name,
-                n_seeds=None if pd.isna(row["n_seeds"]) else int(row["n_seeds"]),
-                value=float(row["value"]),
-                **{
-                    key: str(row[key])
-                    for key in (
-                        "quantity",
-                        "architecture",
-                        "objective",
-                        "versus",
-                        "unit",
-                        "source",
-                        "notes",
-                    )
-                },
-            )
-            for row in table.to_dict("records")
+            PublishedValue(table=about.name, **row | {"n_seeds": count})
+            for row, count in zip(rows, counts, strict=True)
         ]
     columns = ["output_units"] if about.name == "tasks" else list(ALIGNMENT_COLUMNS)
     return [
@@ -448,39 +460,23 @@ def _values(about: PublishedTable) -> list[PublishedValue]:
             table=about.name,
             quantity=f"{column}_correlation" if about.name == "C.3" else column,
             architecture=about.architecture,
-            objective=str(row["objective"]),
+            objective=row["objective"],
             versus="",
             value=float(row[column]),
             unit={"C.3": "Pearson r", "tasks": "units"}.get(about.name, "score"),
             n_seeds=int(row["n_seeds"]) if "n_seeds" in row else None,
-            source=f"{row['source']}, column '{column}'"
-            if about.name != "tasks"
-            else str(row["source"]),
-            notes=str(row["notes"]),
+            source=row["source"] + (f", column '{column}'" if about.name != "tasks" else ""),
+            notes=row["notes"],
         )
-        for row in table.to_dict("records")
+        for row in rows
         for column in columns
     ]
 
 
 @cache
 def _claims() -> tuple[Claim, ...]:
-    return tuple(
-        Claim(
-            hypothesis=row["hypothesis"],
-            measure=row["measure"],
-            objective=row["objective"],
-            latent=row["latent"],
-            layers=tuple(row["layers"].split()),
-            layers_named=row["layers_named"],
-            better=row["better"],
-            prediction=row["prediction"],
-            claim=row["claim"],
-            source=row["source"],
-            notes=row["notes"],
-        )
-        for row in _read(find_published_table("claims")).to_dict("records")
-    )
+    rows: Any = _read(find_published_table("claims")).to_dict("records")
+    return tuple(Claim(**row | {"layers": tuple(row["layers"].split())}) for row in rows)
 
 
 def _same_objective(one: str, other: str) -> bool:

@@ -45,7 +45,7 @@ SCORE_COLUMNS = (
 )
 """Columns of the score table, one row per fold.
 
-`measured` is the latent, region or task; `chosen` is the layer that a region took."""
+`measured` is the latent, region or task; `chosen` is the layer that was chosen for a region."""
 
 EACH_REGION = "each region"
 """Stands for the regions of a recording, which is not read before the run."""
@@ -107,7 +107,7 @@ class Question(Declared):
     figure : str
         Where the paper asks it, such as ``Figure D.4``.
     secondary : bool
-        It is reported beside the verdict: the rule does not read it.
+        It is reported, but the rule does not read it.
     alternative : {"two-sided", "greater", "less"} or None
         Direction of its tests; None takes the rule's.
     objectives : tuple of str

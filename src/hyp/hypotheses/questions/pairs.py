@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from math import factorial, prod
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -26,7 +24,7 @@ from hyp.hypotheses.questions.panels import (
     within_and_between,
 )
 from hyp.hypotheses.scores import AnyScore, Similarity
-from hyp.stats.attainable import attainable_p
+from hyp.stats.attainable import attainable_p, attainable_within_p
 from hyp.text import joined
 
 if TYPE_CHECKING:
@@ -35,8 +33,6 @@ if TYPE_CHECKING:
     from hyp.stats.pairs import PairContrast
     from hyp.stats.pairs_published import PublishedPairs
 
-_RANDOM_LABELS_P = 1 / 20_000
-"""Smallest one-sided p of `hyp.stats.within_between` where labels are permuted at random."""
 _MORE = {"two-sided": "more (or less)", "greater": "more", "less": "less"}
 
 Matrix = NDArray[np.float64]
@@ -89,7 +85,7 @@ class PairQuestion(Question):
         return min(self.counted(sizes))
 
     def panels(self, evidence: Evidence, rows: Sequence[Row]) -> Iterator[Panel]:
-        """Return every network's pairs by layer, the pixels beside them, and matrices."""
+        """Return every network's pairs by layer, those with the pixels, and matrices."""
         measure, networks = self.similarity.measure, evidence.similarities.networks
         labels = np.array(networks)
         order = np.concatenate([np.flatnonzero(labels == name) for name in self.about])
@@ -235,11 +231,7 @@ class Alike(PairQuestion):
 
     def smallest_p(self, sizes: Mapping[str, int], *, two_sided: bool) -> float:
         """Return the smallest p that one of its comparisons can give."""
-        counted = self.counted(sizes)
-        same = prod(map(factorial, Counter(counted).values()))
-        smallest = same * prod(map(factorial, counted)) / factorial(sum(counted))
-        sides = 2 if two_sided else 1
-        return min(1.0, sides * max(smallest, _RANDOM_LABELS_P))
+        return attainable_within_p(self.counted(sizes), two_sided=two_sided)
 
     def _scarcest(self, sizes: Mapping[str, int]) -> int:
         return max(self.counted(sizes))
@@ -315,7 +307,7 @@ class Tighter(PairQuestion):
 
 
 def _tested(found: Closeness | Tightness | PairContrast, pooled: PublishedPairs) -> Values:
-    """Return the test of networks, and beside it that of their pairs as if independent."""
+    """Return the test over networks, and the published one over pairs as if independent."""
     return {
         "difference": found.difference,
         "ci_low": found.low,

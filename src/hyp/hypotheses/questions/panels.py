@@ -1,4 +1,4 @@
-"""What questions show beside their rows, as plain data: reports draw every kind of panel."""
+"""What the figures of questions show, as plain data; reports draw every kind of panel."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Series:
     cohort : str
         Whose colour and marker it takes; empty for kinds of pairs.
     reference : bool
-        It stands beside what is compared.
+        It is shown for reference and not compared.
     interval : bool
         Whether the scores are of independent networks, so that their mean has an interval.
     """

@@ -19,15 +19,12 @@ from hyp.hypotheses.questions.base import (
 )
 from hyp.hypotheses.questions.panels import Panel, Track, TrackPanel, network_scores
 from hyp.hypotheses.scores import Alignment, AnyScore, Performance
+from hyp.stats.attainable import attainable_flips_p
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from hyp.hypotheses.result_files import Row
-
-_EXACT_SIGNS = 16
-_RANDOM_P = 1 / 100_000
-"""Up to how many networks `hyp.stats` counts signs, and its smallest one-sided p beyond."""
 
 
 class Tracks(Question):
@@ -76,9 +73,7 @@ class Tracks(Question):
 
     def smallest_p(self, sizes: Mapping[str, int], *, two_sided: bool) -> float:
         """Return the smallest p that one of its comparisons can give."""
-        together = sum(self.counted(sizes))
-        sides = 2 if two_sided else 1
-        return min(1.0, sides * max(0.5**together, _RANDOM_P * (together > _EXACT_SIGNS)))
+        return attainable_flips_p(sum(self.counted(sizes)), two_sided=two_sided)
 
     def too_few(self, sizes: Mapping[str, int]) -> str:
         """Say how many networks it needs, where there are fewer."""

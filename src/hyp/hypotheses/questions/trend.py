@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import factorial, prod
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -20,13 +19,10 @@ from hyp.hypotheses.questions.base import (
 )
 from hyp.hypotheses.questions.panels import Panel, TrendPanel, network_scores
 from hyp.hypotheses.scores import AnyScore, Score
+from hyp.stats.attainable import attainable_trend_p
 
 if TYPE_CHECKING:
     from hyp.hypotheses.result_files import Row
-
-_EXACT_ORDERS = 12
-_RANDOM_P = 1 / 100_000
-"""Up to how many networks `hyp.stats` counts orders, and its smallest one-sided p beyond."""
 
 
 class Trend(Question):
@@ -83,11 +79,7 @@ class Trend(Question):
 
     def smallest_p(self, sizes: Mapping[str, int], *, two_sided: bool) -> float:
         """Return the smallest p that one of its comparisons can give."""
-        counted = self.counted(sizes)
-        together = sum(counted)
-        smallest = prod(map(factorial, counted)) / factorial(together)
-        sides = 2 if two_sided else 1
-        return min(1.0, sides * max(smallest, _RANDOM_P * (together > _EXACT_ORDERS)))
+        return attainable_trend_p(self.counted(sizes), two_sided=two_sided)
 
     def rows(self, evidence: Evidence) -> Iterator[Values]:
         """Answer it: one row per latent, region or task, and layer."""

@@ -17,7 +17,7 @@ from hyp.reports.figures.axes import (
     value_axis,
     with_note,
 )
-from hyp.reports.figures.style import GRID, INK, MUTED, PAPER, new_figure, style, to_svg
+from hyp.reports.figures.style import GRID, INK, MUTED, PAPER, dots, new_figure, style, to_svg
 
 
 def effect_limits(rows: Iterable[Row], margin: float | None) -> Limits:
@@ -41,13 +41,13 @@ def forest(
     margin: float | None = None,
     note: str = "",
 ) -> str:
-    """Draw effects with their 95 % intervals, a row each; filled where significant.
+    """Draw effects with their 95 % intervals, one row each; filled where significant.
 
     Parameters
     ----------
     rows : sequence of Row
     labels : sequence of str
-        One a row.
+        One per row.
     limits : (float, float)
         See `effect_limits`.
     label : str
@@ -101,14 +101,6 @@ def _effect(axes: Any, y: int, row: Row) -> None:
     ends = finite((row.ci_low, row.ci_high))
     if len(ends) == 2:
         axes.plot(ends, (y, y), color=INK, linewidth=2, solid_capstyle="butt")
-    axes.plot(
-        row.difference,
-        y,
-        linestyle="none",
-        marker="D" if row.not_lower else "o",
-        markersize=6.5 if row.not_lower else 7.5,
-        color=INK,
-        markerfacecolor=INK if row.significant else PAPER,
-        markeredgewidth=1.6,
-        gid="hyp-effect",
-    )
+    marker, size = ("D", 6.5) if row.not_lower else ("o", 7.5)
+    face = INK if row.significant else PAPER
+    dots(axes, row.difference, y, INK, marker, size, face=face, edge=1.6, gid="hyp-effect")

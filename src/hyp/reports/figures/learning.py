@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from statistics import fmean
+from typing import Any
 
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from hyp.hypotheses.result_files import LearningCurve
 from hyp.reports.figures.axes import Limits, finite
-from hyp.reports.figures.style import INK, new_figure, style, to_svg
+from hyp.reports.figures.style import INK, LEGEND, new_figure, style, to_svg
 from hyp.reports.wording import latent_words, score
 
 _LONGEST_CURVE = 120
@@ -72,22 +73,14 @@ def learning(
                 )
         for baseline in sorted({curve.baseline for curve in curves if finite([curve.baseline])}):
             axes.axhline(baseline, color=INK, linewidth=1.2, linestyle=(0, (5, 3)))
+        held_out: dict[str, Any] = {"linewidth": 1.6, "marker": "o", "markersize": 3}
         handles = [
             Line2D([], [], color=colour, linewidth=0.8, alpha=0.6, label="training"),
-            Line2D([], [], color=colour, linewidth=1.6, marker="o", markersize=3, label="held out"),
+            Line2D([], [], color=colour, label="held out", **held_out),
             Line2D([], [], color=INK, linewidth=1.2, linestyle=(0, (5, 3)), label="constant"),
         ]
-        figure.legend(
-            handles=handles,
-            loc="upper left",
-            bbox_to_anchor=(0.09, 1.02),
-            ncols=3,
-            fontsize=10.5,
-            columnspacing=1.4,
-            handlelength=1.8,
-            handletextpad=0.5,
-            borderpad=0.2,
-        )
+        place = {"loc": "upper left", "bbox_to_anchor": (0.09, 1.02)}
+        figure.legend(handles=handles, ncols=3, **place, **LEGEND)
         return to_svg(figure, name, _described(title, curves))
 
 

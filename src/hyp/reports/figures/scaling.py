@@ -16,10 +16,12 @@ from hyp.reports.figures.axes import value_axis
 from hyp.reports.figures.style import (
     FULL,
     INK,
+    LEGEND,
     MUTED,
     PAPER,
     REDUCED,
     REFERENCE,
+    dots,
     new_figure,
     style,
     to_svg,
@@ -132,17 +134,7 @@ def laws_svg(
             at = np.unique(size)
             means = [value[size == one].mean() for one in at]
             axes.plot(at, means, color=FULL, linewidth=1.8, label="mean")
-        axes.plot(
-            size,
-            value,
-            linestyle="none",
-            marker="o",
-            markersize=4,
-            color=INK,
-            markerfacecolor=PAPER,
-            markeredgewidth=0.9,
-            gid="hyp-seeds",
-        )
+        dots(axes, size, value, INK, "o", 4, face=PAPER, edge=0.9, gid="hyp-seeds")
         axes.grid(axis="y")
         axes.set_xlabel(unit)
         axes.set_ylabel(score)
@@ -154,10 +146,7 @@ def laws_svg(
             loc="upper left",
             bbox_to_anchor=(0.08, 1.01 if not head else 0.95),
             ncols=3,
-            fontsize=10,
-            columnspacing=1.1,
-            handlelength=2.0,
-            handletextpad=0.5,
+            **LEGEND | {"fontsize": 10},
         )
         if head:
             figure.text(0.13, 0.955, head, fontsize=10.5, color=INK)

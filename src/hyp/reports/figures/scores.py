@@ -28,6 +28,7 @@ from hyp.reports.figures.style import (
     PAPER,
     REFERENCE,
     Look,
+    dots,
     new_figure,
     style,
     to_svg,
@@ -199,18 +200,8 @@ def _profile_series(
         capthick=1.2,
         zorder=3,
     )
-    axes.plot(
-        seeds_x,
-        seeds_y,
-        linestyle="none",
-        marker=marker,
-        markersize=3.2,
-        color=colour,
-        markerfacecolor="none",
-        markeredgewidth=0.8,
-        zorder=5,
-        gid="hyp-reference" if series.reference else "hyp-networks",
-    )
+    kind = "hyp-reference" if series.reference else "hyp-networks"
+    dots(axes, seeds_x, seeds_y, colour, marker, 3.2, face="none", edge=0.8, zorder=5, gid=kind)
 
 
 def _strip(axes: Any, y: int, series: Series, look: Look) -> None:
@@ -222,17 +213,9 @@ def _strip(axes: Any, y: int, series: Series, look: Look) -> None:
     if ends:
         axes.plot(ends, (y + 0.26, y + 0.26), color=colour, linewidth=1.6, gid="hyp-interval")
     axes.plot((mean, mean), (y + 0.12, y + 0.4), color=colour, linewidth=2.4)
-    axes.plot(
-        values,
-        [y - 0.12 + x for x in _spread(len(values), 0.3)],
-        linestyle="none",
-        marker=look.marker,
-        markersize=4.6,
-        color=colour,
-        markerfacecolor="none",
-        markeredgewidth=1.0,
-        gid="hyp-reference" if series.reference else "hyp-networks",
-    )
+    places = [y - 0.12 + x for x in _spread(len(values), 0.3)]
+    kind = "hyp-reference" if series.reference else "hyp-networks"
+    dots(axes, values, places, colour, look.marker, 4.6, face="none", gid=kind)
 
 
 def _interval(values: Iterable[float], wanted: bool = True) -> tuple[float, ...]:
@@ -255,13 +238,8 @@ def _spread(n: int, width: float) -> list[float]:
 
 def _mark(axes: Any, marks: Marks, layer: str, place: tuple[float, float]) -> None:
     """Put an asterisk over what is significant, a circle over what is so as published alone."""
-    looks = {
-        "hyp-significant": (layer in marks.significant, {"marker": (6, 2, 0), "markersize": 9}),
-        "hyp-published-only": (
-            layer in marks.published_only,
-            {"marker": "o", "markersize": 6, "markerfacecolor": "none"},
-        ),
-    }
-    for kind, (wanted, look) in looks.items():
-        if wanted:
-            axes.plot(*place, linestyle="none", color=INK, clip_on=False, gid=kind, **look)
+    x, y = place
+    if layer in marks.significant:
+        dots(axes, x, y, INK, (6, 2, 0), 9, clip_on=False, gid="hyp-significant")
+    if layer in marks.published_only:
+        dots(axes, x, y, INK, "o", 6, face="none", clip_on=False, gid="hyp-published-only")

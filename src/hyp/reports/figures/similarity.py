@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,12 +11,23 @@ import numpy as np
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Shape
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import Affine2D
 from numpy.typing import NDArray
 from scipy.linalg import orthogonal_procrustes
 
 from hyp.hypotheses.questions.panels import unique
 from hyp.reports.figures.axes import tick
-from hyp.reports.figures.style import INK, MUTED, PAPER, REDUCED, Look, new_figure, style, to_svg
+from hyp.reports.figures.style import (
+    INK,
+    MUTED,
+    PAPER,
+    REDUCED,
+    Look,
+    dots,
+    new_figure,
+    style,
+    to_svg,
+)
 from hyp.reports.wording import score
 
 MOST_IN_MATRIX = 40
@@ -36,7 +47,7 @@ def maps(matrices: Sequence[NDArray[np.float64]]) -> list[tuple[NDArray[np.float
     Parameters
     ----------
     matrices : sequence of ndarray, shape (m, m)
-        Similarities of the same networks, one a layer.
+        Similarities of the same networks, one per layer.
 
     Returns
     -------
@@ -92,16 +103,9 @@ def network_map(
         told = []
         for cohort in unique(cohorts):
             own = places[names == cohort]
-            axes.plot(
-                *own.T,
-                linestyle="none",
-                color=looks[cohort].colour,
-                marker=looks[cohort].marker,
-                markersize=6,
-                markeredgecolor=PAPER,
-                markeredgewidth=0.5,
-                gid="hyp-networks",
-            )
+            edge: dict[str, Any] = {"edge": 0.5, "markeredgecolor": PAPER}
+            colour, marker = looks[cohort]
+            dots(axes, own[:, 0], own[:, 1], colour, marker, 6, gid="hyp-networks", **edge)
             centre = own.mean(axis=0)
             told.append(f"{titles[cohort]} around {score(centre[0], 2)}, {score(centre[1], 2)}")
         described = f"Map of {len(places)} networks; distances are about {label}. "
@@ -151,7 +155,7 @@ def similarity_svg(
         for level in range(_SHADES):
             cells = np.argwhere((levels == level) & off)
             if len(cells):
-                _add(axes, [_square(x, y) for y, x in cells], level)
+                _shade(axes, cells[:, ::-1], level)
         names = unique(cohorts)
         starts = [*(list(cohorts).index(one) for one in names), m]
         for start in starts[1:-1]:
@@ -167,15 +171,15 @@ def similarity_svg(
         return to_svg(figure, name, told)
 
 
-def evenly(cohorts: Sequence[str], most: int = MOST_IN_MATRIX) -> NDArray[np.int64]:
-    """Choose the first networks of every cohort, as many of each, at most `most` in all."""
+def evenly(cohorts: Sequence[str]) -> NDArray[np.int64]:
+    """Choose the first networks of every cohort, as many of each, `MOST_IN_MATRIX` in all."""
     names = unique(cohorts)
     labels = np.array(cohorts)
-    if len(labels) <= most:
+    if len(labels) <= MOST_IN_MATRIX:
         return np.arange(len(labels))
-    each = max(1, most // len(names))
+    each = max(1, MOST_IN_MATRIX // len(names))
     chosen = [np.flatnonzero(labels == name)[:each] for name in names]
-    return np.concatenate(chosen)[:most]
+    return np.concatenate(chosen)[:MOST_IN_MATRIX]
 
 
 def _classical_scaling(distances: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
@@ -192,21 +196,12 @@ def _classical_scaling(distances: NDArray[np.float64]) -> tuple[NDArray[np.float
     return places, float(kept.sum()) / total if total > 0 else 1.0
 
 
-def _square(x: float, y: float, width: float = 1, height: float = 1) -> Shape:
-    corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height), (x, y)]
-    return Shape(corners, closed=True)
-
-
-def _add(axes: Any, squares: Sequence[Shape], level: int) -> None:
-    axes.add_patch(
-        PathPatch(
-            Shape.make_compound_path(*squares),
-            facecolor=REDUCED,
-            alpha=(level + 0.5) / _SHADES,
-            linewidth=0,
-            gid="hyp-cells",
-        )
-    )
+def _shade(axes: Any, places: Iterable[tuple[float, float]], level: int) -> None:
+    """Fill the unit squares at these places with one of the shades."""
+    squares = [Affine2D().translate(x, y).transform_path(Shape.unit_rectangle()) for x, y in places]
+    filled = Shape.make_compound_path(*squares)
+    look = {"facecolor": REDUCED, "alpha": (level + 0.5) / _SHADES, "linewidth": 0}
+    axes.add_patch(PathPatch(filled, gid="hyp-cells", **look))
 
 
 def _scale(figure: Any, low: float, span: float, label: str) -> None:
@@ -217,7 +212,7 @@ def _scale(figure: Any, low: float, span: float, label: str) -> None:
     axes.set_ylim(0, 1)
     axes.spines[:].set_visible(False)
     for level in range(_SHADES):
-        _add(axes, [_square(level, 0)], level)
+        _shade(axes, [(level, 0)], level)
     at = range(0, _SHADES + 1, 2)
     axes.set_xticks(at, [score(low + span * one / _SHADES, 2) for one in at], fontsize=9.5)
     axes.set_yticks([])

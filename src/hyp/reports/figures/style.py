@@ -25,7 +25,7 @@ REDUCED = "#000005"
 REFERENCE = "#000006"
 PAPER = "#000007"
 SERIES = (FULL, REDUCED, "#000008", "#000009", "#00000a", "#00000b", "#00000c")
-"""Colours of cohorts, told apart by eyes that see no red or green with the marks beside them."""
+"""Colours of cohorts; with their markers they are told apart by readers with colour blindness."""
 
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "<", ">", "h", "*")
 
@@ -71,6 +71,15 @@ _STYLE: dict[str, Any] = {
     "xtick.major.size": 3,
     "ytick.major.size": 0,
 }
+LEGEND: dict[str, Any] = {
+    "fontsize": 10.5,
+    "columnspacing": 1.3,
+    "handlelength": 2.0,
+    "handletextpad": 0.5,
+    "borderpad": 0.2,
+}
+"""Of the legends above the axes of a figure."""
+
 _NAMESPACE = re.compile(r"^\{[^}]*\}")
 
 
@@ -96,6 +105,23 @@ def new_figure(width: float, height: float) -> Figure:
 def style() -> Any:
     """Return the context in which every figure is drawn and written."""
     return mpl.rc_context({**mpl.rcParamsDefault, **_STYLE, "backend": mpl.rcParams["backend"]})
+
+
+def dots(
+    axes: Any,
+    x: Any,
+    y: Any,
+    colour: str,
+    marker: Any,
+    size: float,
+    *,
+    face: str | None = None,
+    edge: float = 1.0,
+    **look: Any,
+) -> None:
+    """Draw marks that no line joins, `size` points wide; `face` fills them in another colour."""
+    look |= {"markersize": size, "markerfacecolor": face or colour, "markeredgewidth": edge}
+    axes.plot(x, y, linestyle="none", color=colour, marker=marker, **look)
 
 
 def to_svg(figure: Figure, name: str, description: str) -> str:

@@ -13,6 +13,7 @@ from hyp.reports.figures.style import (
     MUTED,
     PAPER,
     REDUCED,
+    dots,
     new_figure,
     style,
     to_svg,
@@ -27,7 +28,7 @@ _LOOKS = ((FULL, "o", -0.17), (REDUCED, "s", 0.17))
 
 
 def units(judged: TableVerdict, name: str) -> str:
-    """Draw every unit's score in both groups, one row a comparison, with the means."""
+    """Draw every unit's score in both groups, one row per comparison, with the means."""
     with style():
         figure, axes = _rows(judged.comparisons)
         for y, row in enumerate(judged.comparisons):
@@ -36,17 +37,9 @@ def units(judged: TableVerdict, name: str) -> str:
                 axes.plot(
                     (mean, mean), (y + offset - 0.13, y + offset + 0.13), color=colour, lw=2.4
                 )
-                axes.plot(
-                    scores,
-                    [y + offset] * len(scores),
-                    linestyle="none",
-                    marker=marker,
-                    markersize=5,
-                    color=colour,
-                    markerfacecolor="none",
-                    markeredgewidth=1.1,
-                    gid="hyp-units",
-                )
+                row_of = [y + offset] * len(scores)
+                look: dict[str, Any] = {"face": "none", "edge": 1.1, "gid": "hyp-units"}
+                dots(axes, scores, row_of, colour, marker, 5, **look)
         axes.set_xlabel(judged.value)
         axes.grid(axis="x")
         told = "; ".join(
@@ -68,17 +61,8 @@ def effects(judged: TableVerdict, name: str) -> str:
             colour = INK if not row.significant else (FULL if row.shift > 0 else REDUCED)
             if row.shift_low is not None and row.shift_high is not None:
                 axes.plot((row.shift_low, row.shift_high), (y, y), color=colour, linewidth=2)
-            axes.plot(
-                row.shift,
-                y,
-                linestyle="none",
-                marker="D" if row.equivalent else "o",
-                markersize=7,
-                color=colour,
-                markerfacecolor=colour if row.significant else PAPER,
-                markeredgewidth=1.5,
-                gid="hyp-effect",
-            )
+            marker, face = "D" if row.equivalent else "o", colour if row.significant else PAPER
+            dots(axes, row.shift, y, colour, marker, 7, face=face, edge=1.5, gid="hyp-effect")
         which = judged.groups if len(judged.groups) == 2 else ("first", "second")
         axes.set_xlabel(f"{which[0]} − {which[1]}, {judged.value}")
         told = "; ".join(

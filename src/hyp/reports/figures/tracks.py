@@ -8,7 +8,7 @@ from hyp.hypotheses.questions.panels import TrackPanel
 from hyp.hypotheses.result_files import Row
 from hyp.reports.answers import effect
 from hyp.reports.figures.axes import Limits, corner, padded, value_axis, with_note
-from hyp.reports.figures.style import INK, PAPER, Look, new_figure, style, to_svg
+from hyp.reports.figures.style import INK, PAPER, Look, dots, new_figure, style, to_svg
 from hyp.reports.wording import p_value
 
 
@@ -62,15 +62,7 @@ def tracks(
                 markeredgewidth=0.9,
                 gid="hyp-track",
             )
-            axes.plot(
-                one.x[-1:],
-                one.y[-1:],
-                linestyle="none",
-                color=colour,
-                marker=marker,
-                markersize=5.4,
-                gid="hyp-last",
-            )
+            dots(axes, one.x[-1:], one.y[-1:], colour, marker, 5.4, gid="hyp-last")
         star = " ✱" if row.significant else ""
         found = f"{effect(row)}, Holm p {p_value(row.p_corrected)}"
         figure.text(0.145, 0.9, f"{found}{star}", fontsize=10.5, color=INK)
