@@ -88,7 +88,7 @@ def test_finished_run_computes_nothing_and_says_the_same(finished):
     store, first = finished
     before = {path: path.stat().st_mtime_ns for path in store.rglob("artifact.json")}
     again = run(store)
-    assert "all 55 steps are stored" in again.stdout
+    assert "all 67 steps are stored" in again.stdout
     assert again.stdout.splitlines()[-8:] == first.stdout.splitlines()[-8:]
     assert {path: path.stat().st_mtime_ns for path in store.rglob("artifact.json")} == before
 

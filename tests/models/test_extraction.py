@@ -7,7 +7,7 @@ import xarray as xr
 
 from hyp.errors import HypError
 from hyp.models.checkpoints import load_model
-from hyp.models.extraction import extract, extract_pixels
+from hyp.models.extraction import extract, extract_pixels, respond
 from hyp.models.inputs import Preprocessing
 from hyp.models.specs import ExtractSpec, TrainSpec
 from hyp.models.training import train
@@ -126,6 +126,14 @@ def test_snapshot_and_input_size_of_the_model_are_used(small, tmp_path):
     layer = store.open_layer(tmp_path / "out", "fc")
     np.testing.assert_allclose(layer["activation"].values, expected, rtol=1e-5, atol=1e-6)
     assert layer.attrs["batches"] == 2
+    # In memory, the same; of output units those that were trained.
+    both = spec.model_copy(update={"layers": ("relu", "fc")})
+    extract(both, folder, small, tmp_path / "both")
+    found = respond(both, folder, small)
+    whole = store.open_layer(tmp_path / "both", "relu")["activation"].values
+    np.testing.assert_array_equal(found["relu"], whole)
+    trained_units = (layer["task"] == "distance").values
+    np.testing.assert_array_equal(found["fc"], layer["activation"].values[:, trained_units])
 
 
 def test_same_spec_same_bytes(small, tmp_path):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hyp.hypotheses.aligning import SCORES
 from hyp.hypotheses.cohort import Asked
+from hyp.hypotheses.matching import SNAPSHOTS
 from hyp.hypotheses.profile import PIXELS, UNTRAINED, Profile
 from hyp.hypotheses.questions import Similarities
 from hyp.hypotheses.result_files import (
@@ -37,6 +38,9 @@ def gather_scores(
         batches = 0 if cohort in (UNTRAINED, PIXELS) else profile.n_batches
         labels: dict[str, Any] = {"cohort": cohort, "seed": int(seed or -1), "batches": batches}
         parts.append(table.assign(kind="decoding", **labels))
+    for (cohort, seed), path in of_kind(inputs, SNAPSHOTS).items():
+        table = pd.read_parquet(path / "scores.parquet").rename(columns={"latent": "measured"})
+        parts.append(table.assign(kind=SNAPSHOTS, cohort=cohort, seed=int(seed)))
     for (cohort, seed, at), path in of_kind(inputs, "alignment").items():
         table = pd.read_parquet(path / SCORES)
         table = table.rename(columns={"region": "measured", "layer": "chosen"})
@@ -82,11 +86,16 @@ def _performance(history: Mapping[str, Any], cohort: str, seed: int) -> Iterator
         yield pd.DataFrame(rows).assign(cohort=cohort, seed=seed, layer="", fold=0)
 
 
-def read_histories(inputs: Mapping[str, Path]) -> dict[tuple[str, int], dict[str, Any]]:
-    """Return what each network wrote down while it was trained, by cohort and seed."""
+def read_histories(
+    inputs: Mapping[str, Path], role: str = "model"
+) -> dict[tuple[str, int], dict[str, Any]]:
+    """Return what each network wrote down while it was trained, by cohort and seed.
+
+    The role ``initial`` is that of networks with initial weights, whose snapshots are scored.
+    """
     return {
         (cohort, int(seed)): json.loads((path / "history.json").read_text())
-        for (cohort, seed), path in of_kind(inputs, "model").items()
+        for (cohort, seed), path in of_kind(inputs, role).items()
     }
 
 

@@ -168,6 +168,8 @@ def multiverse(
             gathered.scores,
             gathered.similarities,
             checks=gathered.checks,
+            manipulation=gathered.manipulation,
+            matched=gathered.matched,
         )
         rows = [row for row in result.rows if row.confirmatory]
         differences = [row.difference for row in rows]

@@ -14,6 +14,7 @@ from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError, one_sentence
 from hyp.hypotheses.cohort import Asked, Cohort, LeftOut
 from hyp.hypotheses.declaration import Hypothesis
+from hyp.hypotheses.matching import latents_of, matched_questions, refuse_unmatched
 from hyp.hypotheses.profile import PIXELS, SIMULATED, UNTRAINED, Profile, setting_words
 from hyp.hypotheses.questions import PairQuestion, Question
 from hyp.hypotheses.scores import ALIGNED, Decoding
@@ -164,6 +165,7 @@ class _Graph(SharedSteps):
 
     def result_inputs(self) -> dict[str, Step]:
         self.refuse_too_few()
+        refuse_unmatched(self.hypothesis, self.profile)
         inputs: dict[str, Step] = {"stimuli": self.stimuli}
         for cohort in self.asked.cohorts:
             for seed in cohort.seeds(self.profile):
@@ -241,12 +243,35 @@ class _Graph(SharedSteps):
         if decoded:
             pooled = cohort.trained and any(question.pools_folds for question in decoded)
             yield f"decoding:{place}", self._decoding(model, published=pooled)
+        yield from self._snapshots(cohort, seed, model)
         aligned = [question for question in mine if question.scored.kind in ALIGNED]
         if aligned:
             yield f"alignment:{place}:{END}", self._alignment(model, None)
         if any(question.all_checkpoints for question in aligned):
             for batches in self.profile.kept_snapshots:
                 yield f"alignment:{place}:{batches}", self._alignment(model, batches)
+
+    def _snapshots(self, cohort: Cohort, seed: int, model: Step) -> Iterator[tuple[str, Step]]:
+        """Yield the step that scores a network's snapshots, where a question needs them."""
+        scored = self.profile.measured_snapshots
+        mine = [one for one in matched_questions(self.asked) if cohort.name in one.about]
+        if not scored or not mine:
+            return
+        layers = {layer for one in mine for layer in one.layers or self.profile.layers}
+        spec: dict[str, Any] = {
+            "snapshots": scored,
+            "layers": [layer for layer in self.profile.layers if layer in layers],
+            "latents": sorted({latent for one in mine for latent in latents_of(one)}),
+            "n_folds": self.profile.n_folds,
+            "svm_c": self.profile.svm_c,
+            **self.hardware,
+        }
+        inputs = {"model": model, "stimuli": self.stimuli}
+        if 0 in scored:
+            images = model.inputs["dataset"]
+            inputs["initial"] = self.untrained(cohort.objective, images, seed)
+            yield f"initial:{cohort.name}:{seed}", inputs["initial"]
+        yield f"snapshots:{cohort.name}:{seed}", step("snapshots", spec, inputs, model.label)
 
     @cached_property
     def _decoded(self) -> list[str]:

@@ -32,6 +32,9 @@ Comparison = Mapping[str, Any]
 """A row of `compare` (``result.to_dict("records")``), or of the plan, without results."""
 Direction = Literal["better", "worse", "higher", "lower"]
 """Of the first cohort against the second; higher is as better, for scores without a good end."""
+
+ComparedAt = Literal["equal batches", "equal loss"]
+
 _SIGN = {"better": 1, "higher": 1, "worse": -1, "lower": -1}
 _COUNTS = (
     {"somewhere": "in at least one comparison", "nowhere": "in no comparison"},
@@ -212,6 +215,9 @@ class DecisionRule(BaseModel):
         Test of equivalence with the margin.
     paired : bool
         Whether every unit of one group has a partner in the other.
+    compared_at : {"equal batches", "equal loss"}
+        Which comparison of trained networks is judged: after equal numbers of batches, or where
+        their held-out losses were equal.
 
     Examples
     --------
@@ -242,6 +248,7 @@ class DecisionRule(BaseModel):
     test: Test | None = Field(None, exclude_if=lambda test: test is None)
     equivalence_test: EquivalenceTest = Field("welch", exclude_if=lambda test: test == "welch")
     paired: bool = Field(False, exclude_if=lambda paired: not paired)
+    compared_at: ComparedAt = Field("equal batches", exclude_if=lambda at: at == "equal batches")
 
 
 def describe(rule: DecisionRule) -> str:
@@ -266,10 +273,13 @@ def describe(rule: DecisionRule) -> str:
     if rule.correction == "max-t":
         what = "signs of whole pairs" if rule.paired else "labels of whole units"
         corrected = f"by max-T over permuted {what}"
-    return (
+    told = (
         f"{'; '.join(clauses)}; otherwise inconclusive. A comparison counts if {exact}, "
         f"corrected {corrected} within its family, is at most {rule.alpha:g}."
     )
+    if rule.compared_at == "equal loss":
+        told += " Networks are compared where their held-out losses were equal."
+    return told
 
 
 def _described(needs: Sequence[Predicate]) -> str:
