@@ -36,14 +36,6 @@ from hyp.store import Store
 from hyp.store.runs import all_runs
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A store with one tiny finished run, computed in a single process."""
-    store = tmp_path_factory.mktemp("finished") / "store"
-    done = run(store, "--workers", 0)
-    return store, done
-
-
 def test_workers_give_the_same_bytes(finished, tmp_path):
     store = tmp_path / "workers"
     run(store, "--workers", 2)

@@ -23,6 +23,7 @@ from hyp.cli.exits import FAULT, INTERRUPTED, REFUSED
 from hyp.cli.freeze import freeze_declaration
 from hyp.cli.logs import LEVELS, start_logging
 from hyp.cli.models import models_app
+from hyp.cli.multiverse import show_multiverse
 from hyp.cli.neural import neural_app
 from hyp.cli.new import new_hypothesis
 from hyp.cli.options import (
@@ -271,6 +272,7 @@ def report(
 
 app.command("design")(show_design)
 app.command("freeze")(freeze_declaration)
+app.command("multiverse")(show_multiverse)
 app.command("new")(new_hypothesis)
 app.command("published")(show_published)
 app.command("run")(run_hypothesis)

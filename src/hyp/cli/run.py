@@ -151,6 +151,7 @@ def _run(
     quiet: bool,
 ) -> tuple[Path, Result]:
     """Run a plan under live progress, print the verdict; return the result and its folder."""
+    from hyp.hypotheses.looks import second_look
     from hyp.hypotheses.result_files import load_result
     from hyp.hypotheses.run import run_plan
     from hyp.reports import result_panel
@@ -161,7 +162,10 @@ def _run(
     if quiet:
         folder = run()
         return folder, load_result(folder)
+    again = second_look(plan, store)
     screen.print(_opening(plan, store), soft_wrap=True)
+    if again:
+        screen.print(again, style="yellow", soft_wrap=True, highlight=False)
     with shown_progress(screen) as watch:
         folder = run(watch=watch)
     result = load_result(folder)

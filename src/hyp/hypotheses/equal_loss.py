@@ -18,7 +18,7 @@ from hyp.hypotheses.matching import Matched, by_snapshot
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Evidence, Question, Values
 from hyp.hypotheses.result_files import EqualLoss, Row, Snapshot
-from hyp.stats.rules import judge
+from hyp.stats.deciding import judge
 from hyp.stats.verdict import Verdict
 from hyp.text import percent
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,7 @@ from hyp.hypotheses.gathering import (
     learning_curves,
     read_histories,
 )
+from hyp.hypotheses.looks import this_look
 from hyp.hypotheses.matching import Matched, match
 from hyp.hypotheses.profile import SIMULATED, Profile
 from hyp.hypotheses.questions import Evidence, PairQuestion, Similarities, Values
@@ -44,8 +45,9 @@ from hyp.hypotheses.result_files import (
 )
 from hyp.hypotheses.scores import ALIGNED
 from hyp.hypotheses.steps import of_kind
+from hyp.stats.deciding import judge
 from hyp.stats.families import holm
-from hyp.stats.rules import describe, judge
+from hyp.stats.rules import describe
 from hyp.stats.verdict import Check, Verdict
 
 PAPER_IMAGES = 500_000 * 64
@@ -73,13 +75,43 @@ def judge_run(spec: Mapping[str, Any], inputs: Mapping[str, Path], folder: Path)
         result = _untestable(hypothesis, profile, profile_name, spec["untestable"])
         write_result(folder, result, order_layers(pd.DataFrame({"layer": []}), ()), Similarities())
         return
-    asked = hypothesis.asked(profile)
+    found = gather(hypothesis, profile, inputs)
+    result = conclude(
+        hypothesis,
+        profile,
+        profile_name,
+        found.scores,
+        found.similarities,
+        checks=found.checks,
+        manipulation=found.manipulation,
+        matched=found.matched,
+        cohorts=tuple(cohort_summaries(hypothesis.asked(profile), inputs)),
+        learning=tuple(learning_curves(found.manipulation.histories)),
+    )
+    samples = {
+        name: data.images(np.arange(min(N_SAMPLES, data.n_images)))
+        for name, data in found.manipulation.datasets.items()
+    }
+    write_result(folder, result, found.scores, found.similarities, samples)
+
+
+class Gathered(NamedTuple):
+    """What a run's steps left, and the checks that rest on it whatever is asked of the scores."""
+
+    scores: pd.DataFrame
+    similarities: Similarities
+    checks: tuple[Check, ...]
+    manipulation: Manipulation
+    matched: tuple[Matched, ...]
+
+
+def gather(hypothesis: Hypothesis, profile: Profile, inputs: Mapping[str, Path]) -> Gathered:
+    """Read what a run's steps left; `inputs` as in `judge_run`."""
     datasets = {
         cohort: Dataset.open(path) for (cohort,), path in of_kind(inputs, "dataset").items()
     }
     histories = read_histories(inputs)
-    scores = gather_scores(inputs, histories, profile)
-    similarities = gather_similarities(inputs)
+    asked = hypothesis.asked(profile)
     manipulation = Manipulation(
         asked,
         datasets,
@@ -87,27 +119,15 @@ def judge_run(spec: Mapping[str, Any], inputs: Mapping[str, Path], folder: Path)
         histories,
         frozenset(part.name for part in hypothesis.rule_for(profile).parts),
     )
-    result = conclude(
-        hypothesis,
-        profile,
-        profile_name,
-        scores,
-        similarities,
-        checks=(
-            *reduction_checks(manipulation),
-            *learning_checks(manipulation),
-            *converged_checks(hypothesis, manipulation),
-        ),
-        manipulation=manipulation,
-        matched=match(asked, scores, histories, read_histories(inputs, "initial")),
-        cohorts=tuple(cohort_summaries(asked, inputs)),
-        learning=tuple(learning_curves(histories)),
+    checks = (
+        *reduction_checks(manipulation),
+        *learning_checks(manipulation),
+        *converged_checks(hypothesis, manipulation),
     )
-    samples = {
-        name: data.images(np.arange(min(N_SAMPLES, data.n_images)))
-        for name, data in datasets.items()
-    }
-    write_result(folder, result, scores, similarities, samples)
+    scores = gather_scores(inputs, histories, profile)
+    matched = match(asked, scores, histories, read_histories(inputs, "initial"))
+    similarities = gather_similarities(inputs)
+    return Gathered(scores, similarities, checks, manipulation, tuple(matched))
 
 
 def conclude(
@@ -216,13 +236,14 @@ def answer(
         for question in asked.questions
         for row in question.rows(replace(evidence, scores=instead.get(question.label, scores)))
     ]
+    level = hypothesis.level(profile)
     for family in dict.fromkeys(row["family"] for row in rows):
         own = [row for row in rows if row["family"] == family]
         for row, corrected in zip(own, holm([row["p"] for row in own]).tolist(), strict=True):
             row["p_holm"] = corrected
-            row["significant"] = corrected <= profile.alpha
+            row["significant"] = corrected <= level
             p_not_lower = row.get("p_not_lower")
-            row["not_lower"] = p_not_lower is not None and p_not_lower <= profile.alpha
+            row["not_lower"] = p_not_lower is not None and p_not_lower <= level
     return rows
 
 
@@ -324,6 +345,8 @@ def _warnings(hypothesis: Hypothesis, profile: Profile) -> Iterator[str]:
             f"Each network saw {images:,} images; the paper's ResNet-18 saw {PAPER_IMAGES:,}. "
             "What a short training shows need not hold for a long one."
         )
+    if profile.looks:
+        yield this_look(hypothesis, profile)
     if profile.world != "full":
         yield (
             f"All datasets, the stimuli included, stay within the world {profile.world!r}. "
@@ -339,7 +362,7 @@ def _warnings(hypothesis: Hypothesis, profile: Profile) -> Iterator[str]:
     if len(families) > 1:
         yield (
             f"Comparisons are corrected within {len(families)} questions, each held at "
-            f"{profile.alpha:g}; the overall verdict is held only at their sum."
+            f"{hypothesis.level(profile):.3g}; the overall verdict is held only at their sum."
         )
     if "decoding" in kinds and profile.published_features == "exact":
         yield (

@@ -93,6 +93,12 @@ class Profile(Declared):
         Layers that are looked at.
     n_folds, svm_c, alpha
         Folds of the decoding, C of the linear SVM, level of the tests.
+    looks : tuple of int
+        Numbers of networks per cohort at which the tests are made, where more than once is
+        planned; `n_seeds` is one of them. Each look has a level of its own, and all together
+        hold alpha.
+    spending : {"obrien-fleming", "pocock"}
+        How alpha is divided over the looks, see `hyp.stats.planned_looks`.
     objectives, questions, cohorts : tuple of str
         Only these: objectives of cohorts that name several, questions, cohorts. Empty for all.
         A question that is left out is named by the plan.
@@ -149,6 +155,10 @@ class Profile(Declared):
     n_folds: int = Field(5, ge=2)
     svm_c: float = Field(5e-3, gt=0)
     alpha: float = Field(0.05, gt=0, lt=1)
+    looks: tuple[int, ...] = Field((), exclude_if=lambda looks: not looks)
+    spending: Literal["obrien-fleming", "pocock"] = Field(
+        "obrien-fleming", exclude_if=lambda spending: spending == "obrien-fleming"
+    )
     objectives: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     cohorts: tuple[str, ...] = ()
@@ -193,6 +203,11 @@ class Profile(Declared):
             values = getattr(self, name)
             if isinstance(values, tuple) and len(set(values)) < len(values):
                 raise ValueError(f"{name} names something twice")
+        if self.looks and self.n_seeds not in self.looks:
+            planned = ", ".join(map(str, self.looks))
+            raise ValueError(f"n_seeds={self.n_seeds} is none of the looks planned ({planned})")
+        if list(self.looks) != sorted(self.looks):
+            raise ValueError("looks must rise")
         return self
 
     @property

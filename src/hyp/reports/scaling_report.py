@@ -14,8 +14,8 @@ from hyp.errors import HypError
 from hyp.reports.figures.scaling import laws_svg
 from hyp.reports.output import publish
 from hyp.reports.templating import template
-from hyp.stats.scaling import ScalingComparison
 from hyp.stats.scaling_axes import AxesComparison
+from hyp.stats.scaling_results import ScalingComparison
 from hyp.stats.scaling_study import ScalingFinding, ScalingStudy
 
 

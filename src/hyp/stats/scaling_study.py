@@ -17,8 +17,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hyp.errors import HypError, first_problem, reading
-from hyp.stats.scaling import ScalingComparison, ScalingFit, compare_scaling
+from hyp.stats.scaling import compare_scaling
 from hyp.stats.scaling_axes import AxesComparison, AxisTerm, Floats, compare_axes
+from hyp.stats.scaling_results import ScalingComparison, ScalingFit
 from hyp.tables import as_number, read_table
 
 if TYPE_CHECKING:

@@ -28,12 +28,8 @@ from hyp.reports.figures.style import (
     to_svg,
 )
 from hyp.reports.wording import p_value, signed
-from hyp.stats.scaling import (
-    ScalingFit,
-    compare_scaling,
-    fit_scaling,
-    scaling_band,
-)
+from hyp.stats.scaling import compare_scaling, fit_scaling, scaling_band
+from hyp.stats.scaling_results import ScalingFit
 
 _LOOKS = ((FULL, "-", 0.22), (REDUCED, (0, (5, 2)), 0.0), (REFERENCE, (0, (1, 1.5)), 0.0))
 _POINTS = 80
