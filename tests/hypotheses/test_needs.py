@@ -16,6 +16,7 @@ SETTINGS = {
     "n_stimuli": 300,
     "n_seeds": 6,
     "snapshots": (),
+    "scored_snapshots": (),
     "questions": "category",
     "layers": "layer1,layer2",
     "references": (),

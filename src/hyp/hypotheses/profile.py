@@ -193,7 +193,9 @@ class Profile(Declared):
             )
         for batches in self.measured_snapshots:
             if batches and batches not in self.snapshots:
-                raise ValueError(f"scored_snapshots has {batches}, which is none of the snapshots")
+                raise ValueError(
+                    f"scored_snapshots has {batches}, which is none of the snapshots; change both"
+                )
             if batches and (self.evaluate_every is None or batches % self.evaluate_every):
                 raise ValueError(
                     f"scored_snapshots has {batches}, at which evaluate_every="
