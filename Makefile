@@ -1,6 +1,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 UV := uv==0.13.8
+# Compiled modules are kept: to compile them anew takes seconds of every command.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install brainscore demo test lint format bench clean
 
@@ -19,14 +21,14 @@ install: .venv/.installed
 	  || { echo "hyp needs Python 3.11 or newer; name one with make PYTHON=/path/to/python"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[dev,tdw]"
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e ".[dev,tdw,cluster]"
 	@touch $@
 
 brainscore: install
 	$(BIN)/hyp brainscore install
 
 demo: install
-	$(BIN)/hyp run nontarget-variability
+	$(BIN)/hyp run nontarget-variability || [ $$? -ge 3 -a $$? -le 5 ]
 	$(BIN)/hyp report nontarget-variability
 
 test: install

@@ -21,7 +21,7 @@ from hyp.datasets.dataset import Dataset
 from hyp.datasets.engine import EngineSource
 from hyp.datasets.making import make_dataset
 from hyp.datasets.specs import DatasetSpec
-from hyp.models import training
+from hyp.models import training_run
 from hyp.models.hardware import best_numerics
 from hyp.models.specs import TrainSpec
 from hyp.models.training import train
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     # Fitting the objective draws the latents of 100,000 images once; not what is timed here.
-    training.FIT_IMAGES = 1000
+    training_run.FIT_IMAGES = 1000
     results = []
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)

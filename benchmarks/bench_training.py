@@ -18,14 +18,15 @@ import torch
 
 import _machine
 from hyp.datasets.latents import Latent
-from hyp.models import training
+from hyp.models import feeding
 from hyp.models.data import read_ahead
 from hyp.models.hardware import best_numerics
 from hyp.models.inputs import Preprocessing
 from hyp.models.objectives import fit_objective
 from hyp.models.runtime import open_device, repeatable
 from hyp.models.specs import TrainSpec
-from hyp.models.training import new_model, train, train_step
+from hyp.models.stepping import new_model, train_step
+from hyp.models.training import train
 
 BATCH = 64
 
@@ -164,11 +165,11 @@ def timed_reads():
                 waits.append(time.perf_counter() - start)
                 yield value
 
-    training.read_ahead = timed
+    feeding.read_ahead = timed
     try:
         yield waits
     finally:
-        training.read_ahead = read_ahead
+        feeding.read_ahead = read_ahead
 
 
 def main() -> None:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from hyp._lazy import lazy_names
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from hyp.hypotheses.profile import Profile
     from hyp.hypotheses.questions import Alike, Closer, Contrast, Tighter, Tracks, Trend
     from hyp.store import open_store
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __version__ = "0.1.0"
 """Of the distribution, which the package index knows as ``hyp-vision``."""

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.plan import Plan, make_plan
@@ -159,7 +159,7 @@ def run(
     store: str | Path = DEFAULT_STORE,
     *,
     profile: str | None = None,
-    workers: int | None = 0,
+    workers: int | Literal["gpu"] | None = 0,
     scheduler: str | None = None,
     progress: bool = True,
     **settings: Any,
@@ -174,7 +174,7 @@ def run(
         Folder that keeps all results; made where there is none.
     profile : str, optional
         Its size; by default the first that the hypothesis declares.
-    workers : int or None
+    workers : int, "gpu" or None
         Local worker processes; 0 computes in this process, None takes one per core (a script
         then needs the usual ``if __name__ == "__main__"``). The bytes do not depend on it.
     scheduler : str, optional

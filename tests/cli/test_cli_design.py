@@ -1,20 +1,13 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+import command_line
+
 
 def hyp(*arguments, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", "hyp", "design", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-        cwd=cwd,
-    )
+    return command_line.hyp("design", *arguments, cwd=cwd)
 
 
 def test_the_page_fits_80_columns_and_the_curves_are_drawn(tmp_path):

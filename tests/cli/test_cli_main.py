@@ -5,20 +5,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from command_line import hyp
 from hyp.cli.main import app
 from hyp.store import Store
 
 LAPTOP = ["nontarget-variability"]
-
-
-def hyp(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "hyp", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
 
 
 @pytest.mark.parametrize(
@@ -51,7 +42,8 @@ def test_bad_input_is_one_sentence_and_status_1(arguments, words):
 
 def test_debug_shows_the_traceback_wherever_it_stands():
     for arguments in (["--debug", "plan", "nothing"], ["plan", "nothing", "--debug"]):
-        done = hyp(*arguments)
+        command = [sys.executable, "-m", "hyp", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 1
         assert "Traceback" in done.stderr
 
@@ -80,7 +72,7 @@ def test_plan_says_untestable_and_how_to_mend_it(tmp_path):
 
 def test_untestable_run_ends_at_once_with_that_verdict(tmp_path):
     done = hyp("run", *LAPTOP, "--set", "n_seeds=3", "--store", tmp_path / "store")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 3, done.stderr
     assert "untestable" in done.stdout.lower()
     assert not (tmp_path / "store" / "models").exists()
     report = hyp("report", "--store", tmp_path / "store")

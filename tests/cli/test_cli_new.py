@@ -1,13 +1,12 @@
 """``hyp new``: what it writes runs as it is, whatever it is about."""
 
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from command_line import hyp
 from hyp.datasets.designs import Design
 from hyp.datasets.latents import LATENT_GROUPS, expand_latent
 from hyp.datasets.sources import open_source
@@ -33,17 +32,6 @@ SETTINGS = {
     "n_folds": "2",
     "layers": "relu",
 }
-
-
-def hyp(*arguments, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", "hyp", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        cwd=cwd,
-    )
 
 
 def test_the_command_writes_the_file_and_says_in_two_lines_what_comes_next(tmp_path):

@@ -10,18 +10,14 @@ import pandas as pd
 import pytest
 from markupsafe import escape
 
+import command_line
+
 ROLES = ["--group", "objective", "--unit", "seed", "--fold", "fold", "--family", "layer"]
 ROLES += ["--unpaired"]
 
 
 def hyp(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "hyp", "test", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    return command_line.hyp("test", *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -276,3 +276,11 @@ def test_laptop_networks_are_shared_between_claims():
         if study.name != "synthetic-natural"
     ]
     assert len(set.union(*needed)) < 0.5 * sum(map(len, needed))
+
+
+def test_every_claim_has_a_size_for_a_workstation():
+    for study in CLAIMS:
+        profile = study.profiles["workstation"]
+        assert (profile.image_size, profile.backbone) == (128, "resnet18")
+        trained = [one for one in study.asked(profile).cohorts if one.trained]
+        assert 12 <= sum(len(one.seeds(profile)) for one in trained) <= 60

@@ -13,6 +13,7 @@ import xarray as xr
 from rich.console import Console
 from tiny_runs import (
     ARGUMENTS,
+    ENDS,
     SETTINGS,
     command,
     environment,
@@ -174,7 +175,7 @@ def test_two_runs_at_once_share_the_work(finished, tmp_path):
         for _ in range(2)
     ]
     outputs = [process.communicate(timeout=300)[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0], outputs
+    assert {process.returncode for process in both} <= set(ENDS), outputs
     assert result_tables(store) == result_tables(finished[0])
 
 

@@ -21,7 +21,8 @@ from hyp.models import trusting
 from hyp.models.checkpoints import RESUME, load_model, save_resume
 from hyp.models.extraction import extract_pixels
 from hyp.models.specs import ExtractSpec, TrainSpec
-from hyp.models.training import new_model, new_schedule, train
+from hyp.models.stepping import new_model, new_schedule
+from hyp.models.training import train
 
 TINY = {"backbone": "tiny_networks:tiny", "batch_size": 8}
 

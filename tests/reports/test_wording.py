@@ -36,7 +36,7 @@ from hyp.reports import wording
         (wording.duration(125.4), "2 min"),
         (wording.duration(3599.9), "60 min"),
         (wording.duration(12_600), "3.5 h"),
-        (wording.duration(86_400 * 9), "9 d"),
+        (wording.duration(86_400 * 9), "216 h"),
         (wording.duration(None), "–"),
         (wording.latent_words("rel_pos_x"), "translation x"),
         (wording.latent_words("rel_pos_z"), "distance"),

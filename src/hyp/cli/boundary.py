@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeGuard
 
 from hyp.errors import HypError, disk_sentence, first_problem, reason_of
@@ -12,9 +13,14 @@ from hyp.text import one_line
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-FAULT = 70
 _LIBRARIES = ("pyarrow", "zarr", "numcodecs", "h5py", "pandas", "tables", "zlib", "zipfile", "lzma")
 """Whose own exceptions speak of files; what hyp reads of users it reads through these."""
+
+RUN = (
+    *("torch", "torchvision", "zarr", "h5netcdf", "h5py", "dask", "distributed", "pyarrow"),
+    *("warp", "trimesh", "mapbox_earcut", "cryptography"),
+)
+"""Packages of the extra ``run``: judging tables and designs needs none of them."""
 
 
 def prepare_output() -> None:
@@ -52,6 +58,8 @@ def explained(error: BaseException) -> str | None:
 def _kind(error: BaseException) -> str | None:
     if isinstance(error, OSError):
         return _of_system(error)
+    if isinstance(error, ImportError):
+        return _missing(error)
     if isinstance(error, RecursionError):
         return "something that was read is nested too deeply; make it flatter"
     if isinstance(error, MemoryError):
@@ -74,6 +82,13 @@ def _kind(error: BaseException) -> str | None:
         said = f"{type(error).__name__}: {reason_of(error)}"
         return f"a file that was read is damaged or of another kind ({said}); get or make it again"
     return None
+
+
+def _missing(error: ImportError) -> str | None:
+    name = (error.name or "").partition(".")[0]
+    if name not in RUN or find_spec(name) is not None:
+        return None
+    return f"this needs {name}, which is not installed; pip install 'hyp-vision[run]' brings it"
 
 
 def _of_system(error: OSError) -> str:

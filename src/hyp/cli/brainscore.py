@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hyp.cli.options import DEFAULT_STORE, INTERRUPTED, StorePath, here, read_settings
+from hyp.cli.exits import INTERRUPTED
+from hyp.cli.options import DEFAULT_STORE, AsJson, StorePath, here, read_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,12 +57,19 @@ def install(
 def doctor(
     folder: Folder = None,
     offline: Annotated[bool, typer.Option("--offline", help="Do not ask the network.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what is there of Brain-Score: environment, versions, data, network."""
     from hyp.cli.terminal import console
     from hyp.metrics.brainscore.describe import describe_environment
 
-    console().print(_report_page(describe_environment(folder, check_network=not offline)))
+    report = describe_environment(folder, check_network=not offline)
+    if as_json:
+        from hyp.cli.as_json import environment_json
+
+        typer.echo(environment_json(report))
+    else:
+        console().print(_report_page(report))
 
 
 @brainscore_app.command("import")
@@ -128,6 +136,7 @@ def score_models(
     threads: Annotated[int, typer.Option(min=1, help="Threads of the worker.")] = 1,
     folder: Folder = None,
     store: StorePath = DEFAULT_STORE,
+    as_json: AsJson = False,
 ) -> None:
     """Score networks with the real Brain-Score; what is there is not scored again."""
     from hyp.cli.terminal import console, resumable
@@ -153,7 +162,7 @@ def score_models(
         for path in models or _stored(store, where)
         for batches in (snapshot or (None,))
     ]
-    screen = console()
+    screen = console(err=as_json)
     with resumable(), screen.status("") as status:
         scored = score_cohort(
             networks,
@@ -165,7 +174,13 @@ def score_models(
             threads=threads,
             progress=lambda done, total, text: status.update(f"{done}/{total} {text}"),
         )
-    _show(scored, out, screen)
+    if as_json:
+        from hyp.cli.as_json import scores_json
+        from hyp.metrics.brainscore.results import SCORES
+
+        typer.echo(scores_json(scored, out / SCORES))
+    else:
+        _show(scored, out, screen)
     if scored.failures:
         raise HypError(f"{len(scored.failures)} not scored: {scored.failures[0]}")
 

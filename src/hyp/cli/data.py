@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hyp.addresses import is_address
-from hyp.cli.options import here, read_settings
+from hyp.cli.options import AsJson, here, read_settings
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -25,7 +25,6 @@ data_app = typer.Typer(
 
 
 Place = Annotated[str, typer.Argument(help="Folder or address (s3://...) of a dataset.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the numbers for programs.")]
 Device = Annotated[str, typer.Option(help="Where to render: cpu or cuda.")]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -15,6 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from hyp.cli.as_json import as_json
 from hyp.datasets.associations import ALPHA, SMALL, Association
 from hyp.datasets.dataset import Dataset
 from hyp.datasets.manifest import MANIFEST
@@ -70,7 +70,7 @@ def dataset_json(dataset: Dataset) -> str:
         "thresholds": {"p": ALPHA, "strength": SMALL},
         "departures": list(summary.departures),
     }
-    return json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False)
+    return as_json(content)
 
 
 def histogram(counts: Sequence[int], cells: int = _CELLS) -> str:
@@ -304,11 +304,3 @@ def _p(p: float) -> str:
 
 def _figure(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
-
-
-def _plain(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {str(key): _plain(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_plain(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from hyp.cli.boundary import (
-    FAULT,
     explained,
     flush_output,
     give_up_output,
@@ -19,35 +19,36 @@ from hyp.cli.boundary import (
 from hyp.cli.brainscore import brainscore_app, doctor, score_models
 from hyp.cli.data import data_app
 from hyp.cli.design import show_design
+from hyp.cli.exits import FAULT, INTERRUPTED, REFUSED
 from hyp.cli.freeze import freeze_declaration
+from hyp.cli.logs import LEVELS, start_logging
 from hyp.cli.models import models_app
 from hyp.cli.neural import neural_app
 from hyp.cli.new import new_hypothesis
 from hyp.cli.options import (
     DEFAULT_STORE,
-    INTERRUPTED,
+    AsJson,
     Name,
     Once,
-    OptionalName,
     ProfileName,
     Settings,
     StorePath,
     checked_plan,
     here,
-    named_plan,
+    names_for_shell,
+    store_if_any,
 )
 from hyp.cli.published import show_published
 from hyp.cli.released import released_app
+from hyp.cli.run import run_hypothesis
 from hyp.cli.scores import judge_scores
 from hyp.cli.store import store_app
 from hyp.errors import HypError
 from hyp.models.trust import trusting
 from hyp.text import printable
 
-if TYPE_CHECKING:
-    from hyp.store import Store
-
 _ANYWHERE = ("--debug", "--trust")
+_log = logging.getLogger("hyp")
 _USAGE = typer.BadParameter.__mro__[1:-3]  # click's own; some versions of typer have a copy of it
 
 app = typer.Typer(
@@ -67,13 +68,13 @@ app.add_typer(store_app, name="store")
 
 
 def main() -> None:
-    """Run ``hyp``; what the user can mend ends it with one sentence and status 1."""
+    """Run ``hyp``; what the user can mend ends it with one sentence, see `hyp.cli.exits`."""
     arguments = [argument for argument in sys.argv[1:] if argument not in _ANYWHERE]
     debug = "--debug" in sys.argv[1:]
     prepare_output()
     try:
         with trusting() if "--trust" in sys.argv[1:] else nullcontext():
-            status = _run(arguments)
+            status = _run(start_logging(arguments))
     except BrokenPipeError:  # whoever read the output has had enough
         give_up_output()
         status = 1
@@ -109,8 +110,10 @@ def _say(error: Exception) -> int:
         except OSError:
             give_up_output()
     if sentence is not None:
+        _log.error(sentence)
         typer.echo(f"error: {sentence}", err=True)
-        return 1
+        return REFUSED
+    _log.critical("a fault in hyp", exc_info=error)
     typer.echo(
         f"error: unexpected {type(error).__name__}: {printable(str(error))}\n"
         "This is a fault in hyp; add --debug to see where it happened.",
@@ -132,6 +135,14 @@ def options(
             help="Run code that model folders name (may stand anywhere).",
         ),
     ] = False,
+    log_level: Annotated[
+        str | None,
+        typer.Option(metavar="|".join(LEVELS), help="What is logged (may stand anywhere)."),
+    ] = None,
+    log_file: Annotated[
+        str | None,
+        typer.Option(help="Where to; default: standard error (may stand anywhere)."),
+    ] = None,
 ) -> None:
     """Declare a hypothesis about vision models, run it, read the verdict."""
     if version:
@@ -142,8 +153,13 @@ def options(
 
 
 @app.command("list")
-def list_hypotheses() -> None:
+def list_hypotheses(as_json: AsJson = False) -> None:
     """List the hypotheses that can be run."""
+    if as_json:
+        from hyp.cli.as_json import hypotheses_json
+
+        typer.echo(hypotheses_json())
+        return
     from hyp.cli.terminal import console
     from hyp.reports.plans import hypotheses_table
 
@@ -166,92 +182,53 @@ def plan(
     profile: ProfileName = "laptop",
     settings: Settings = None,
     store: StorePath = DEFAULT_STORE,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Of one core each. Default: one a core, as here.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Show what would be computed, what is stored already, and how long it takes."""
+    """Show what would be computed, what is stored, and the hours, disk and memory it takes."""
+    from hyp.clusters import cores_here
+
+    opened = store_if_any(store)
+    planned = checked_plan(name, profile, settings, store=opened)
+    count = workers or cores_here()
+    if as_json:
+        from hyp.cli.as_json import plan_json
+
+        typer.echo(plan_json(planned, opened, count))
+        return
     from hyp.cli.terminal import console
     from hyp.reports.plans import plan_page
 
-    opened = _store_if_any(store)
-    console().print(plan_page(checked_plan(name, profile, settings, store=opened), opened))
+    console().print(plan_page(planned, opened, count))
 
 
 @app.command()
-def run(
-    name: OptionalName = None,
-    profile: ProfileName = "laptop",
-    settings: Settings = None,
-    store: StorePath = DEFAULT_STORE,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=0, help="Local processes; 0: this one. Default: one per core."),
-    ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="A running Dask scheduler, tcp://HOST:PORT.")
-    ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Run every hypothesis there is.")] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print nothing but errors; for scripts.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be computed, what is shared.")
-    ] = False,
-) -> None:
-    """Run a hypothesis to its verdict; what is stored already is not computed again."""
-    from functools import cache, partial
-
-    from hyp.cli.progress import run_with_progress
-    from hyp.cli.run_all import plan_all, sharing_table
-    from hyp.cli.terminal import console, resumable
-    from hyp.hypotheses.builders import check_steps
-    from hyp.hypotheses.workers import other_numerics, workers_numerics
-    from hyp.models.hardware import suits_here
+def status(store: StorePath = DEFAULT_STORE, as_json: AsJson = False) -> None:
+    """Show the runs of a store and how far each has come."""
     from hyp.store import Store
 
-    if every == (name is not None):
-        raise HypError("name one hypothesis, or say --all; 'hyp list' shows what there is.")
-    screen = console()
-    ask = cache(partial(workers_numerics, scheduler) if scheduler else suits_here)
-    found = _store_if_any(store)
-    if name is None:
-        plans, left_out = plan_all(profile, settings, store=found, ask=ask)
-    else:
-        plans, left_out = [named_plan(name, profile, settings, store=found, ask=ask)], []
-    for problem in left_out:
-        screen.print(f"left out: {problem}", style="yellow", soft_wrap=True)
-    if dry_run:
-        for planned in plans:
-            check_steps(planned.steps)
-        screen.print(sharing_table(plans, found))
+    opened = Store.open(store)
+    if as_json:
+        from hyp.cli.as_json import runs_json
+
+        typer.echo(runs_json(opened))
         return
-    for sentence in filter(None, {other_numerics(planned, found, ask) for planned in plans}):
-        typer.echo(sentence, err=True)
-    opened = Store.create(store)
-    with resumable():
-        for planned in plans:
-            run_with_progress(
-                planned,
-                opened,
-                workers=workers,
-                scheduler=scheduler,
-                console=screen,
-                quiet=quiet,
-            )
-
-
-@app.command()
-def status(store: StorePath = DEFAULT_STORE) -> None:
-    """Show the runs of a store and how far each has come."""
     from hyp.cli.terminal import console
     from hyp.reports.plans import status_table
-    from hyp.store import Store
 
-    console().print(status_table(Store.open(store)))
+    console().print(status_table(opened))
 
 
 @app.command()
 def report(
     name: Annotated[
-        str | None, typer.Argument(help="A hypothesis or its .toml file; default: the latest run.")
+        str | None,
+        typer.Argument(
+            help="A hypothesis or its .toml file; default: the latest run.",
+            autocompletion=names_for_shell,
+        ),
     ] = None,
     profile: Annotated[str | None, typer.Option("--profile", "-p", help="Size of the run.")] = None,
     store: StorePath = DEFAULT_STORE,
@@ -295,12 +272,7 @@ app.command("design")(show_design)
 app.command("freeze")(freeze_declaration)
 app.command("new")(new_hypothesis)
 app.command("published")(show_published)
+app.command("run")(run_hypothesis)
 app.command("test", cls=Once)(judge_scores)
 app.command("score")(score_models)
 app.command("doctor")(doctor)
-
-
-def _store_if_any(path: Path) -> Store | None:
-    from hyp.store import Store
-
-    return Store.open(path) if (path / "store.json").exists() else None

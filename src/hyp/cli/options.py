@@ -30,9 +30,24 @@ def here(path: Path | None) -> Path | None:
     return path
 
 
-Name = Annotated[str, typer.Argument(help="A hypothesis (see 'hyp list') or a .toml file.")]
+def names_for_shell(incomplete: str) -> list[str]:
+    """Return the hypotheses that a shell may complete a word to."""
+    from hyp.hypotheses.registry import hypothesis_names
+
+    return [name for name in hypothesis_names() if name.startswith(incomplete)]
+
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="A hypothesis (see 'hyp list') or a .toml file.", autocompletion=names_for_shell
+    ),
+]
 OptionalName = Annotated[
-    str | None, typer.Argument(help="A hypothesis (see 'hyp list') or a .toml file.")
+    str | None,
+    typer.Argument(
+        help="A hypothesis (see 'hyp list') or a .toml file.", autocompletion=names_for_shell
+    ),
 ]
 ProfileName = Annotated[str, typer.Option("--profile", "-p", help="Size of the run.")]
 Settings = Annotated[
@@ -46,8 +61,7 @@ StorePath = Annotated[
     ),
 ]
 DEFAULT_STORE = Path("hyp-store")
-INTERRUPTED = 130
-"""Exit status after Ctrl-C."""
+AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON, for programs.")]
 
 
 def named_plan(
@@ -91,6 +105,13 @@ def checked_plan(
     plan = named_plan(name, profile, settings, store=store)
     check_steps(plan.steps)
     return plan
+
+
+def store_if_any(path: Path) -> Store | None:
+    """Open the store at a path, if there is one."""
+    from hyp.store import Store
+
+    return Store.open(path) if (path / "store.json").exists() else None
 
 
 def read_settings(settings: list[str] | None) -> dict[str, str]:

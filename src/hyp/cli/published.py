@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hyp.cli.options import here
+from hyp.cli.options import AsJson, here
 
 
 def show_published(
@@ -24,7 +24,7 @@ def show_published(
     plot: Annotated[
         Path | None, typer.Option(help="Draw the table there: PNG, SVG or PDF.", callback=here)
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the paper's published numbers, each with its source, or analyse them."""
     from hyp.cli import published_page as pages

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -16,6 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from hyp.cli.as_json import as_json
 from hyp.hypotheses.paper.analyses import (
     Analyses,
     Fraction,
@@ -70,7 +70,7 @@ def list_page() -> RenderableType:
 
 def list_json() -> str:
     """Return the list of published tables."""
-    return _json([{**asdict(about), **_citation(about)} for about in PUBLISHED_TABLES])
+    return as_json([{**asdict(about), **_citation(about)} for about in PUBLISHED_TABLES])
 
 
 def table_page(name: str) -> RenderableType:
@@ -106,8 +106,9 @@ def table_page(name: str) -> RenderableType:
 def table_json(name: str) -> str:
     """Return one published table, rows under ``rows``."""
     about = find_published_table(name)
-    rows = published_table(name).to_dict("records")
-    return _json({**asdict(about), **_citation(about), "rows": rows})
+    table = published_table(name).astype(object)
+    rows = table.where(table.notna(), None).to_dict("records")
+    return as_json({**asdict(about), **_citation(about), "rows": rows})
 
 
 def analyses_page(found: Analyses) -> RenderableType:
@@ -128,7 +129,7 @@ def analyses_page(found: Analyses) -> RenderableType:
 
 def analyses_json(found: Analyses) -> str:
     """Return analyses of the published numbers; what is undefined is null."""
-    return _json(asdict(found))
+    return as_json(asdict(found))
 
 
 def _units(rows: Sequence[UnitsCorrelation]) -> Iterator[RenderableType]:
@@ -326,17 +327,3 @@ def _bullets(heading: str, sentences: Iterable[str]) -> Iterator[RenderableType]
 
 def _citation(about: PublishedTable) -> dict[str, str]:
     return {"citation": CITATIONS[about.document]}
-
-
-def _json(content: Any) -> str:
-    return json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False)
-
-
-def _plain(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {str(key): _plain(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_plain(value) for value in content]
-    if content is pd.NA or (isinstance(content, float) and math.isnan(content)):
-        return None
-    return content

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -38,29 +39,63 @@ def plan_all(
     return plans, left_out
 
 
-def sharing_table(plans: Sequence[Plan], store: Store | None) -> RenderableType:
+@dataclass(frozen=True)
+class Share:
+    """What a plan would compute after those before it.
+
+    ``seconds_alone`` and ``seconds_together`` are of one core: all that is missing, and what
+    plans before it do not make; None where nothing is known of them.
+    """
+
+    hypothesis: str
+    profile: str
+    untestable: str
+    steps: int
+    stored: int
+    shared: int
+    new_networks: int
+    seconds_alone: float | None
+    seconds_together: float | None
+
+
+def shares(plans: Sequence[Plan], store: Store | None) -> list[Share]:
+    """Return what each plan would compute after those before it, and what it would cost alone."""
+    planned: set[Step] = set()
+    found = []
+    for plan in plans:
+        pending = plan.pending(store)
+        new = [step for step in pending if step not in planned]
+        planned.update(pending)
+        found.append(
+            Share(
+                hypothesis=plan.name,
+                profile=plan.profile_name,
+                untestable=plan.untestable,
+                steps=len(plan.steps),
+                stored=len(plan.steps) - len(pending),
+                shared=len(pending) - len(new),
+                new_networks=Counter(step.kind for step in new)["models"],
+                seconds_alone=_seconds(plan, pending, store),
+                seconds_together=_seconds(plan, new, store),
+            )
+        )
+    return found
+
+
+def sharing_table(found: Sequence[Share]) -> RenderableType:
     """Show what each plan would compute after those above it, and what it would cost alone."""
     table = Table(box=None, header_style="bold")
     table.add_column("hypothesis", overflow="fold")
     for column in ("steps", "stored", "shared", "new networks", "alone", "together"):
         table.add_column(column, justify="right")
-    planned: set[Step] = set()
-    total = 0.0
-    for plan in plans:
-        pending = plan.pending(store)
-        new = [step for step in pending if step not in planned]
-        planned.update(pending)
-        together = _seconds(plan, new, store)
-        total += together or 0.0
+    for share in found:
         table.add_row(
-            plan.name + (" (untestable)" if plan.untestable else ""),
-            str(len(plan.steps)),
-            str(len(plan.steps) - len(pending)),
-            str(len(pending) - len(new)),
-            str(Counter(step.kind for step in new)["models"]),
-            duration(_seconds(plan, pending, store)),
-            duration(together),
+            share.hypothesis + (" (untestable)" if share.untestable else ""),
+            *map(str, (share.steps, share.stored, share.shared, share.new_networks)),
+            duration(share.seconds_alone),
+            duration(share.seconds_together),
         )
+    total = sum(share.seconds_together or 0.0 for share in found)
     return Group(
         table,
         Text(f"One core: {duration(total)} in all; steps of a stage run side by side."),

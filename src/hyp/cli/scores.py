@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from hyp.cli.exits import verdict_status
 from hyp.cli.options import here
 from hyp.errors import HypError
 from hyp.stats.offered import Correction, Test
@@ -182,10 +183,11 @@ def judge_scores(
         write_scores_report(judged, out, title=scores.name)
     if as_json:
         typer.echo(judged.model_dump_json(indent=1))
-        return
-    console().print(scores_page(judged))
-    if out is not None:
-        console().print(f"report: {out}", soft_wrap=True)
+    else:
+        console().print(scores_page(judged))
+        if out is not None:
+            console().print(f"report: {out}", soft_wrap=True)
+    raise typer.Exit(verdict_status([judged.verdict.outcome]))
 
 
 def _wide_columns(texts: Sequence[str]) -> dict[str, list[str]] | list[str]:

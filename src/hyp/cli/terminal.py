@@ -27,11 +27,11 @@ class _PlainConsole(Console):
                 yield Segment(printable(segment.text), segment.style)
 
 
-def console() -> Console:
+def console(*, err: bool = False) -> Console:
     """Return a console; where the output is no terminal, it is 80 columns wide."""
-    found = _PlainConsole(highlight=False, markup=False, emoji=False)
+    found = _PlainConsole(stderr=err, highlight=False, markup=False, emoji=False)
     if not found.is_terminal:
-        found = _PlainConsole(highlight=False, markup=False, emoji=False, width=80)
+        found = _PlainConsole(stderr=err, highlight=False, markup=False, emoji=False, width=80)
     return found
 
 

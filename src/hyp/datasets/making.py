@@ -66,7 +66,7 @@ def make_dataset(
     spec: DatasetSpec,
     folder: Path,
     *,
-    device: str = "cpu",
+    device: str | None = None,
     workers: int = 1,
     scheduler: str | None = None,
     progress: Progress = _silent,
@@ -84,7 +84,7 @@ def make_dataset(
     folder : Path
         A new or empty folder, or one that an interrupted call left.
     device : str
-        Where to render: ``cpu``, ``cuda`` or ``cuda:N``.
+        Where to render: ``cpu``, ``cuda`` or ``cuda:N``; None for where the spec says.
     workers : int
         Processes that render; 1 renders in this one.
     scheduler : str, optional
@@ -110,7 +110,7 @@ def make_dataset(
     _check_space(spec, folder)
     with readable_disk_errors(folder), _only_maker(folder):
         if not is_finished(spec, folder):
-            _make(spec, folder, device, workers, scheduler, progress)
+            _make(spec, folder, device or spec.device, workers, scheduler, progress)
         _tidy(folder)
 
 

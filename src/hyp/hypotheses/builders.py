@@ -20,6 +20,31 @@ def build(step: Step, folder: Path, inputs: Inputs, progress: Progress) -> None:
     _BUILDERS[step.kind](step, folder, inputs, progress)
 
 
+def build_together(
+    folders: Mapping[Step, tuple[Path, Inputs]], progress: Mapping[Step, Progress]
+) -> dict[Step, Exception]:
+    """Train networks side by side; return what went wrong with which."""
+    from hyp.datasets.dataset import Dataset
+    from hyp.models.specs import TrainSpec
+    from hyp.models.training import train_together
+    from hyp.models.training_run import Training
+
+    datasets = {inputs["dataset"]: None for _, inputs in folders.values()}
+    opened = {path: Dataset.open(path) for path in datasets}
+    errors = train_together(
+        [
+            Training(
+                TrainSpec.model_validate(step.spec),
+                opened[inputs["dataset"]],
+                folder,
+                progress[step],
+            )
+            for step, (folder, inputs) in folders.items()
+        ]
+    )
+    return {step: error for step, error in zip(folders, errors, strict=True) if error is not None}
+
+
 def check_steps(steps: Sequence[Step]) -> None:
     """Check what would make steps fail after hours of work: folds, networks, their layers.
 

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from hyp.errors import HypError, did_you_mean, first_problem
 from hyp.metrics.neural.specs import neural_metric
@@ -26,6 +34,16 @@ RESNET_LAYERS = (
     "fc",
 )
 """The layers that the paper decodes (its Table B.1)."""
+
+
+def _without_number(device: str) -> str:
+    return device.partition(":")[0]
+
+
+Device = Annotated[
+    str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$"), PlainSerializer(_without_number)
+]
+"""Which of several equal GPUs computes is no part of what is computed: it is not stored."""
 
 
 class Declared(BaseModel):
@@ -63,7 +81,7 @@ class Profile(Declared):
     snapshots : tuple of int
         Batch counts at which weights are kept besides the end; later ones are left out.
     precision, device : str
-        ``auto`` asks the hardware of this machine.
+        ``auto`` asks the hardware of this machine. ``cuda:1`` takes the second GPU.
     threads : int
         CPU threads of one step. Results depend on it in the last bits, so it is
         part of the declaration and not of the command line.
@@ -118,7 +136,7 @@ class Profile(Declared):
     evaluate_every: int | None = Field(None, ge=1)
     snapshots: tuple[int, ...] = Field((), exclude_if=lambda snapshots: not snapshots)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     threads: int = Field(1, ge=1)
     layers: tuple[str, ...] = Field(RESNET_LAYERS, min_length=1)
     n_folds: int = Field(5, ge=2)
@@ -161,6 +179,16 @@ class Profile(Declared):
             if isinstance(values, tuple) and len(set(values)) < len(values):
                 raise ValueError(f"{name} names something twice")
         return self
+
+    @property
+    def device_kind(self) -> Literal["auto", "cpu", "cuda"]:
+        """The device without the number of a GPU."""
+        return cast(Literal["auto", "cpu", "cuda"], _without_number(self.device))
+
+    @property
+    def card(self) -> str | None:
+        """The number of the GPU that was named."""
+        return self.device.partition(":")[2] or None
 
     @property
     def kept_snapshots(self) -> tuple[int, ...]:

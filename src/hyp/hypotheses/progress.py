@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from hyp.store.runs import heartbeat
 StepState = Literal["running", "waiting", "done"]
 
 _WATCHED_EVERY = 5.0
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -129,9 +131,13 @@ class RunProgress:
 @contextmanager
 def watched(progress: RunProgress, watch: Callable[[RunProgress], None]) -> Iterator[Listener]:
     """Show progress at every event and every few seconds; yields what hears the events."""
+    states: dict[str, StepState] = {}
 
     def hear(event: StepEvent) -> None:
         progress(event)
+        if states.get(event.key) != event.state:
+            states[event.key] = event.state
+            _log.info("%s %s: %s", event.kind, event.key, event.state)
         watch(progress)
 
     try:

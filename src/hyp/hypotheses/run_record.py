@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import sys
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from hyp.hypotheses.plan import Plan
 
 _SAVED_EVERY = 10.0
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -74,6 +76,8 @@ def recorded(plan: Plan, pending: list[Step], store: Store) -> Iterator[RunProgr
         )
         save_run(store.root, run)
 
+    what = f"{plan.name}, profile {plan.profile_name}"
+    _log.info("%s: %d of %d steps to compute", what, len(pending), len(plan.steps))
     save("running")
     try:
         with heartbeat(lambda: save("running"), _SAVED_EVERY):
@@ -81,10 +85,13 @@ def recorded(plan: Plan, pending: list[Step], store: Store) -> Iterator[RunProgr
     except BaseException as error:
         with suppress(HypError):  # a disk that takes no record either: the first reason is told
             if isinstance(error, KeyboardInterrupt):
+                _log.warning("%s: interrupted by %s", what, error or "Ctrl-C")
                 save("interrupted")
             elif isinstance(error, Exception):
+                _log.error("%s: failed: %s", what, error)
                 save("failed", str(error))
         raise
+    _log.info("%s: finished after %.0f s", what, progress.seconds)
     save("finished")
 
 

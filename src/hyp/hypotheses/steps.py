@@ -97,8 +97,13 @@ class SharedSteps:
             n_images=n_images if share == 1.0 else n_val + round(share * (n_images - n_val)),
             n_val=n_val,
             online=self.profile.online,
+            device=self.numerics.device if self._renders_online else "cpu",
         )
         return dataset_step(spec, label)
+
+    @property
+    def _renders_online(self) -> bool:
+        return self.profile.online and self.source.kind == ENGINE
 
     def network(self, objective: str, images: Step, seed: int, label: str) -> Step:
         """Return the step that trains a network."""
@@ -159,7 +164,7 @@ def of_kind(inputs: Mapping[str, _T], kind: str) -> dict[tuple[str, ...], _T]:
 def wanted_numerics(profile: Profile) -> Wanted:
     """Return what a profile says of numerics."""
     size = profile.input_size or profile.image_size
-    return Wanted(profile.backbone, size, profile.device, profile.precision)
+    return Wanted(profile.backbone, size, profile.device_kind, profile.precision)
 
 
 def dataset_step(spec: DatasetSpec, label: str) -> Step:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from hyp.models.pretrained import PretrainedSpec, build_pretrained, resolve_pretrained
     from hyp.models.released import import_cohort, import_weights
     from hyp.models.specs import ExtractSpec, TrainSpec
-    from hyp.models.training import evaluate, train
+    from hyp.models.training import train
+    from hyp.models.training_run import evaluate
     from hyp.models.trust import trusting
 
 __all__ = [
@@ -49,7 +50,7 @@ _HOMES = {
     "best_numerics": "hardware",
     "build_pretrained": "pretrained",
     "choose_precision": "precision",
-    "evaluate": "training",
+    "evaluate": "training_run",
     "extract": "extraction",
     "extract_pixels": "extraction",
     "fit_objective": "objectives",

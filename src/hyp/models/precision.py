@@ -112,7 +112,7 @@ class _Steps:
         self, backbone: str, image_size: int, precision: Precision, device: torch.device
     ) -> None:
         from hyp.models.specs import TrainSpec
-        from hyp.models.training import new_model
+        from hyp.models.stepping import new_model
 
         self._precision, self._device, self._size = precision, device, image_size
         spec = TrainSpec(

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
+from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
 from hyp.hypotheses.declaration import Hypothesis
+from hyp.hypotheses.needs import Needs, plan_needs
 from hyp.hypotheses.plan import Plan
-from hyp.hypotheses.steps import STAGES
 from hyp.hypotheses.testability import planned_questions
-from hyp.hypotheses.timing import expected_seconds
 from hyp.reports.wording import by_reason, duration
 from hyp.stats.rules import describe
 from hyp.store import Store
@@ -69,39 +68,57 @@ def _declared(hypothesis: Hypothesis) -> Iterator[tuple[str, str]]:
         yield "question", f"{question.name}: {question.kind}, {question.describe()}{secondary}"
 
 
-def plan_page(plan: Plan, store: Store | None) -> RenderableType:
-    """Return the page of ``hyp plan``."""
+def plan_page(plan: Plan, store: Store | None, workers: int = 1) -> RenderableType:
+    """Return the page of ``hyp plan``: what is computed, and what it takes on so many workers."""
     heading = Text(f"{plan.name}, profile {plan.profile_name}", style="bold")
     if plan.untestable:
         return Group(heading, Text(f"untestable: {plan.untestable}"))
-    pending = plan.pending(store)
-    every, missing = Counter(s.kind for s in plan.steps), Counter(s.kind for s in pending)
-    table = Table("stage", box=None, header_style="bold")
-    for column in ("steps", "stored", "to compute", "expected"):
+    needs = plan_needs(plan, store, workers)
+    table = Table(box=None, header_style="bold")
+    table.add_column("stage")
+    on = f"{workers} workers" if workers > 1 else ""
+    for column in filter(None, ("steps", "stored", "to compute", "one core", on, "disk")):
         table.add_column(column, justify="right")
-    stages = [kind for kind in STAGES if every[kind]]
-    expected = {kind: expected_seconds(plan, kind, pending, store) for kind in stages}
-    for kind in stages:
+    for stage in needs.stages:
+        about = "" if stage.measured else "~"
+        times = [stage.seconds, stage.wall_seconds][: 1 + (workers > 1)]
         table.add_row(
-            kind,
-            str(every[kind]),
-            str(every[kind] - missing[kind]),
-            str(missing[kind]),
-            ("" if expected[kind].measured else "~") + duration(expected[kind].seconds),
+            stage.stage,
+            *map(str, (stage.steps, stage.steps - stage.to_compute, stage.to_compute)),
+            *(about + duration(seconds) for seconds in times),
+            _size(stage.n_bytes),
         )
     notes = [
         f"not asked: {', '.join(names)} ({reason})" for reason, names in by_reason(plan.left_out)
     ]
-    seconds = [stage.seconds for stage in expected.values() if stage.seconds is not None]
-    if not pending:
+    pending = any(stage.to_compute for stage in needs.stages)
+    if pending:
+        notes += _totals(needs)
+    else:
         notes.append("Everything is stored; 'hyp run' only prints the verdict.")
-    elif len(seconds) == len(expected):
-        notes.append(
-            f"One core: {duration(sum(seconds))} in all; steps of a stage run side by side."
-        )
-    if pending and not all(stage.measured for stage in expected.values()):
+    if pending and not all(stage.measured for stage in needs.stages):
         notes.append("~: not timed in this store yet; scaled from another machine (2.5 GHz Xeon).")
     return Group(heading, table, "", _questions_table(plan), *(Text(note) for note in notes))
+
+
+def _totals(needs: Needs) -> Iterator[str]:
+    one, wall = duration(needs.total("seconds")), duration(needs.total("wall_seconds"))
+    on = f", {wall} on {needs.workers} workers of one core" if needs.workers > 1 else ""
+    known = sum(stage.n_bytes or 0.0 for stage in needs.stages)
+    least = "at least " if needs.total("n_bytes") is None else ""
+    yield f"In all: {one} of one core{on}; {least}{_size(known) or 'little'} of disk."
+    if least:
+        yield "?: the size of JPEG images is known once some are stored."
+    if needs.memory is not None:
+        measured = "as measured in this store" if needs.memory_measured else "from its sizes"
+        yield f"Memory of a worker: about {_size(needs.memory)}, {measured}."
+
+
+def _size(n_bytes: float | None) -> str:
+    """Return a size for people; what is below a megabyte is not worth a word."""
+    if n_bytes is None:
+        return "?"
+    return decimal(round(n_bytes)) if n_bytes >= 1e6 else ""
 
 
 def _questions_table(plan: Plan) -> Table:

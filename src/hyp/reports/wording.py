@@ -145,7 +145,7 @@ def interval(low: float | None, high: float | None, digits: int = 3, sign: bool 
 
 
 def duration(seconds: object) -> str:
-    """Write a length of time: ``0.52 s``, ``45 s``, ``12 min``, ``3.5 h``, ``9 d``.
+    """Write a length of time: ``0.52 s``, ``45 s``, ``12 min``, ``3.5 h``, ``2,450 h``.
 
     A dash stands where it is not known.
     """
@@ -154,9 +154,8 @@ def duration(seconds: object) -> str:
     for below, size, written in ((10, 1, ".2g"), (90, 1, ".0f"), (5400, 60, ".0f")):
         if seconds < below:
             return f"{seconds / size:{written}} {'s' if size == 1 else 'min'}"
-    if seconds < 172_800:
-        return f"{seconds / 3600:.3g} h"
-    return f"{seconds / 86_400:.0f} d"
+    hours = seconds / 3600
+    return f"{hours:.3g} h" if hours < 100 else f"{hours:,.0f} h"
 
 
 def count(value: int) -> str:

@@ -6,7 +6,9 @@ import errno
 import json
 import os
 import platform
+import resource
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -46,6 +48,8 @@ class Record(BaseModel):
         Sizes in bytes, by the path inside the artifact's folder.
     checksums : mapping of str to str
         BLAKE2b of the same files; empty in artifacts of an older hyp, which had none.
+    peak_bytes : int or None
+        The most memory that the process had held when it was made; memory-mapped images count.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -62,6 +66,7 @@ class Record(BaseModel):
     machine: Mapping[str, str]
     files: Mapping[str, int]
     checksums: Mapping[str, str] = Field(default_factory=dict)
+    peak_bytes: int | None = None
 
 
 class Store:
@@ -262,6 +267,25 @@ class Store:
         return sum(record.files.values())
 
     @contextmanager
+    def unpruned(self) -> Iterator[None]:
+        """Keep `hyp.store.pruning.prune` away while it is decided what is needed.
+
+        A store that this process cannot write to is left as it is; nobody here can prune it.
+        """
+        locks = self.root / ".locks"
+        lock = FileLock(locks / "prune.lock")
+        try:
+            locks.mkdir(exist_ok=True)
+            lock.acquire()
+        except OSError:
+            yield
+            return
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
     def _locked(self, final: Path, waiting: Callable[[], None]) -> Iterator[None]:
         locks = self.root / ".locks"
         locks.mkdir(exist_ok=True)
@@ -300,6 +324,7 @@ class Store:
             "machine": machine_facts(),
             "files": {name: (partial / name).stat().st_size for name in sums},
             "checksums": sums,
+            "peak_bytes": _peak_bytes(),
         }
         record[_SEAL] = _seal(record)
         write_atomically(partial / RECORD, json.dumps(record, indent=1).encode())
@@ -342,7 +367,7 @@ def read_record(folder: Path) -> Record:
 
 def _is_old(content: Mapping[str, Any]) -> bool:
     """Return whether a record is one of an older hyp, which had neither checksums nor a hash."""
-    return set(content) == {*Record.model_fields} - {"checksums"}
+    return set(content) == {*Record.model_fields} - {"checksums", "peak_bytes"}
 
 
 def check_artifact(folder: Path) -> Path:
@@ -420,6 +445,12 @@ def machine_facts() -> dict[str, str]:
         "cores": str(os.cpu_count() or 1),
         "python": platform.python_version(),
     }
+
+
+def _peak_bytes() -> int:
+    """Return the most memory that this process has held."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _processor() -> str:

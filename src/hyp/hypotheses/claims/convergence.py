@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import (
-    LAPTOP,
     OBJECTIVES,
     PUBLISHED_18,
     UNTRAINED,
+    laptop_and_workstation,
     rivals,
     trained_for,
 )
@@ -96,7 +96,7 @@ CONVERGENCE = Hypothesis(
     ),
     agrees="alike",
     profiles={
-        "laptop": LAPTOP.but(cohorts=(*_FEW, "untrained")),
+        **laptop_and_workstation(cohorts=(*_FEW, "untrained")),
         "published": PUBLISHED_18,
     },
 )

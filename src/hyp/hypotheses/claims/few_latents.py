@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import (
     CONTROL,
-    LAPTOP,
     LOWER,
     NO_LOWER,
     OBJECTIVES,
     PUBLISHED_50,
     UNTRAINED,
+    laptop_and_workstation,
     rivals,
     trained_for,
     training_helps,
@@ -62,7 +62,7 @@ FEW_LATENTS = Hypothesis(
     agrees="enough",
     control=CONTROL,
     profiles={
-        "laptop": LAPTOP.but(
+        **laptop_and_workstation(
             cohorts=(
                 "distance",
                 "translation",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, rivals, trained_for
+from hyp.hypotheses.claims.cohorts import PUBLISHED_18, laptop_and_workstation, rivals, trained_for
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.questions import Closer, Contrast
 from hyp.hypotheses.scores import Depth
@@ -44,7 +44,7 @@ LAYER_ASSIGNMENT = Hypothesis(
     ),
     agrees="earlier",
     profiles={
-        "laptop": LAPTOP.but(cohorts=("distance", "translation", "category")),
+        **laptop_and_workstation(cohorts=("distance", "translation", "category")),
         "published": PUBLISHED_18,
     },
 )

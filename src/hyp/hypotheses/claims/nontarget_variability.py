@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, rivals
+from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, WORKSTATION, rivals
 from hyp.hypotheses.cohort import Cohort
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.profile import Profile
@@ -108,6 +108,7 @@ NONTARGET_VARIABILITY = Hypothesis(
             "cohort, 80 batches each: too few to learn equally",
             objectives=("distance",),
         ),
+        "workstation": WORKSTATION.but(objectives=("distance",)),
         "published": PUBLISHED_18.but(
             summary="the paper's size: 1.35 M images of 256 px, 500,000 batches, 6 networks",
             n_seeds=6,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import (
     CONTROL,
-    LAPTOP,
     PUBLISHED_50,
     UNTRAINED,
+    laptop_and_workstation,
     rivals,
     trained_for,
     training_helps,
@@ -51,7 +51,7 @@ OBJECTIVE_COMBINATION = Hypothesis(
     agrees=EQUIVALENT,
     control=CONTROL,
     profiles={
-        "laptop": LAPTOP.but(
+        **laptop_and_workstation(
             cohorts=("distance", "translation", "distance+translation", "untrained")
         ),
         "published": PUBLISHED_50,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_50, rivals, trained_for
+from hyp.hypotheses.claims.cohorts import PUBLISHED_50, laptop_and_workstation, rivals, trained_for
 from hyp.hypotheses.cohort import Cohort
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.questions import Trend
@@ -122,7 +122,7 @@ SCALING = Hypothesis(
     ),
     agrees="grows",
     profiles={
-        "laptop": LAPTOP.but(
+        **laptop_and_workstation(
             n_seeds=4,
             cohorts=(
                 *(f"category of {count}" for count in _COUNTS),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import (
     CONTROL,
-    LAPTOP,
     LOWER,
     NO_LOWER,
     PUBLISHED_50,
     UNTRAINED,
+    laptop_and_workstation,
     rivals,
     trained_for,
     training_helps,
@@ -54,5 +54,5 @@ SYNTHETIC_NATURAL = Hypothesis(
     ),
     agrees="as well",
     control=CONTROL,
-    profiles={"laptop": LAPTOP, "published": PUBLISHED_50},
+    profiles={**laptop_and_workstation(), "published": PUBLISHED_50},
 )
