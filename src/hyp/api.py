@@ -189,11 +189,16 @@ def run(
     HypError
         As `plan`, and if a step fails for a reason the user can mend.
     """
+    from hyp.hypotheses.builders import check_steps
     from hyp.hypotheses.run import run_plan
 
     found = hypothesis(declared)
-    opened = Store.create(Path(store))
+    opened = Store(store)
+    if (opened.root / "store.json").exists():
+        opened.check_format()
     planned = make_plan(found, profile or next(iter(found.profiles)), settings, store=opened)
+    check_steps(planned.pending(opened))
+    Store.create(store)
     with _shown(progress) as watch:
         folder = run_plan(planned, opened, workers=workers, scheduler=scheduler, watch=watch)
     return FinishedRun(planned, opened, folder)

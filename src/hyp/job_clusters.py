@@ -219,6 +219,8 @@ def _cluster_class(spec: JobCluster) -> Any:
 
 @contextmanager
 def _started(cluster_class: Any, spec: JobCluster, folder: Path, security: Any) -> Iterator[Any]:
+    from distributed import Status
+
     try:
         cluster = cluster_class(
             **job_options(spec, folder),
@@ -231,15 +233,22 @@ def _started(cluster_class: Any, spec: JobCluster, folder: Path, security: Any) 
     except (RuntimeError, ValueError, OSError) as error:
         raise HypError(f"no cluster can be started: {reason_of(error)}.") from error
     with cluster:
-        try:  # the first job, so that what the system objects to is heard
-            cluster.worker_spec.update(cluster.new_worker_spec())
-            cluster.sync(cluster._correct_state)
-        except (RuntimeError, ValueError) as error:
-            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-            raise HypError(
-                f"no job could be submitted: {lines[-1]}; mend the cluster file."
-            ) from error
-        yield cluster
+        try:
+            _submit_one(cluster)
+            yield cluster
+        finally:
+            for job in list(cluster._created):  # dask asks for it, dask-jobqueue does not set it
+                job.status = Status.closed
+
+
+def _submit_one(cluster: Any) -> None:
+    """Submit the first job here, so that what the system objects to is heard."""
+    cluster.worker_spec.update(cluster.new_worker_spec())
+    try:
+        cluster.sync(cluster._correct_state)
+    except (RuntimeError, ValueError, OSError) as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise HypError(f"no job could be submitted: {lines[-1]}; mend the cluster file.") from error
 
 
 def _wait_for_a_worker(cluster: Any, losses: Losses, say: Callable[[str], None]) -> None:

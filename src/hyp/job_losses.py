@@ -181,9 +181,10 @@ class Losses(SchedulerPlugin):  # type: ignore[misc]
             _log.warning("job %s ended before its worker joined: %s", job.job_id, words)
             self._early += state in _CRASHED
             if self._early > self._spec.crashes:
+                many = "a job" if self._early == 1 else f"{self._early} jobs"
                 self._give_up(
-                    f"{self._early} jobs ended before their worker joined, the last was "
-                    f"{job.job_id}: {self._last_line(str(job.job_id))}; mend the cluster file "
+                    f"{many} ended before a worker joined, the last was {job.job_id}: "
+                    f"{self._last_line(str(job.job_id))}; mend the cluster file "
                     "('python', 'setup', 'interface')."
                 )
 

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from hyp.errors import HypError
+from hyp.job_clusters import JobCluster, job_cluster
+
 HERE = Path(__file__).parent
 sys.path.append(str(HERE.parent / "hypotheses"))
 
@@ -98,3 +101,23 @@ def test_jobs_that_are_preempted_and_out_of_time_leave_the_bytes_of_the_local_ru
     done = subprocess.run(command(*run, "--store", alone, "--workers", "0"), check=False)
     assert done.returncode in ENDS
     assert artifact_bytes(tmp_path / "jobs") == artifact_bytes(alone)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"queue": "nope"},
+            "no job could be submitted: .*[Ii]nvalid partition.*; mend the cluster",
+        ),
+        (
+            {"python": "/nowhere/python"},
+            "a job ended before a worker joined.*/nowhere/python: No such file or directory",
+        ),
+    ],
+)
+def test_jobs_that_cannot_work_are_one_sentence(slurm, tmp_path, changes, words):
+    asked = {"workers": 1, "memory": "100 MB", "walltime": "00:05:00", "interface": "lo"}
+    spec = JobCluster(system="slurm", crashes=0, **{**asked, **changes})
+    with pytest.raises(HypError, match=words), job_cluster(spec, tmp_path / "jobs"):
+        pass

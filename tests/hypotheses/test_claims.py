@@ -234,6 +234,23 @@ def test_published_sizes_are_the_papers():
     assert len({key[2] for key in found}) == 9
 
 
+@pytest.mark.parametrize(
+    ("name", "n_layers"),
+    [("layer-assignment", 11), ("few-latents", 19), ("objective-combination", 19)],
+)
+def test_published_regions_choose_among_the_papers_candidates(name, n_layers):
+    """Appendix C: 11 layers of ResNet-18 and 19 of ResNet-50, stem and readout among them."""
+    plan = make_plan(BY_NAME[name], "published")
+    activations = [
+        goal.inputs["grams"].inputs["activations"]
+        for goal in plan.steps
+        if goal.kind == "alignments"
+    ]
+    layers = {tuple(step.spec["layers"]) for step in activations}
+    assert {len(one) for one in layers} == {n_layers}
+    assert all((one[0], one[-2:]) == ("relu", ("avgpool", "fc")) for one in layers)
+
+
 def is_network(step):
     return step.kind == "models" and step.spec["n_batches"] > 0
 

@@ -95,9 +95,9 @@ def run_hypothesis(
             plans, left_out = [named_plan(name, profile, settings, store=found, ask=ask)], []
         for problem in left_out:
             screen.print(f"left out: {problem}", style="yellow", soft_wrap=True)
+        for planned in plans:
+            check_steps(planned.steps if dry_run else planned.pending(found))
         if dry_run:
-            for planned in plans:
-                check_steps(planned.steps)
             shared = shares(plans, found)
             if as_json:
                 from hyp.cli.as_json import shares_json
@@ -151,6 +151,7 @@ def _run(
     quiet: bool,
 ) -> tuple[Path, Result]:
     """Run a plan under live progress, print the verdict; return the result and its folder."""
+    from hyp.hypotheses.looks import second_look
     from hyp.hypotheses.result_files import load_result
     from hyp.hypotheses.run import run_plan
     from hyp.reports import result_panel
@@ -161,7 +162,10 @@ def _run(
     if quiet:
         folder = run()
         return folder, load_result(folder)
+    again = second_look(plan, store)
     screen.print(_opening(plan, store), soft_wrap=True)
+    if again:
+        screen.print(again, style="yellow", soft_wrap=True, highlight=False)
     with shown_progress(screen) as watch:
         folder = run(watch=watch)
     result = load_result(folder)

@@ -9,6 +9,7 @@ from hyp.hypotheses.cohort import Cohort
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Contrast
 from hyp.hypotheses.scores import Alignment
+from hyp.metrics.neural.specs import CANDIDATE_LAYERS
 from hyp.stats.rules import DecisionRule, NotLower, Predicate, Prediction, Somewhere
 
 SPATIAL = "distance+translation+rotation"
@@ -25,7 +26,7 @@ OBJECTIVES = (
     "identity",
     EVERYTHING,
 )
-"""The ten objectives of the paper's ResNet-18 and ResNet-50 (its Table B.2)."""
+"""The ten objectives of the paper's ResNet-18 and ResNet-50 (its Figure 2b)."""
 
 _SEEDS_A_COHORT = 50
 _NAMES = {SPATIAL: "spatial", EVERYTHING: "everything"}
@@ -136,6 +137,7 @@ PUBLISHED_50 = PUBLISHED_18.but(
     summary="the paper's ResNet-50: 1.35 M images, 1,000,000 batches, 5 networks a cohort, "
     "13 checkpoints",
     backbone="resnet50",
+    layers=CANDIDATE_LAYERS["resnet50"],
     n_seeds=5,
     n_batches=1_000_000,
     evaluate_every=20_000,

@@ -45,7 +45,7 @@ FEW_LATENTS = Hypothesis(
                 score=Alignment(),
                 a=cohort.name,
                 b=("category",),
-                figure="Figures 2 and C.1, Tables C.1 and C.2",
+                figure="Figures C.1 and C.3, Tables C.1 and C.2",
                 secondary=bool(_NAMED & set(cohort.objective.split("+"))),
             )
             for cohort in _TRAINED
