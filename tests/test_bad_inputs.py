@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import socket
+
 import pytest
 
 from bad_inputs import READABLE, UNWRITABLE, hyp, tree, working_in
@@ -72,9 +75,9 @@ def refused(material):
         assert "fault in hyp" not in done.err, done.err
         assert done.status == status, done
         lines = done.err.strip().splitlines()
-        assert len(lines) == 1, done.err
         assert lines[0].startswith("error: ")
-        assert lines[0].isprintable()
+        assert all(line.isprintable() for line in lines)
+        assert all(line.startswith("  ") for line in lines[1:]), done.err
         assert words in done.err
         return done
 
@@ -164,6 +167,8 @@ LINES = {
     "data make out --n 10 --design rel_pos_z=1e999": "rel_pos_z",
     "data make out --n 10 --design categories=99999999999999999999": "categories",
     "data make out --n 10 --workers 0": "workers",
+    "data make out --n 10 --device tpu": "no device 'tpu'",
+    "data make deep/er/out --n 10 --device tpu": "no device 'tpu'",
     "data preview data --n 0": "1 image",
     "data preview data --out sheet.nonsense": "image format",
     "data copy data store": "which this dataset does not have",
@@ -172,6 +177,10 @@ LINES = {
     "report --store store [/x]": "[/x]",
     "plan nontarget-variability --profile ../../x": "../../x",
     "plan ../../x": "../../x",
+    "run nontarget-variability -s precision=fp32 -s layers=nope --store none": "no layer 'nope'",
+    "run nontarget-variability --set backbone=os:getcwd --store none": "os:getcwd",
+    "run nontarget-variability -s precision=fp32 -s n_folds=99999 --store none": "n_folds=99,999",
+    "run --all --set backbone=nope --store none": "unknown backbone",
     "new ../../x": "../../x",
     "new [/x]": "[/x]",
     "new mine": "mine.toml exists already",
@@ -179,6 +188,9 @@ LINES = {
     "new other --target [/x]": "[/x]",
     "published nonsense": "nonsense",
     "neural score [/x] --store store": "[/x]",
+    "neural simulate --n 20 --hidden os:getcwd --store none": "unknown network 'os:getcwd'",
+    "neural simulate --n 20 --hidden alexnet --store none": "no layer 'layer1.0.relu'",
+    "neural simulate --n 20 --stratify [/x] --store none": "no categories '[/x]'",
     "neural simulate --name ../../x --stimuli dataset:data --image-size 16": "../../x",
     "neural import mine.toml --stimuli dataset:data --image-size 16 --name a/b": "a/b",
     "models import mine.toml out --objective distance": "PyTorch",
@@ -195,6 +207,31 @@ LINES = {
 @pytest.mark.parametrize("line", LINES)
 def test_command_lines_that_cannot_be(refused, line):
     refused(*line.split(" "), words=LINES[line])
+
+
+NAMES = ("../../ESCAPED", "/etc/ESCAPED", "a/b", "..", ".", "", "n" * 300, "\x1b[31m", "a\u202eb")
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: repr(name[:12]))
+@pytest.mark.parametrize("command", ["plan", "freeze", "design", "run --store none"])
+def test_names_in_a_file_that_cannot_be_part_of_a_path(refused, tmp_path, command, name):
+    text = start_text("mine", "category", "distance")
+    (tmp_path / "hostile.toml").write_text(text.replace('"mine"', json.dumps(name)))
+    word, *more = command.split(" ")
+    refused(word, tmp_path / "hostile.toml", *more, words="name")
+
+
+@pytest.mark.parametrize("line", ["run nontarget-variability --store none", "data make out --n 4"])
+def test_a_port_that_accepts_and_says_nothing(refused, monkeypatch, line):
+    monkeypatch.setattr("hyp.clusters._CONNECT_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        refused(
+            *line.split(" "),
+            "--scheduler",
+            address,
+            words=f"no Dask scheduler answers at {address}",
+        )
 
 
 def test_a_terminal_of_few_letters_shows_every_text(material):

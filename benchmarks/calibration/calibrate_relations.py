@@ -46,29 +46,15 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from calibrate_comparisons import ALPHA, FOLDS, ICCS, LAYERS, rate
 
 from _machine import write
+from hyp.stats.closeness import closeness
 from hyp.stats.comparisons import compare
-from hyp.stats.correlations import (
-    pearson,
-    pearson_interval,
-    repeated_correlation,
-    repeated_correlation_published,
-    spearman,
-)
-from hyp.stats.pairs import (
-    closeness,
-    closeness_published,
-    within_between,
-    within_between_published,
-)
+from hyp.stats.correlations import pearson, pearson_interval, spearman
+from hyp.stats.deciding import judge
+from hyp.stats.pairs import within_between
+from hyp.stats.pairs_published import closeness_published, within_between_published
 from hyp.stats.published import compare_published
-from hyp.stats.rules import (
-    BETTER_AND_WORSE,
-    ONLY_BETTER,
-    ONLY_WORSE,
-    DecisionRule,
-    Prediction,
-    judge,
-)
+from hyp.stats.repeated import repeated_correlation, repeated_correlation_published
+from hyp.stats.rules import BETTER_AND_WORSE, ONLY_BETTER, ONLY_WORSE, DecisionRule, Prediction
 from hyp.stats.sensitivity import icc, mixed_model
 from hyp.stats.trimmed import trimmed_difference, trimmed_mean
 

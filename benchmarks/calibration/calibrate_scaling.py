@@ -26,7 +26,8 @@ from scipy.optimize import curve_fit
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from _machine import write
-from hyp.stats.scaling import LAWS, compare_scaling, fit_scaling
+from hyp.stats.scaling import compare_scaling, fit_scaling
+from hyp.stats.scaling_regions import LAWS
 
 SEEDS, START = 3, 0.1
 PLATEAU, EXPONENT, RISE, BREAK = 0.46, 0.5, 0.15, 2.4

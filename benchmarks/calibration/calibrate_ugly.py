@@ -3,7 +3,7 @@
     python benchmarks/calibration/calibrate_ugly.py [--studies N] [--json OUT]
 
 Skew, seeds that collapse, spreads of 1 to 3, groups of unequal sizes, layers that are
-correlated by 0.9, pairs, margins, and looking again while seeds are added. All studies are
+correlated by 0.9, pairs, margins, new stimuli, and looking again while seeds are added. All are
 without a difference (or at the margin), so that every finding is an error; nominal 5 %.
 """
 
@@ -20,19 +20,24 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from _machine import write
+from hyp.stats.assumptions import check_assumptions
 from hyp.stats.families import holm, max_t
 from hyp.stats.permutation import permutation_p, sign_flip_p
 from hyp.stats.rank_sum import exact_p
 from hyp.stats.shift import hodges_lehmann, hodges_lehmann_paired
 from hyp.stats.signed_rank import signed_rank_p
+from hyp.stats.stimuli import compare_crossed
 from hyp.stats.stopping import planned_looks, unplanned_error
 from hyp.stats.tost import equivalence
+from hyp.stats.unequal import cochran_cox_p
 
 ALPHA, LAYERS, CORRELATION = 0.05, 18, 0.9
 SIZES = ((5, 5), (8, 8), (3, 8), (8, 3), (4, 12), (12, 4))
 CASES = ("normal", "skewed", "collapsing", "spreads 3:1", "skewed, spreads 3:1")
 METHODS = ("welch", "rank", "studentized", "brunner-munzel")
 LOOKS = (tuple(range(4, 13)), (6, 9, 12))
+CROSSED = ((5, 5, 20), (3, 8, 20), (4, 12, 40))
+EFFECTS = ((0.0, 3.0), (1.0, 1.0), (4.0, 0.3))
 
 
 def main() -> None:
@@ -50,6 +55,10 @@ def main() -> None:
             margin(case, sizes, n // 4) for case, sizes in product(CASES, ((5, 5), (3, 8), (8, 3)))
         ],
         "looks": [looks(seeds, 4 * n) for seeds in LOOKS],
+        "stimuli": [
+            stimuli(sizes, effects, ratio, n)
+            for sizes, effects, ratio in product(CROSSED, EFFECTS, (1, 3))
+        ],
     }
     write(options.json, "calibration in ugly cases", results)
 
@@ -75,15 +84,60 @@ def one(case: str, sizes: tuple[int, int], studies: int) -> dict[str, Any]:
     x, y = groups(np.random.default_rng([5, CASES.index(case), *sizes]), case, sizes, studies)
     some = slice(0, studies // 4)
     _, low, high = hodges_lehmann(x, y)
+    found = exact_p(x, y) <= ALPHA
     return {
         "case": case,
         "sizes": sizes,
-        "rank": rate(exact_p(x, y) <= ALPHA),
+        "rank": rate(found),
+        "silent": rate(found & unsaid(x, y, found)),
+        "cochran_cox": rate(by_cochran_cox(x, y) <= ALPHA),
         "studentized": rate(permutation_p(x, y, "studentized") <= ALPHA),
         "brunner_munzel": rate(permutation_p(x[some], y[some], "brunner-munzel") <= ALPHA),
         "welch": rate(stats.ttest_ind(x, y, axis=1, equal_var=False).pvalue <= ALPHA),
         "shift_covered": None if np.isnan(low[0]) else rate((low <= 0) & (high >= 0)),
     }
+
+
+def by_cochran_cox(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    sizes = [x.shape[1], y.shape[1]]
+    parts = [one.var(axis=1, ddof=1) / n for one, n in zip((x, y), sizes, strict=True)]
+    return cochran_cox_p(x.mean(axis=1) - y.mean(axis=1), parts, [n - 1 for n in sizes])
+
+
+def unsaid(x: np.ndarray, y: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Whether `check_assumptions` has nothing to say of a comparison that was found."""
+    silent = np.zeros(len(x), dtype=bool)
+    for at in np.flatnonzero(found):
+        row = {
+            **{"n_a": x.shape[1], "n_b": y.shape[1], "test": "Mann-Whitney"},
+            **{"sd_a": x[at].std(ddof=1), "sd_b": y[at].std(ddof=1)},
+            "difference": x[at].mean() - y[at].mean(),
+        }
+        silent[at] = not check_assumptions([row], [])
+    return silent
+
+
+def stimuli(
+    sizes: tuple[int, int, int], effects: tuple[float, float], ratio: int, studies: int
+) -> dict[str, Any]:
+    """How often groups are called different for new units and stimuli where none differ."""
+    rng = np.random.default_rng([10, *sizes, *(int(10 * one) for one in effects), ratio])
+    (n1, n2, m), (of_stimuli, of_units) = sizes, effects
+    hits, means = [], []
+    for _ in range(studies):
+        a, b = (
+            k * of_units * rng.normal(size=(n, 1))
+            + of_stimuli * rng.normal(size=(1, m))
+            + rng.normal(size=(n, m))
+            for k, n in ((ratio, n1), (1, n2))
+        )
+        hits.append(compare_crossed(a, b).p <= ALPHA)
+        means.append((a.mean(axis=1), b.mean(axis=1)))
+    x, y = (np.array(one) for one in zip(*means, strict=True))
+    welch = stats.ttest_ind(x, y, axis=1, equal_var=False).pvalue
+    found = {"crossed": rate(np.array(hits)), "unit_means": rate(welch <= ALPHA)}
+    of = {"stimulus_sd": of_stimuli, "unit_sd": of_units, "sd_ratio": ratio}
+    return {"sizes": sizes, "studies": studies, **of, **found}
 
 
 def layers(seeds: int, ratio: int, studies: int) -> dict[str, Any]:

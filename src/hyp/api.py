@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.plan import Plan, make_plan
@@ -159,7 +159,7 @@ def run(
     store: str | Path = DEFAULT_STORE,
     *,
     profile: str | None = None,
-    workers: int | None = 0,
+    workers: int | Literal["gpu"] | None = 0,
     scheduler: str | None = None,
     progress: bool = True,
     **settings: Any,
@@ -174,7 +174,7 @@ def run(
         Folder that keeps all results; made where there is none.
     profile : str, optional
         Its size; by default the first that the hypothesis declares.
-    workers : int or None
+    workers : int, "gpu" or None
         Local worker processes; 0 computes in this process, None takes one per core (a script
         then needs the usual ``if __name__ == "__main__"``). The bytes do not depend on it.
     scheduler : str, optional
@@ -189,11 +189,16 @@ def run(
     HypError
         As `plan`, and if a step fails for a reason the user can mend.
     """
+    from hyp.hypotheses.builders import check_steps
     from hyp.hypotheses.run import run_plan
 
     found = hypothesis(declared)
-    opened = Store.create(Path(store))
+    opened = Store(store)
+    if (opened.root / "store.json").exists():
+        opened.check_format()
     planned = make_plan(found, profile or next(iter(found.profiles)), settings, store=opened)
+    check_steps(planned.pending(opened))
+    Store.create(store)
     with _shown(progress) as watch:
         folder = run_plan(planned, opened, workers=workers, scheduler=scheduler, watch=watch)
     return FinishedRun(planned, opened, folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -22,6 +22,7 @@ GIVEN_UP = "hyp-given-up"
 """Topic of the sentence that ends a run, from a scheduler whose workers die too often."""
 
 _CONNECT_SECONDS = 10
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
 _QUEUED_SECONDS = 600
 
 
@@ -118,9 +119,28 @@ def save_when_workers_close(client: Any) -> None:
     client.register_plugin(SaveWhenClosing())
 
 
+GPU, CPU = "GPU", "CPU"
+"""Dask resources: a worker that has a GPU to itself, and one that has none."""
+
+
+def places_of(workers: int, gpus: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the environment and the resources of every worker: first one a GPU, then the rest."""
+    own = [{"env": {_VISIBLE: gpu}, "resources": {GPU: 1}} for gpu in gpus]
+    return own + [{"env": {_VISIBLE: ""}, "resources": {CPU: 1}}] * workers
+
+
+def declared_resources(client: Any) -> dict[str, set[str]]:
+    """Return which of `GPU` and `CPU` each worker declares, by its address."""
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    return {address: {GPU, CPU} & set(worker["resources"]) for address, worker in workers.items()}
+
+
 @contextmanager
-def local_client(workers: int) -> Iterator[Any]:
+def local_client(workers: int, gpus: Sequence[str] = ()) -> Iterator[Any]:
     """Start worker processes on this machine, with one thread each.
+
+    With `gpus`, numbers or names as ``CUDA_VISIBLE_DEVICES`` has them, there is one worker a GPU
+    that sees no other one, and `workers` beside them that see none.
 
     They speak TLS, with a certificate made for them alone and never written to a disk, so
     that no other user of the machine can run code in them.
@@ -128,7 +148,7 @@ def local_client(workers: int) -> Iterator[Any]:
     import logging
 
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client, LocalCluster, Nanny
     from distributed.security import Security
 
     # Dask's own setting makes glibc return memory after every batch: a quarter of the time.
@@ -143,8 +163,15 @@ def local_client(workers: int) -> Iterator[Any]:
         stopping.removed_at_the_latest(Path(scratch)),
         dask.config.set(settings),
     ):
+        places = places_of(workers, gpus)
+
+        class PlacedNanny(Nanny):  # type: ignore[misc]
+            def __init__(self, *args: Any, name: int, **options: Any) -> None:
+                super().__init__(*args, name=name, **{**options, **places[name]})
+
         cluster = LocalCluster(
-            n_workers=workers,
+            n_workers=len(gpus) + workers,
+            worker_class=PlacedNanny if gpus else Nanny,
             threads_per_worker=1,
             processes=True,
             memory_limit=0,

@@ -35,3 +35,14 @@ def one_line(text: str) -> str:
 def joined(names: Sequence[str], word: str = "and") -> str:
     """Join names as in a sentence."""
     return f" {word} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def percent(share: float) -> str:
+    """Write a share in percent, with two significant digits.
+
+    Examples
+    --------
+    >>> percent(0.0871), percent(0.6), percent(0.00125)
+    ('8.7%', '60%', '0.12%')
+    """
+    return f"{float(f'{100 * share:.2g}'):g}%"

@@ -151,3 +151,24 @@ def test_one_comparison_is_singular():
 def test_bad_input_is_one_sentence(arguments, words, here):
     assert words in refused(*arguments)
     assert list(here.iterdir()) == []
+
+
+def test_markdown_is_what_registries_ask_for(here):
+    output = succeed(NAME, "--markdown")
+    written = (here / FILE).with_suffix(".md")
+    assert f"preregistration: {written.name}" in output
+    assert "stopping one test, with 6 networks per cohort" in output
+    document = json.loads((here / FILE).read_text())
+    text = written.read_text()
+    assert document["declaration_sha256"] in text
+    assert "# OSF Preregistration" in text
+    assert "# AsPredicted" in text
+    assert "unchanged" in succeed(NAME, "--markdown")
+    written.write_text(f"{text}mine")
+    assert "perhaps with what you wrote" in refused_after_freezing(NAME, "--markdown")
+
+
+def refused_after_freezing(*arguments):
+    result = run(*arguments)
+    assert isinstance(result.exception, HypError)
+    return str(result.exception)

@@ -3,11 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from PIL import Image
 from typer.testing import CliRunner
 
 from hyp.cli.neural import neural_app
 from hyp.errors import HypError
+from hyp.metrics.neural import rdm_benchmark, rdm_ceilings, read_assembly
 
 N = 30
 
@@ -81,3 +83,26 @@ def test_one_repetition_is_announced(pictures, tmp_path):
     )
     assert done.exception is None, done.exception
     assert "one repetition, scored unceiled" in done.output
+
+
+def test_dissimilarities_come_with_their_ceilings(pictures, tmp_path):
+    points = np.random.default_rng(2).normal(size=(3, N, 2)) + np.arange(N)[:, None]
+    path = tmp_path / "human.nc"
+    xr.DataArray(
+        np.square(points[:, :, None] - points[:, None]).sum(axis=-1),
+        dims=("rdm", "stimulus", "stimulus_2"),
+        coords={
+            "region": "IT",
+            "subject": ("rdm", ["01", "02", "03"]),
+            "stimulus": [f"{number:04d}" for number in range(N)],
+        },
+    ).to_netcdf(path, engine="h5netcdf")
+    shared = ("--stimuli", f"folder:{pictures}", "--image-size", 16, "--store", tmp_path / "store")
+    done = run(path, *shared)
+    assert done.exception is None, done.exception
+    lower, upper = rdm_ceilings(rdm_benchmark(read_assembly(path), "IT").vectors(np.arange(N)))
+    for bounds in zip(lower, upper, strict=True):
+        assert "{:.3f} to {:.3f}".format(*bounds) in done.output
+    assert "RDMs" in done.output
+    refused = run(path, *shared, "--stratify", "kind")
+    assert "holds dissimilarities, which have no strata" in str(refused.exception)

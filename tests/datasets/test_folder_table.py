@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 import unicodedata
 from pathlib import Path
@@ -15,6 +16,7 @@ from public_files import picture, write_folder
 from torchvision import transforms
 
 from hyp.datasets.folders.folder import FolderSource
+from hyp.datasets.folders.pictures import FORMATS
 from hyp.errors import HypError
 
 HEADER = ["file", "category", "x"]
@@ -130,7 +132,7 @@ def test_numbers_that_are_categories(folder):
 
 def test_a_table_reads_what_it_lists(folder):
     rewrite(folder, lambda rows: rows[:6])
-    with pytest.raises(HypError, match=r"15 of 20 images .* have no row .*img_05.png, img_06.png"):
+    with pytest.raises(HypError, match=r"15 of 20 files in .*\n  the image img_05.png has no row"):
         FolderSource.open(folder)
     assert FolderSource.open(folder / "latents.csv").n_rows == 5
 
@@ -157,6 +159,16 @@ def test_the_digest_is_of_contents_and_remembered(folder, tmp_path, cache):
     assert FolderSource.open(folder).digest != digest
     with pytest.raises(HypError, match="is not what it was when it was first used"):
         copied.model_copy(update={"digest": "0" * 64}).columns()
+
+
+def test_an_image_in_the_place_of_another_is_seen_whatever_its_date(folder):
+    path = folder / "img_03.png"
+    picture(20).save(path, "BMP")
+    before, digest = path.stat(), FolderSource.open(folder).digest
+    picture(7).save(path, "BMP")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert FolderSource.open(folder).digest != digest
 
 
 def oriented(path, orientation):
@@ -256,11 +268,9 @@ def column(name, values):
         (cell(3, 1, ""), "'category' has 1 missing"),
         (cell(3, 0, "img_00.png"), r"more than one row for 1 files \(first: img_00.png\)"),
         (cell(3, 0, "./img_00.png"), "more than one row for 1 files"),
-        (cell(3, 0, "none.png"), r"1 of 20 rows have no file in .*\(first: none.png\)"),
         (cell(3, 0, "../mine/img_02.png"), r"1 of 20 paths lead out of the folder"),
         (cell(3, 0, "/etc/hostname"), r"paths lead out of the folder \(first: /etc/hostname\)"),
         (cell(3, 0, "C:\\img.png"), "paths lead out of the folder"),
-        (cell(3, 0, ""), "rows have no file"),
         (lambda rows: rows[:1], "has no rows"),
         (lambda rows: [[]], "has no rows"),
         (lambda rows: [row[:1] for row in rows], "no column of latents"),
@@ -340,10 +350,10 @@ def test_a_byte_order_mark_is_no_part_of_the_header(folder):
 
 def test_files_that_are_no_images(folder):
     (folder / "img_03.png").write_bytes(b"")
-    with pytest.raises(HypError, match=r"1 of 20 images are empty files \(first: img_03.png\)"):
+    with pytest.raises(HypError, match=r"the file img_03.png is an empty file"):
         FolderSource.open(folder)
     (folder / "img_03.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
-    with pytest.raises(HypError, match=r"1 of 20 files are no images .*\(first: img_03.png\)"):
+    with pytest.raises(HypError, match=r"the file img_03.png is no image that can be read"):
         FolderSource.open(folder)
 
 
@@ -361,8 +371,37 @@ def test_a_truncated_image_is_named_when_it_is_read(folder):
 def test_decompression_bombs_are_refused(folder, monkeypatch, factor):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 400)
     picture(0, (20, int(20 * factor))).save(folder / "img_07.png")
-    with pytest.raises(HypError, match=r"1 of 20 images have more than 400 pixels"):
+    with pytest.raises(HypError, match=r"the image img_07.png has more than 400 pixels"):
         FolderSource.open(folder)
+
+
+def test_what_cannot_be_used_is_listed_at_once_and_left_out_within_a_share(folder):
+    (folder / "img_03.png").write_bytes(b"")
+    (folder / "img_04.png").write_text("no image")
+    whole = (folder / "img_05.png").read_bytes()
+    (folder / "img_05.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "img_06.png").unlink()
+    picture(1).save(folder / "spare.png")
+    with pytest.raises(HypError, match=r"4 of 21 files .* skip=19.1%") as caught:
+        FolderSource.open(folder)
+    assert str(caught.value).splitlines()[1:] == [
+        "  the file img_03.png is an empty file.",
+        f"  the file img_04.png is no image that can be read (formats: {', '.join(FORMATS)}).",
+        "  the row img_06.png of latents.csv has no file; add it or leave the row out.",
+        "  the image spare.png has no row in latents.csv; add one, or name the table.",
+    ]
+    with pytest.raises(HypError, match="5 of 21 files"):  # all are decoded now
+        FolderSource.open(folder, skip="20%")
+    source = FolderSource.open(folder, skip="25%")
+    gone = [3, 4, 5, 6]
+    assert source.skipped == (*(f"img_{i:02d}.png" for i in gone), "spare.png")
+    assert "img_05.png" in source.remarks
+    kept = [i for i in range(20) if i not in gone]
+    assert source.columns()["file"].tolist() == [f"img_{i:02d}.png" for i in kept]
+    assert source.columns()["rel_rot_euler_2"].tolist() == [15.0 * i for i in kept]
+    assert source.read(np.arange(16))[:, 0, 0, 0].tolist() == [10 * i for i in kept]
+    again = FolderSource.model_validate(source.model_dump() | {"path": folder})
+    assert again.read(np.array([3]))[0, 0, 0, 0] == 70
 
 
 def test_links_that_lead_out_are_refused(folder, tmp_path):
@@ -382,7 +421,7 @@ def test_linked_folders_are_not_followed(folder, tmp_path):
     picture(1).save(tmp_path / "far" / "a.png")
     (folder / "near").symlink_to(tmp_path / "far", target_is_directory=True)
     rewrite(folder, cell(3, 0, "near/a.png"))
-    with pytest.raises(HypError, match="rows have no file"):
+    with pytest.raises(HypError, match=r"the row near/a.png of latents.csv has no file"):
         FolderSource.open(folder)
 
 

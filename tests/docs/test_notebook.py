@@ -35,7 +35,7 @@ def test_the_page_about_python_runs_as_a_notebook(tmp_path, monkeypatch):
     cells = [text for kind, text in BLOCKS if kind == "python"]
     small = [cell.replace("n_seeds=5", "n_seeds=5, **TINY") for cell in cells]
     notebook.cells = [nbformat.v4.new_code_cell(cell) for cell in (setup, *small)]
-    NotebookClient(notebook, timeout=120, kernel_name="python3").execute(cwd=str(tmp_path))
+    NotebookClient(notebook, timeout=600, kernel_name="python3").execute(cwd=str(tmp_path))
     shown = [
         "".join(str(output.get("data", {})) for output in cell.outputs) for cell in notebook.cells
     ]

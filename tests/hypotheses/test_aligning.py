@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pytest
+import rsatoolbox
 import xarray as xr
 from PIL import Image
+from rsatoolbox.inference.noise_ceiling import boot_noise_ceiling
 
 from hyp.datasets.designs import Design
 from hyp.datasets.sources import open_source
@@ -25,19 +29,22 @@ from hyp.hypotheses.aligning import (
     select_models,
 )
 from hyp.hypotheses.recordings import (
+    check_scorable,
     describe_recording,
     digest_of,
-    match_images,
-    recorded_subjects,
+    open_recording,
 )
 from hyp.hypotheses.run import run_steps
+from hyp.hypotheses.shown_images import match_images, named_by_file
 from hyp.metrics.gram import compute_gram
 from hyp.metrics.neural import (
     SimulatedRegion,
     neural_benchmark,
     neural_metric,
+    read_assembly,
     score_region,
     sort_like_brainscore,
+    subjects,
     write_assembly,
 )
 from hyp.models.specs import TrainSpec
@@ -229,14 +236,18 @@ def classes(pictures, tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("ending", ["", ".png"])
+@pytest.mark.parametrize("ending", ["", ".png", "sha1"])
 def test_images_of_one_name_in_several_folders_are_told_apart(
     ending, store, classes, assembly, tmp_path
 ):
     """The score is that of the images' own activations, whatever their folders."""
     numbers = [int(name[1:]) for name in assembly["stimulus_id"].to_numpy()]
-    paths = [f"{'abc'[number % 3]}/{number // 3:03d}{ending}" for number in numbers]
-    array = assembly.assign_coords(stimulus_id=("presentation", np.array(paths, dtype=object)))
+    files = [f"{'abc'[number % 3]}/{number // 3:03d}.png" for number in numbers]
+    called = {file: file.removesuffix(".png") + ending for file in files}
+    if ending == "sha1":  # as Brain-Score names stimuli
+        called = {f: hashlib.sha1((classes / f).read_bytes()).hexdigest() for f in files}
+    names = np.array([called[file] for file in files], dtype=object)
+    array = assembly.assign_coords(stimulus_id=("presentation", names))
     path = write_assembly(array, tmp_path / "responses.nc")
     spec = RecordingSpec(name="nested", origin=RecordedFile(digest=digest_of(path)))
     recording = recording_step(spec, images(open_source(f"classes:{classes}", image_size=16)), path)
@@ -248,11 +259,24 @@ def test_images_of_one_name_in_several_folders_are_told_apart(
     shown = list(
         pd.read_parquet(store.path(recording.inputs["stimuli"]) / "latents.parquet")["file"]
     )
-    rows = [shown.index(f"{one.removesuffix('.png')}.png") for one in benchmark.stimulus_id]
+    file_of = {name: file for file, name in called.items()}
+    rows = [shown.index(file_of[one]) for one in benchmark.stimulus_id]
     X = open_layer(activations, "relu")["activation"].to_numpy()[rows]
     expected = score_region({"relu": compute_gram(X)}, benchmark, SPEC.metric)
     found = table.set_index("region").loc["IT"]
     assert found["unceiled"] == pytest.approx(float(expected["unceiled"]), abs=1e-9)
+
+
+def test_a_hash_that_several_images_have_is_refused(classes, assembly):
+    (classes / "b/000.png").write_bytes((classes / "a/000.png").read_bytes())
+    source = open_source(f"classes:{classes}", image_size=16)
+    ids = [hashlib.md5((classes / "a/000.png").read_bytes()).hexdigest().upper()]
+    array = assembly.isel(presentation=[0]).assign_coords(stimulus_id=("presentation", ids))
+    table = pd.DataFrame({"file": source.columns()["file"]})
+    with pytest.raises(HypError, match=r"1 of the 1 stimuli of mine .* a/000.png and b/000.png"):
+        named_by_file(array, table, source, "mine")
+    moved = source.model_copy(update={"path": None})
+    assert named_by_file(array, table, moved, "mine")["stimulus_id"].item() == ids[0]
 
 
 def test_a_name_that_several_images_have_is_refused(classes):
@@ -303,11 +327,56 @@ def test_subjects_are_scored_by_themselves_and_averaged(store, pictures, assembl
     expected = read_alignments(store, [single]).set_index("region")["score"]
     found = alone[alone["subject"] == "left"].set_index("region")["score"]
     assert found.to_dict() == pytest.approx(expected.to_dict(), abs=1e-12)
-    assert recorded_subjects(store, recording) == ["left", "right"]
-    assert recorded_subjects(store, left) == []
+    assert subjects(open_recording(store, recording)) == ["left", "right"]
+    assert subjects(open_recording(store, left)) == []
     pooled = alignment_step(recording, model, SPEC, layers=("relu",))
     with pytest.raises(HypError, match="leaving out incomplete stimuli would keep 54 of 60"):
         run_steps(store.pending([pooled]), store)
+
+
+def test_dissimilarities_are_scored_subject_by_subject(store, pictures, tmp_path):
+    """Two regions of two subjects; equal to rsatoolbox on the layer's own activations."""
+    rng = np.random.default_rng(2)
+    points = rng.normal(size=(N, 4)) + 0.5 * rng.normal(size=(2, 2, 2, N, 4))
+    rdms = np.square(points[..., :, None, :] - points[..., None, :, :]).sum(axis=-1)
+    names = [f"s{number:02d}" for number in range(N)]
+    path = tmp_path / "rdms.nc"
+    xr.DataArray(
+        rdms,
+        dims=("region", "subject", "session", "stimulus", "stimulus_2"),
+        coords={"region": ["V4", "IT"], "subject": ["a", "b"], "stimulus": names},
+    ).to_netcdf(path, engine="h5netcdf")
+    spec = RecordingSpec(name="human", origin=RecordedFile(digest=digest_of(path)))
+    source = open_source(f"folder:{pictures}", image_size=16)
+    recording = recording_step(spec, images(source), path)
+    model = select_models(store, {})[0]
+    rsa = AlignmentSpec(metric=neural_metric("rsa"), formula="ratio", subjects="each")
+    goal = alignment_step(recording, model, rsa, layers=("relu",))
+    run_steps(store.pending([goal]), store)
+    table = read_alignments(store, [goal]).set_index("region")
+    alone = pd.read_parquet(store.path(goal) / "subjects.parquet").set_index(["region", "subject"])
+    X = open_layer(store.path(goal.inputs["grams"].inputs["activations"]), "relu")["activation"]
+    shown = pd.read_parquet(store.path(recording.inputs["stimuli"]) / "latents.parquet")["file"]
+    X = X.to_numpy()[[list(shown).index(f"{name}.png") for name in names]]
+    ours = rsatoolbox.rdm.calc_rdm(rsatoolbox.data.Dataset(X), method="correlation")
+    for number, region in enumerate(("V4", "IT")):
+        theirs = rsatoolbox.rdm.RDMs(rdms[number].mean(axis=1))
+        expected = rsatoolbox.rdm.compare(ours, theirs, "spearman")[0]
+        found = alone.loc[region]
+        assert found["unceiled"].to_numpy() == pytest.approx(expected, abs=1e-6)
+        lower, upper = boot_noise_ceiling(theirs, "spearman")
+        row = table.loc[region]
+        assert (row["ceiling"], row["ceiling_upper"]) == pytest.approx((lower, upper), abs=1e-9)
+        assert row["score"] == pytest.approx(expected.mean() / lower, abs=1e-6)
+    for wrong, said in (
+        ({"metric": neural_metric("pls")}, "which pls cannot be computed from; use the metric rsa"),
+        ({"subjects": "pooled"}, "score them with subjects each"),
+    ):
+        refused = alignment_step(recording, model, rsa.model_copy(update=wrong), layers=("relu",))
+        with pytest.raises(HypError, match=said):
+            run_steps(store.pending([refused]), store)
+    with pytest.raises(HypError, match="which have no time window"):
+        check_scorable(spec.model_copy(update={"window": (0, 1)}), read_assembly(path))
 
 
 def test_a_recording_with_one_repetition_is_scored_and_says_so(store, pictures, assembly, tmp_path):
@@ -345,6 +414,31 @@ def test_what_is_left_out_is_declared(store, pictures, assembly, tmp_path):
     goal = alignment_step(recording, select_models(store, {})[0], SPEC, layers=("relu",))
     run_steps(store.pending([goal]), store)
     assert xr.open_zarr(store.path(goal) / "V4").attrs["n_stimuli"] == 57
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"hidden": "os:getcwd"}, "unknown network 'os:getcwd'"),
+        ({"hidden": "alexnet"}, "no layer 'layer1.0.relu'"),
+        ({"stratify": "nope"}, "no categories 'nope' to stratify by; they have category, identity"),
+        ({"n": 20, "stratify": "identity"}, "20 stimuli of .* categories cannot be split"),
+    ],
+)
+def test_a_stream_that_cannot_be_recorded_is_refused_before_its_images(tmp_path, fields, sentence):
+    region = SimulatedRegion(
+        region="V1", layer="layer1.0.relu", n_neuroids=4, n_repetitions=2, reliability=0.9
+    )
+    origin = SimulatedStream(regions=(region,), hidden=fields.get("hidden", "resnet18"))
+    recording = RecordingSpec(name="x", origin=origin, stratify=fields.get("stratify"))
+    source = open_source("engine", image_size=16, supersample=1)
+    shown = DatasetSpec(
+        source=source, design=Design(), seed=0, n_images=fields.get("n", 40), n_val=0
+    )
+    store = Store.create(tmp_path / "empty")
+    with pytest.raises(HypError, match=sentence):
+        run_steps(store.pending([recording_step(recording, shown)]), store)
+    assert [path.name for path in store.root.iterdir()] == ["store.json"]
 
 
 def test_declarations_of_before_keep_their_keys():

@@ -234,6 +234,23 @@ def test_published_sizes_are_the_papers():
     assert len({key[2] for key in found}) == 9
 
 
+@pytest.mark.parametrize(
+    ("name", "n_layers"),
+    [("layer-assignment", 11), ("few-latents", 19), ("objective-combination", 19)],
+)
+def test_published_regions_choose_among_the_papers_candidates(name, n_layers):
+    """Appendix C: 11 layers of ResNet-18 and 19 of ResNet-50, stem and readout among them."""
+    plan = make_plan(BY_NAME[name], "published")
+    activations = [
+        goal.inputs["grams"].inputs["activations"]
+        for goal in plan.steps
+        if goal.kind == "alignments"
+    ]
+    layers = {tuple(step.spec["layers"]) for step in activations}
+    assert {len(one) for one in layers} == {n_layers}
+    assert all((one[0], one[-2:]) == ("relu", ("avgpool", "fc")) for one in layers)
+
+
 def is_network(step):
     return step.kind == "models" and step.spec["n_batches"] > 0
 
@@ -276,3 +293,11 @@ def test_laptop_networks_are_shared_between_claims():
         if study.name != "synthetic-natural"
     ]
     assert len(set.union(*needed)) < 0.5 * sum(map(len, needed))
+
+
+def test_every_claim_has_a_size_for_a_workstation():
+    for study in CLAIMS:
+        profile = study.profiles["workstation"]
+        assert (profile.image_size, profile.backbone) == (128, "resnet18")
+        trained = [one for one in study.asked(profile).cohorts if one.trained]
+        assert 12 <= sum(len(one.seeds(profile)) for one in trained) <= 60

@@ -11,13 +11,15 @@ HYPOTHESIS = find_hypothesis("nontarget-variability")
 
 def test_settings_are_read_by_the_type_of_their_field():
     settings = {"n_seeds": "7", "layers": "fc, avgpool", "learning_rate": "1e-2"}
-    profile = HYPOTHESIS.profile("laptop", settings | {"evaluate_every": "none"})
+    unset = {"evaluate_every": "none", "scored_snapshots": ""}
+    profile = HYPOTHESIS.profile("laptop", settings | unset)
     assert profile.n_seeds == 7
     assert profile.layers == ("fc", "avgpool")
     assert profile.learning_rate == 0.01
     assert profile.evaluate_every is None
     values = {"n_seeds": 7, "layers": ["fc", "avgpool"], "learning_rate": 1e-2}
-    assert HYPOTHESIS.profile("laptop", values | {"evaluate_every": None}) == profile
+    unset = {"evaluate_every": None, "scored_snapshots": ()}
+    assert HYPOTHESIS.profile("laptop", values | unset) == profile
 
 
 @pytest.mark.parametrize(

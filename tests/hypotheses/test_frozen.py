@@ -183,11 +183,12 @@ def test_everything_declared_is_frozen_but_what_is_said_to_be_left_out():
     hypothesis, profile = frozen.declaration.hypothesis, frozen.declaration.profile
     fields = type(HYPOTHESIS.profiles["short"]).model_fields
     named_if_changed = {name for name, field in fields.items() if field.exclude_if}
-    assert named_if_changed == {"source", "online", "snapshots", "schedule"}
-    assert set(profile) == set(fields) - {"summary"} - {"source", "online", "schedule"}
-    changed = HYPOTHESIS.profile(
-        "short", {"source": "tdw", "online": "true", "snapshots": "10", "schedule": "cosine"}
-    )
+    left_out = {"source", "online", "schedule", "scored_snapshots", "looks", "spending"}
+    assert named_if_changed == left_out | {"snapshots"}
+    assert set(profile) == set(fields) - {"summary"} - left_out
+    changes = {"source": "tdw", "online": "true", "snapshots": "10", "schedule": "cosine"}
+    changes |= {"n_seeds": "6", "looks": "6,9", "spending": "pocock", "scored_snapshots": "0"}
+    changed = HYPOTHESIS.profile("short", changes)
     assert named_if_changed <= set(declaration_of(HYPOTHESIS, changed).profile)
     others = {"profiles", "published", "agrees"}
     assert set(hypothesis) == set(type(HYPOTHESIS).model_fields) - others
@@ -442,9 +443,9 @@ def test_a_declaration_that_was_sealed_again_still_has_its_own_hash(copied):
 @pytest.mark.parametrize(
     ("change_text", "words"),
     [
-        (lambda text: text.replace('"format": 2', '"format": 3', 1), "format 3, newer than"),
-        (lambda text: text.replace('"format": 2', '"format": "2"', 1), "no frozen declaration"),
-        (lambda text: text.replace('"format": 2', '"format": 0', 1), "no frozen declaration"),
+        (lambda text: text.replace('"format": 3', '"format": 4', 1), "format 4, newer than"),
+        (lambda text: text.replace('"format": 3', '"format": "2"', 1), "no frozen declaration"),
+        (lambda text: text.replace('"format": 3', '"format": 0', 1), "no frozen declaration"),
         (lambda text: text.replace("0.005", "NaN"), "cut short or damaged"),
         (lambda text: text.replace('"hyp":', '"hype":'), "damaged at hyp"),
         (lambda text: text.replace("+00:00", ""), "damaged at frozen"),

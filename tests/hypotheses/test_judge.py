@@ -12,7 +12,7 @@ from hyp.hypotheses.registry import find_hypothesis
 from hyp.hypotheses.result_files import score_cubes
 from hyp.hypotheses.testability import planned_questions
 from hyp.stats.comparisons import compare
-from hyp.stats.rules import judge
+from hyp.stats.deciding import judge
 
 HYPOTHESIS = find_hypothesis("nontarget-variability")
 LAYERS = ("layer1.0.relu", "layer3.0.relu", "fc")

@@ -1,8 +1,10 @@
 """The published numbers: transcribed exactly, and analysed as far as they reach."""
 
+import re
 from importlib.resources import files
 from itertools import permutations
 from math import atanh, factorial, isnan, sqrt
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,8 @@ from scipy import stats
 
 from hyp.datasets.latents import LATENT_GROUPS
 from hyp.errors import HypError
+from hyp.hypotheses.claims import CLAIMS
+from hyp.hypotheses.claims.convergence import CONVERGENCE
 from hyp.hypotheses.paper import (
     PUBLISHED_TABLES,
     analyse,
@@ -20,7 +24,8 @@ from hyp.hypotheses.paper import (
     published_value,
     recomputed,
 )
-from hyp.hypotheses.paper.tables import ALIGNMENT_COLUMNS, CITATIONS, published_values
+from hyp.hypotheses.paper.tables import ALIGNMENT_COLUMNS, CITATIONS, Direction, published_values
+from hyp.hypotheses.questions import Closer, Tracks, Trend
 from hyp.models.specs import objective_tasks
 from hyp.stats.attainable import attainable_p
 
@@ -319,3 +324,99 @@ def test_analyses_of_one_table_are_those_of_all(found):
         analyse("claims")
     with pytest.raises(HypError, match="no published table"):
         analyse("C.9")
+
+
+def places(label):
+    """Take ``Figures 3a, 3b and C.7, Table C.3`` apart; what is in brackets is about the whole."""
+    kind, found = "", []
+    for word in re.sub(r"\(.*?\)|,", " ", label).split():
+        if word.startswith(("Figure", "Table")):
+            kind = word.removesuffix("s")
+        elif word != "and":
+            found.append(f"{kind} {word}")
+    return found
+
+
+def shown(place):
+    """Return the rows of a figure, all panels where none is named."""
+    table = published_table("figures")
+    rows = table[table["figure"].str.fullmatch(f"{re.escape(place)}[a-z]?")]
+    assert len(rows), f"the paper has no {place}"
+    return rows
+
+
+QUESTIONS = [
+    pytest.param(hypothesis, question, id=f"{hypothesis.name}: {question.name}")
+    for hypothesis in CLAIMS
+    for question in hypothesis.questions
+    if question.figure
+]
+SIZES = {"categories": "categories", "share of the images": "images", "output units": "objective"}
+ABSTRACT_FIGURES = {"Figure 2b": "objective", "Figure 2c": "images"}
+
+
+@pytest.mark.parametrize(("hypothesis", "question"), QUESTIONS)
+def test_a_label_is_a_figure_of_what_is_asked(hypothesis, question):
+    """Each figure shows that measure, over what differs, in relation to those networks."""
+    ours, _, of_abstract = question.figure.partition("; abstract of February 2024, ")
+    names = [name for pair in question.compared for name in pair]
+    designs = {hypothesis.cohort(name).design for name in names}
+    varied = {"objective"}
+    if isinstance(question, Trend):
+        varied = {SIZES[question.unit]}
+    elif isinstance(question, Tracks):
+        varied = {"batches"}
+    elif len(designs) > 1:
+        varied = {"translation" if "centered" in designs else "category"}
+    for place in places(ours):
+        rows = shown(place)
+        for row in rows.to_dict("records"):
+            if "alignment" not in row["measure"] and "behaviour" in row["measure"]:
+                continue  # the panel beside those of the regions
+            assert question.scored.kind in row["measure"].split(), place
+            assert varied & set(row["varied"].split()), place
+            if isinstance(question, Closer):
+                assert row["reference"] == question.anchor, place
+            if isinstance(question, Tracks):
+                assert set(question.cohorts) & set(row["trained"].split()), place
+    for place in places(of_abstract):
+        assert ABSTRACT_FIGURES[place] in varied
+
+
+def test_a_wrong_label_is_noticed():
+    question = CONVERGENCE.questions[0].model_copy(update={"figure": "Figure D.1"})
+    with pytest.raises(AssertionError, match=r"D\.1"):
+        test_a_label_is_a_figure_of_what_is_asked(CONVERGENCE, question)
+
+
+def test_every_hypothesis_has_statements_at_figures_that_exist():
+    claims = published_table("claims")
+    assert {*claims["hypothesis"], "nontarget-similarity"} == {claim.name for claim in CLAIMS}
+    assert set(claims["better"]) <= set(get_args(Direction))
+    for source in claims["source"]:
+        for label in re.findall(
+            r"(?:Figure|Table)s? [A-E]?[.\da-z]+(?: and [A-E]?[.\da-z]+)?", source
+        ):
+            for place in places(label):
+                shown(place)
+
+
+def test_directions_are_those_of_the_printed_numbers():
+    claims = published_table("claims")
+    asked = claims[claims["measure"].isin(["alignment", "behaviour"]) & (claims["versus"] != "")]
+    margins = []
+    for row in asked.to_dict("records"):
+        for name in ("C.1", "C.2"):
+            table = published_table(name).set_index("objective")[row["latent"]]
+            share = table[row["objective"]] / table[row["versus"]]
+            if row["better"] == "comparable":
+                margins.append(share)
+            else:
+                assert share < 0.6
+    assert len(margins) == 18
+    assert 0.93 < min(margins) < max(margins) < 1.0
+    tracked = claims[claims["measure"] == "performance"]
+    correlations = published_table("C.3").set_index("objective")
+    for row in tracked.to_dict("records"):
+        r = correlations.loc[row["objective"], row["latent"]]
+        assert (r > 0) == (row["better"] == "positive")

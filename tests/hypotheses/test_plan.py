@@ -12,6 +12,7 @@ from hyp.errors import HypError
 from hyp.hypotheses.claims import CLAIMS
 from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.registry import find_hypothesis
+from hyp.hypotheses.steps import VERSIONS
 from hyp.hypotheses.testability import family_sizes
 from hyp.reports.plans import plan_page
 from hyp.store import Store
@@ -158,8 +159,12 @@ KEYS_BEFORE = json.loads((Path(__file__).parent / "keys_before_one_form.json").r
 
 
 @pytest.mark.parametrize("place", KEYS_BEFORE)
-def test_networks_and_scores_keep_the_keys_that_version_0_1_gave_them(place):
-    """Stores are kept: after a change of the code only results are computed again."""
+def test_networks_and_scores_keep_the_keys_that_version_0_1_gave_them(place, monkeypatch):
+    """Stores are kept: after a change of the code only results are computed again.
+
+    And scores against recordings, whose sign version 0.1 lost.
+    """
+    monkeypatch.setitem(VERSIONS, "alignments", 1)
     name, profile = place.split(", ")
     made = make_plan(find_hypothesis(name), profile, {"device": "cpu", "precision": "fp32"})
     keys = sorted(f"{step.kind}/{step.key}" for step in made.steps if step.kind != "results")

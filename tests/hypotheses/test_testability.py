@@ -16,8 +16,9 @@ from hyp.hypotheses.testability import (
     regions_unknown,
     untestable,
 )
-from hyp.stats.correlations import repeated_correlation, spearman
+from hyp.stats.correlations import spearman
 from hyp.stats.pairs import within_between
+from hyp.stats.repeated import repeated_correlation
 
 STUDY = find_hypothesis("few-latents")
 SIZE = STUDY.profile("laptop")

@@ -23,6 +23,9 @@ SETTINGS = {
     "backbone": "tiny_backbone:make",
     "n_batches": 12,
     "batch_size": 16,
+    "evaluate_every": 6,
+    "snapshots": "6",
+    "scored_snapshots": "0,6",
     "n_folds": 2,
 }
 ARGUMENTS = [

@@ -165,7 +165,9 @@ def test_dims_without_a_coordinate_can_be_renamed(tmp_path):
     found = read_assembly(_written(responses(), tmp_path / "a.csv"))
     theirs = found.rename(presentation="stimulus", neuroid="unit", stimulus_id="image_id")
     theirs.to_dataset(name="x").to_netcdf(tmp_path / "dims.nc", engine="h5netcdf")
-    with pytest.raises(HypError, match=r"has none; its variables: x .*'stimulus': 20, 'unit': 4"):
+    with pytest.raises(
+        HypError, match=r"stimulus_2.; its variables: x .*'stimulus': 20, 'unit': 4"
+    ):
         read_assembly(tmp_path / "dims.nc")
     names = {"stimulus": "presentation", "unit": "neuroid"}
     np.testing.assert_array_equal(read_assembly(tmp_path / "dims.nc", rename=names), found)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import rsatoolbox
 from scipy.stats import ortho_group
+from sklearn.neighbors import NearestNeighbors
 
 from hyp.errors import HypError
 from hyp.metrics.gram import compute_gram
@@ -61,6 +62,20 @@ def test_blocks_and_stimulus_order_change_nothing(measure):
     order = np.random.default_rng(3).permutation(N)
     moved = similarities([layer[order] for layer in LAYERS], measure)
     assert np.allclose(moved, whole, atol=1e-9)
+
+
+@pytest.mark.parametrize(("n", "k"), [(N, 10), (12, 5)])
+def test_mutual_neighbours_are_counted_one_by_one(n, k):
+    nearest = [
+        NearestNeighbors(n_neighbors=k).fit(layer[:n]).kneighbors(return_distance=False)
+        for layer in LAYERS[:2]
+    ]
+    shared = [len(set(a) & set(b)) / k for a, b in zip(*nearest, strict=True)]
+    found = similarities([layer[:n] for layer in LAYERS], "mutual-neighbours")
+    assert found[0, 1] == pytest.approx(np.mean(shared), abs=1e-12)
+    independent = np.random.default_rng(5).normal(size=(20, 100, 5))
+    chance = similarities(list(independent), "mutual-neighbours")[np.triu_indices(20, 1)].mean()
+    assert chance == pytest.approx(10 / 99, abs=0.005)
 
 
 def test_biased_cka_is_the_frobenius_formula():

@@ -7,7 +7,7 @@ import xarray as xr
 
 from hyp.errors import HypError
 from hyp.models.checkpoints import load_model
-from hyp.models.extraction import extract, extract_pixels
+from hyp.models.extraction import extract, extract_pixels, respond
 from hyp.models.inputs import Preprocessing
 from hyp.models.specs import ExtractSpec, TrainSpec
 from hyp.models.training import train
@@ -126,6 +126,14 @@ def test_snapshot_and_input_size_of_the_model_are_used(small, tmp_path):
     layer = store.open_layer(tmp_path / "out", "fc")
     np.testing.assert_allclose(layer["activation"].values, expected, rtol=1e-5, atol=1e-6)
     assert layer.attrs["batches"] == 2
+    # In memory, the same; of output units those that were trained.
+    both = spec.model_copy(update={"layers": ("relu", "fc")})
+    extract(both, folder, small, tmp_path / "both")
+    found = respond(both, folder, small)
+    whole = store.open_layer(tmp_path / "both", "relu")["activation"].values
+    np.testing.assert_array_equal(found["relu"], whole)
+    trained_units = (layer["task"] == "distance").values
+    np.testing.assert_array_equal(found["fc"], layer["activation"].values[:, trained_units])
 
 
 def test_same_spec_same_bytes(small, tmp_path):
@@ -197,7 +205,7 @@ def test_the_axis_of_images_is_established_and_units_are_placed(make_dataset, tm
     """Sixteen tokens and sixteen images: sizes agree, and are told apart all the same."""
     dataset = make_dataset(n_images=16, n_val=2)
     folder = trained(dataset, tmp_path / "m", backbone="tiny_networks:shapes")
-    layers = ("map", "last", "tokens", "sequence", "attention", "both[1]", "fc")
+    layers = ("map", "last", "tokens", "sequence", "attention", "both[1]", "tokens[mean]", "fc")
     extract(ExtractSpec(layers=layers, batch_size=16), folder, dataset, tmp_path / "out")
     model, _ = load_model(folder)
     with torch.inference_mode():
@@ -214,6 +222,7 @@ def test_the_axis_of_images_is_established_and_units_are_placed(make_dataset, tm
         "sequence": sequence,
         "attention": attended,
         "both[1]": tokens.amax(1),
+        "tokens[mean]": tokens.mean(1),
     }
     for name, values in expected.items():
         found = stored[name]["activation"].values
@@ -230,6 +239,7 @@ def test_the_axis_of_images_is_established_and_units_are_placed(make_dataset, tm
             rtol=1e-4,
             atol=1e-5,
         )
+    assert stored["tokens[mean]"]["channel"].values.tolist() == [0, 1, 2, 3, 4, 5]
     assert "channel" not in stored["fc"].coords
     assert "task" in stored["fc"].coords
 
@@ -241,12 +251,25 @@ def test_the_axis_of_images_is_established_and_units_are_placed(make_dataset, tm
         ("windows", r"returns 8 x 4 x 6 and 12 x 4 x 6"),
         ("both", r"does not return one tensor, but several; name one of both\[0\], both\[1\]"),
         ("both[2]", r"name one of both\[0\], both\[1\]"),
+        ("tokens[cls]", r"asks for the class token, but the network has none .*tokens\[mean\]"),
+        ("fc[mean]", "which of them are tokens is not known"),
     ],
 )
 def test_layers_without_one_row_an_image_are_refused(small, tmp_path, layer, sentence):
     folder = trained(small, tmp_path / "m", backbone="tiny_networks:shapes")
     with pytest.raises(HypError, match=sentence):
         extract(ExtractSpec(layers=(layer,)), folder, small, tmp_path / "out")
+
+
+def test_the_class_token_is_what_the_network_reads_out(small, tmp_path):
+    folder = trained(small, tmp_path / "m", backbone="tiny_networks:small_vit")
+    layers = ("encoder.ln[cls]", "heads")
+    extract(ExtractSpec(layers=layers), folder, small, tmp_path / "out")
+    cls, heads = (store.open_layer(tmp_path / "out", n)["activation"].values for n in layers)
+    model, _ = load_model(folder)
+    with torch.inference_mode():
+        expected = model.heads(torch.from_numpy(cls)).numpy()
+    np.testing.assert_allclose(heads, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_network_that_does_not_take_the_size_is_one_sentence(small, tmp_path):

@@ -10,6 +10,7 @@ from tiny_networks import MemoryDataset
 
 from hyp import stopping
 from hyp.errors import HypError
+from hyp.models import trusting
 from hyp.models.feeding import Shelf
 from hyp.models.inputs import Preprocessing
 from hyp.models.objectives import fit_objective
@@ -27,11 +28,13 @@ def trainings(dataset, folder, specs=SPECS, progress=None):
     return [Training(spec, dataset, folder / str(spec.seed), progress) for spec in specs]
 
 
-@pytest.fixture
-def alone(dataset, tmp_path):
-    for spec in SPECS:
-        train(spec, dataset, tmp_path / "alone" / str(spec.seed))
-    return tmp_path / "alone"
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("alone")
+    with trusting():
+        for spec in SPECS:
+            train(spec, MemoryDataset(), folder / str(spec.seed))
+    return folder
 
 
 def assert_as_alone(alone, together):

@@ -21,7 +21,7 @@ from hyp.reports.figures.scores import Marks, draw_scores, score_limits
 from hyp.reports.figures.similarity import MOST_IN_MATRIX, evenly, maps, similarity_svg
 from hyp.reports.figures.style import MARKERS, SERIES, Look, key_svg
 from hyp.reports.material import Material, load_material
-from hyp.stats.scaling import LAWS
+from hyp.stats.scaling_regions import LAWS
 from results import made, write_folder
 
 LOOK = Look(SERIES[0], "o")

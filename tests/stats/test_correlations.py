@@ -14,11 +14,10 @@ from hyp.stats.correlations import (
     attainable_correlation_p,
     pearson,
     pearson_interval,
-    repeated_correlation,
-    repeated_correlation_published,
     spearman,
     spearman_interval,
 )
+from hyp.stats.repeated import repeated_correlation, repeated_correlation_published
 
 ALTERNATIVES = ("two-sided", "greater", "less")
 

@@ -9,6 +9,7 @@ from scipy.stats import binom
 from simulated_scores import simulated_scores
 
 from hyp.stats.comparisons import compare
+from hyp.stats.deciding import judge
 from hyp.stats.published import compare_published
 from hyp.stats.rules import (
     BETTER_AND_WORSE,
@@ -17,7 +18,6 @@ from hyp.stats.rules import (
     DecisionRule,
     Part,
     Prediction,
-    judge,
 )
 
 RULE = DecisionRule(

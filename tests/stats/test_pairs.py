@@ -7,13 +7,12 @@ from scipy import stats
 from scipy.stats import binom
 
 from hyp.errors import HypError
-from hyp.stats.pairs import (
+from hyp.stats.closeness import closeness, tightness
+from hyp.stats.pairs import within_between
+from hyp.stats.pairs_published import (
     WHY_PAIRS_DIFFER,
-    closeness,
     closeness_published,
-    tightness,
     tightness_published,
-    within_between,
     within_between_published,
 )
 

@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from hyp.errors import HypError
 from hyp.stats.comparisons import compare
+from hyp.stats.deciding import judge, judge_design
 from hyp.stats.rules import (
     BETTER_AND_WORSE,
     ONLY_BETTER,
@@ -14,8 +15,6 @@ from hyp.stats.rules import (
     Prediction,
     Somewhere,
     describe,
-    judge,
-    judge_design,
 )
 from hyp.stats.verdict import Check, Verdict
 

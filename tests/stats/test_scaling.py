@@ -11,7 +11,8 @@ from scipy.stats import binom, t
 from statsmodels.stats.anova import anova_lm
 
 from hyp.errors import HypError
-from hyp.stats.scaling import LAWS, compare_scaling, fit_scaling, scaling_band
+from hyp.stats.scaling import compare_scaling, fit_scaling, scaling_band
+from hyp.stats.scaling_regions import LAWS
 
 NINE = np.geomspace(1e4, 1e8, 9)
 SEVEN = np.geomspace(1e4, 1e8, 7)

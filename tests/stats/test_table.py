@@ -162,7 +162,7 @@ def test_unequal_spread_is_pointed_out():
     table = users_table(effects=(0.0,), seeds=(6, 6))
     wide = table.objective == "full"
     table.loc[wide, "r"] *= 10
-    assert any("spreads differ more than threefold" in n for n in judge_table(table, **ROLES).notes)
+    assert any("spreads differ more than twofold" in n for n in judge_table(table, **ROLES).notes)
 
 
 def test_json_round_trips():

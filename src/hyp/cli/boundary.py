@@ -13,6 +13,9 @@ from hyp.text import one_line
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
+_LISTED = "\n  "
+"""What stands before each of several problems, which keep a line each."""
+
 _LIBRARIES = ("pyarrow", "zarr", "numcodecs", "h5py", "pandas", "tables", "zlib", "zipfile", "lzma")
 """Whose own exceptions speak of files; what hyp reads of users it reads through these."""
 
@@ -50,7 +53,7 @@ def explained(error: BaseException) -> str | None:
     if _is_validation(error):
         error = first_problem(error).raised or error
     if isinstance(error, HypError):
-        return one_line(str(error))
+        return _LISTED.join(one_line(part) for part in str(error).split(_LISTED))
     sentence = _kind(error)
     return None if sentence is None else f"{one_line(sentence).rstrip('.')}."
 

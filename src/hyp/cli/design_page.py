@@ -33,7 +33,11 @@ def design_page(plan: Plan, designs: Designs, reports: Reports, tables: Tables) 
     planned = planned_questions(plan.hypothesis, plan.profile)
     for family, size in family_sizes(plan.hypothesis, plan.profile).items():
         own = [question for question in planned if question.family == family]
-        blocks += [Text(), Text(_family_words(family, size, plan.profile.alpha)), _questions(own)]
+        blocks += [
+            Text(),
+            Text(_family_words(family, size, plan.hypothesis.level(plan.profile))),
+            _questions(own),
+        ]
         for obstacle in dict.fromkeys(one.obstacle for one in own if one.obstacle):
             names = "; ".join(one.name for one in own if one.obstacle == obstacle)
             blocks.append(Text(f"{names}: {obstacle}"))
@@ -47,7 +51,11 @@ def design_page(plan: Plan, designs: Designs, reports: Reports, tables: Tables) 
 def design_json(plan: Plan, designs: Designs, reports: Reports, tables: Tables) -> str:
     """Return what `design_page` shows for programs."""
     families: dict[str, Any] = {
-        name: {"comparisons": size, "first_step": plan.profile.alpha / size, "questions": {}}
+        name: {
+            "comparisons": size,
+            "first_step": plan.hypothesis.level(plan.profile) / size,
+            "questions": {},
+        }
         for name, size in family_sizes(plan.hypothesis, plan.profile).items()
     }
     for question in planned_questions(plan.hypothesis, plan.profile):
@@ -67,7 +75,7 @@ def design_json(plan: Plan, designs: Designs, reports: Reports, tables: Tables) 
         "testable": not plan.untestable,
         "sentence": plan.untestable,
         "margin": plan.hypothesis.rule.margin,
-        "alpha": plan.profile.alpha,
+        "alpha": plan.hypothesis.level(plan.profile),
         "families": families,
     }
     return json.dumps(document, indent=1)

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hyp.cli.options import Name, ProfileName, Settings, checked_plan, here
+from hyp.cli.options import (
+    DEFAULT_STORE,
+    Name,
+    ProfileName,
+    Settings,
+    StorePath,
+    checked_plan,
+    here,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,14 +31,24 @@ def freeze_declaration(
         Path | None,
         typer.Option(help="File to write; default: NAME-PROFILE.frozen.json, here.", callback=here),
     ] = None,
+    store: StorePath = DEFAULT_STORE,
+    markdown: Annotated[
+        bool,
+        typer.Option(
+            "--markdown", help="Also write what OSF and AsPredicted ask for, beside the file."
+        ),
+    ] = False,
 ) -> None:
     """Freeze a declaration to a file; every later report says whether it was kept."""
     from datetime import UTC, datetime
 
     from hyp.cli.terminal import console
     from hyp.hypotheses.frozen_file import default_file, freeze, write_frozen
+    from hyp.store import Store
 
-    frozen = freeze(checked_plan(name, profile, settings), datetime.now(UTC))
+    plan = checked_plan(name, profile, settings)
+    beside = Store.open(store) if (store / "store.json").exists() else None
+    frozen = freeze(plan, datetime.now(UTC), beside)
     path = out or Path(default_file(frozen.hypothesis, frozen.profile))
     kept = write_frozen(frozen, path)
     screen = console()
@@ -44,6 +62,11 @@ def freeze_declaration(
     else:
         date = kept.frozen.isoformat(timespec="seconds")
         screen.print(f"unchanged: {path} holds this declaration since {date}", soft_wrap=True)
+    if markdown:
+        from hyp.hypotheses.preregistration import write_preregistration
+
+        written = write_preregistration(kept, plan, path.with_suffix(".md"))
+        screen.print(f"preregistration: {written}", soft_wrap=True)
 
 
 def _page(frozen: Frozen) -> RenderableType:
@@ -68,6 +91,7 @@ def _page(frozen: Frozen) -> RenderableType:
             for name, family in summary.families.items()
         ),
         ("networks", f"{summary.networks_a_group} per cohort"),
+        *(("stopping", text) for text in (summary.stopping, summary.seen) if text),
         *(("", f"{name} seeds {seeds}") for name, seeds in summary.seeds.items()),
         ("attainable p", f"{summary.attainable_p:.2g}"),
         ("testable", summary.testable if summary.testable == "yes" else f"no: {summary.testable}"),

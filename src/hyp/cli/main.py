@@ -23,6 +23,7 @@ from hyp.cli.exits import FAULT, INTERRUPTED, REFUSED
 from hyp.cli.freeze import freeze_declaration
 from hyp.cli.logs import LEVELS, start_logging
 from hyp.cli.models import models_app
+from hyp.cli.multiverse import show_multiverse
 from hyp.cli.neural import neural_app
 from hyp.cli.new import new_hypothesis
 from hyp.cli.options import (
@@ -41,6 +42,7 @@ from hyp.cli.options import (
 from hyp.cli.published import show_published
 from hyp.cli.released import released_app
 from hyp.cli.run import run_hypothesis
+from hyp.cli.scaling import study_scaling
 from hyp.cli.scores import judge_scores
 from hyp.cli.store import store_app
 from hyp.errors import HypError
@@ -270,9 +272,11 @@ def report(
 
 app.command("design")(show_design)
 app.command("freeze")(freeze_declaration)
+app.command("multiverse")(show_multiverse)
 app.command("new")(new_hypothesis)
 app.command("published")(show_published)
 app.command("run")(run_hypothesis)
 app.command("test", cls=Once)(judge_scores)
+app.command("scaling")(study_scaling)
 app.command("score")(score_models)
 app.command("doctor")(doctor)

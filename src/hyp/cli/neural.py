@@ -45,7 +45,8 @@ def import_recording(
     responses: Annotated[
         str,
         typer.Argument(
-            help="NetCDF, Zarr, CSV, TSV or Parquet; or a public benchmark of Brain-Score, such as "
+            help="NetCDF, Zarr, CSV, TSV or Parquet of responses, or NetCDF or Zarr of RDMs (rdm x "
+            "stimulus x stimulus_2); or a public benchmark of Brain-Score, such as "
             "MajajHong2015public.IT-pls."
         ),
     ],
@@ -150,7 +151,10 @@ def score(
     snapshot: Annotated[
         list[int] | None, typer.Option(help="Batch count of the weights. Repeatable.")
     ] = None,
-    metric: Annotated[Literal["pls", "ridge", "rsa", "cka"], typer.Option()] = "pls",
+    metric: Annotated[
+        Literal["pls", "ridge", "rsa", "cka"] | None,
+        typer.Option(help="Default: pls, and rsa for dissimilarities."),
+    ] = None,
     protocol: Annotated[
         Literal["recommended", "published"],
         typer.Option(help="Layers chosen within training halves, or on the scored data."),
@@ -162,11 +166,12 @@ def score(
             "2026 for pls and ridge, ratio for rsa and cka."
         ),
     ] = None,
-    subjects: Annotated[
+    by_subject: Annotated[
         Literal["each", "pooled"] | None,
         typer.Option(
+            "--subjects",
             help="Every subject by itself, then the mean, or all neuroids as one population; "
-            "default: each, where there are several."
+            "default: each, where there are several.",
         ),
     ] = None,
     out: Annotated[
@@ -188,20 +193,21 @@ def score(
         read_alignments,
         select_models,
     )
-    from hyp.hypotheses.recordings import recorded_subjects
-    from hyp.metrics.neural import neural_metric, usual_formula
+    from hyp.hypotheses.recordings import open_recording
+    from hyp.metrics.neural import holds_rdms, neural_metric, subjects, usual_formula
     from hyp.store import Store
     from hyp.store.artifacts import write_atomically
 
     opened = Store.open(store)
     recording = find_recording(opened, name)
-    chosen = neural_metric(metric)
-    several = subjects is None and len(recorded_subjects(opened, recording)) > 1
+    responses = open_recording(opened, recording)
+    chosen = neural_metric(metric or ("rsa" if holds_rdms(responses) else "pls"))
+    several = by_subject is None and len(subjects(responses)) > 1
     spec = AlignmentSpec(
         metric=chosen,
         protocol=protocol,
         formula=None if formula == "none" else formula or usual_formula(chosen),
-        subjects="each" if several else subjects or "pooled",
+        subjects="each" if several else by_subject or "pooled",
     )
     goals = [
         alignment_step(recording, model, spec, layers=layer or (), snapshot=batches)
@@ -233,10 +239,12 @@ def _record(
 ) -> None:
     from hyp.cli.terminal import console
     from hyp.hypotheses.aligning import recording_step, refuse_other_content
+    from hyp.hypotheses.builders import check_steps
     from hyp.store import Store
 
-    store = Store.create(folder)
     step = recording_step(recording, stimuli, path)
+    check_steps([step])
+    store = Store.create(folder)
     refuse_other_content(store, step)
     _compute([step], store, 0, None)
     console().print(f"recording {recording.name!r} is in {folder}.", soft_wrap=True)

@@ -48,16 +48,27 @@ def alignment_table(scores: pd.DataFrame) -> Table:
             str(len(rows)),
             f"{rows['score'].mean():.3f}",
             spread,
-            "–" if rows["ceiling"].isna().all() else f"{rows['ceiling'].mean():.3f}",
+            _ceiling(rows),
             str(rows["layer"].mode().iloc[0]),
         )
     notes = ["Simulated: nobody recorded these responses."] if simulated else []
     if (scores["formula"] == "none").any():
         notes.append("Scores without a ceiling are not ceiled: they are the correlation itself.")
+    if "ceiling_upper" in scores:
+        notes.append(
+            "Ceilings: how well the other subjects predict one, and the most that anything could."
+        )
     if notes:
         table.caption = "\n".join(notes)
         table.caption_justify = "left"
     return table
+
+
+def _ceiling(rows: pd.DataFrame) -> str:
+    if rows["ceiling"].isna().all():
+        return "–"
+    names = [name for name in ("ceiling", "ceiling_upper") if name in rows]
+    return " to ".join(f"{rows[name].mean():.3f}" for name in names)
 
 
 def described_table(described: pd.DataFrame) -> Table:
@@ -65,14 +76,14 @@ def described_table(described: pd.DataFrame) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for heading in ("region", "subject"):
         table.add_column(heading, overflow="fold")
-    for heading in ("neuroids", "stimuli"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    counted = [name for name in ("neuroids", "rdms", "stimuli") if name in described]
+    for heading in counted:
+        table.add_column(heading.replace("rdms", "RDMs"), justify="right", no_wrap=True)
     table.add_column("ceiling", overflow="fold")
     for row in described.to_dict("records"):
         counts = [
             f"{row[name]} of {row[f'of_{name}']}" if row[name] < row[f"of_{name}"] else row[name]
-            for name in ("neuroids", "stimuli")
+            for name in counted
         ]
-        ceiling = "split halves" if row["ceiled"] else "none: one repetition, scored unceiled"
-        table.add_row(row["region"], row["subject"] or "–", *map(str, counts), ceiling)
+        table.add_row(row["region"], row["subject"] or "–", *map(str, counts), row["ceiling"])
     return table

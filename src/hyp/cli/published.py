@@ -12,7 +12,7 @@ from hyp.cli.options import AsJson, here
 
 def show_published(
     table: Annotated[
-        str | None, typer.Argument(help="C.1, C.2, C.3, tasks, abstract, text or claims.")
+        str | None, typer.Argument(help="C.1, C.2, C.3, tasks, abstract, text, claims or figures.")
     ] = None,
     analyse_numbers: Annotated[
         bool, typer.Option("--analyse", help="What follows from the numbers alone.")

@@ -53,7 +53,8 @@ _SHOWN = {
     "tasks": ("task", "latents", "output_units", "loss", "equations"),
     "abstract": ("quantity", "of", "value", "unit", "source"),
     "text": ("quantity", "of", "value", "unit", "source"),
-    "claims": ("measure", "objective", "latent", "layers", "better", "source"),
+    "claims": ("measure", "of", "latent", "layers", "better", "source"),
+    "figures": ("figure", "measure", "varied", "about"),
 }
 
 
@@ -83,6 +84,7 @@ def table_page(name: str) -> RenderableType:
         table.add_column(
             _HEADINGS.get(column, column),
             justify="right" if number else "left",
+            overflow="fold",
             no_wrap=number or column in ("task", "target", "unit", "measure", "better"),
         )
     footnotes: list[str] = []

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -42,8 +42,11 @@ def run_hypothesis(
     settings: Settings = None,
     store: StorePath = DEFAULT_STORE,
     workers: Annotated[
-        int | None,
-        typer.Option(min=0, help="Local processes; 0: this one. Default: one per core."),
+        str | None,
+        typer.Option(
+            help="Local processes; 0: this one; gpu: one per GPU and others beside them. "
+            "Default: one per core."
+        ),
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="A running Dask scheduler, tcp://HOST:PORT.")
@@ -68,12 +71,13 @@ def run_hypothesis(
     from hyp.cli.run_all import plan_all, shares, sharing_table
     from hyp.cli.terminal import console, resumable
     from hyp.hypotheses.builders import check_steps
-    from hyp.hypotheses.workers import other_numerics, workers_numerics
+    from hyp.hypotheses.workers import other_numerics, read_workers, workers_numerics
     from hyp.models.hardware import suits_here
     from hyp.store import Store
 
     if every == (name is not None):
         raise HypError("name one hypothesis, or say --all; 'hyp list' shows what there is.")
+    count = read_workers(workers)
     screen = console(err=as_json)
     with resumable(), ExitStack() as stack:
         address = _address(stack, scheduler, cluster, store, dry_run=dry_run)
@@ -91,9 +95,9 @@ def run_hypothesis(
             plans, left_out = [named_plan(name, profile, settings, store=found, ask=ask)], []
         for problem in left_out:
             screen.print(f"left out: {problem}", style="yellow", soft_wrap=True)
+        for planned in plans:
+            check_steps(planned.steps if dry_run else planned.pending(found))
         if dry_run:
-            for planned in plans:
-                check_steps(planned.steps)
             shared = shares(plans, found)
             if as_json:
                 from hyp.cli.as_json import shares_json
@@ -106,7 +110,7 @@ def run_hypothesis(
             typer.echo(sentence, err=True)
         opened = Store.create(store)
         results = [
-            _run(planned, opened, workers, address, screen=screen, quiet=quiet) for planned in plans
+            _run(planned, opened, count, address, screen=screen, quiet=quiet) for planned in plans
         ]
     if as_json:
         from hyp.cli.as_json import results_json
@@ -140,13 +144,14 @@ def _address(
 def _run(
     plan: Plan,
     store: Store,
-    workers: int | None,
+    workers: int | Literal["gpu"] | None,
     address: Address,
     *,
     screen: Console,
     quiet: bool,
 ) -> tuple[Path, Result]:
     """Run a plan under live progress, print the verdict; return the result and its folder."""
+    from hyp.hypotheses.looks import second_look
     from hyp.hypotheses.result_files import load_result
     from hyp.hypotheses.run import run_plan
     from hyp.reports import result_panel
@@ -157,7 +162,10 @@ def _run(
     if quiet:
         folder = run()
         return folder, load_result(folder)
+    again = second_look(plan, store)
     screen.print(_opening(plan, store), soft_wrap=True)
+    if again:
+        screen.print(again, style="yellow", soft_wrap=True, highlight=False)
     with shown_progress(screen) as watch:
         folder = run(watch=watch)
     result = load_result(folder)

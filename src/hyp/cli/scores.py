@@ -136,7 +136,7 @@ def judge_scores(
         Path | None, typer.Option(help="Also write a report there: one HTML file.", callback=here)
     ] = None,
 ) -> None:
-    r"""Compare groups in a table of scores: what can be concluded, and what cannot.
+    """Compare groups in a table of scores: what can be concluded, and what cannot.
 
     \b
     One row per score (networks are only numbered by their seeds):
@@ -147,7 +147,7 @@ def judge_scores(
       hyp test tasks.csv --group model --paired task
     A spreadsheet with a column for each group:
       hyp test sheet.xlsx --wide resnet,vit --paired subject
-    """
+    """  # noqa: D301
     from hyp.cli.scores_page import scores_page
     from hyp.cli.terminal import console
     from hyp.stats.table import judge_table

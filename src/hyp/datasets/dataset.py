@@ -30,6 +30,7 @@ from hyp.errors import HypError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import Tensor
 
 OPEN_SHARDS = 512
 
@@ -176,6 +177,23 @@ class Dataset:
         if (wanted < self.spec.n_stored).any():
             return self.images(wanted), self.rows(wanted)
         images, columns = self._render(wanted)
+        names = [latent.name for latent in self.latents]
+        return images, pd.DataFrame({name: columns[name] for name in names}, index=wanted)
+
+    def batch_there(self, indices: ArrayLike, device: str) -> tuple[Tensor, pd.DataFrame] | None:
+        """Return `batch` with images in a tensor that never left a GPU.
+
+        None where images are stored, or were not declared to be rendered on a GPU by a source
+        that can.
+        """
+        import pandas as pd
+
+        wanted = self._checked(indices)
+        render = getattr(self.source, "render_there", None)
+        stored = (wanted < self.spec.n_stored).any()
+        if stored or render is None or self.manifest.device != device.partition(":")[0]:
+            return None
+        images, columns = render(self.spec.design, self.spec.seed, wanted, device)
         names = [latent.name for latent in self.latents]
         return images, pd.DataFrame({name: columns[name] for name in names}, index=wanted)
 

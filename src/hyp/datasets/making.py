@@ -66,7 +66,7 @@ def make_dataset(
     spec: DatasetSpec,
     folder: Path,
     *,
-    device: str = "cpu",
+    device: str | None = None,
     workers: int = 1,
     scheduler: str | None = None,
     progress: Progress = _silent,
@@ -84,7 +84,7 @@ def make_dataset(
     folder : Path
         A new or empty folder, or one that an interrupted call left.
     device : str
-        Where to render: ``cpu``, ``cuda`` or ``cuda:N``.
+        Where to render: ``cpu``, ``cuda`` or ``cuda:N``; None for where the spec says.
     workers : int
         Processes that render; 1 renders in this one.
     scheduler : str, optional
@@ -108,9 +108,15 @@ def make_dataset(
         progress(spec.n_stored, spec.n_stored)
         return
     _check_space(spec, folder)
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
     with readable_disk_errors(folder), _only_maker(folder):
         if not is_finished(spec, folder):
-            _make(spec, folder, device, workers, scheduler, progress)
+            _claim(spec, folder)
+            try:
+                _make(spec, folder, device or spec.device, workers, scheduler, progress)
+            except BaseException:
+                _give_up_claim(folder, new)
+                raise
         _tidy(folder)
 
 
@@ -158,6 +164,17 @@ def _only_maker(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def _give_up_claim(folder: Path, new: Sequence[Path]) -> None:
+    """Remove the marks of a making that came to nothing, and the folders that it made."""
+    with suppress(OSError):
+        if any((folder / PARTS).glob("*.parquet")) or any((folder / "images").glob("*")):
+            return
+        shutil.rmtree(folder / PARTS)
+        (folder / "images").rmdir()
+        for path in new:
+            path.rmdir()
+
+
 def _tidy(folder: Path) -> None:
     with suppress(OSError):
         shutil.rmtree(folder / PARTS)
@@ -171,7 +188,6 @@ def _make(
     scheduler: str | None,
     progress: Progress,
 ) -> None:
-    _claim(spec, folder)
     shards = range(spec.n_shards)
     key = _key(spec, device)
     finished = [shard for shard in shards if _is_made(spec, folder, shard, key)]

@@ -10,6 +10,8 @@ from typing import Any
 
 from hyp.errors import HypError
 
+_LISTED = 500
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -68,12 +70,14 @@ def settle(
     Raises
     ------
     HypError
-        Which lists all problems, if there are more than may be left out.
+        Which lists the problems, the first 500, if there are more than may be left out.
     """
     if not problems:
         return (), ""
     ordered = sorted(problems, key=lambda problem: problem.file)
-    lines = "".join(f"\n  {problem.sentence}" for problem in ordered)
+    lines = "".join(f"\n  {problem.sentence}" for problem in ordered[:_LISTED])
+    if len(ordered) > _LISTED:
+        lines += f"\n  and {len(ordered) - _LISTED:,} more."
     share = len(ordered) / n_files
     if share <= skip:
         many = f"{len(ordered):,} of {n_files:,} files in {where} are left out:"

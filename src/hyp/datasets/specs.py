@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -78,6 +78,9 @@ class DatasetSpec(BaseModel):
     n_val: int
     shard_size: int = 4096
     online: bool = Field(default=False, exclude_if=lambda online: not online)
+    device: Literal["cpu", "cuda"] = Field(
+        default="cpu", exclude_if=lambda device: bool(device == "cpu")
+    )
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

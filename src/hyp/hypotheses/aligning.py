@@ -12,9 +12,8 @@ from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
 from hyp.hypotheses.steps import VERSIONS, dataset_step
 from hyp.metrics.neural.ceilings import Formula
-from hyp.metrics.neural.layers import CANDIDATE_LAYERS
 from hyp.metrics.neural.simulation import SimulatedRegion
-from hyp.metrics.neural.specs import NeuralMetric, Pls
+from hyp.metrics.neural.specs import CANDIDATE_LAYERS, NeuralMetric, Pls
 from hyp.models.hardware import Numerics, best_device, best_numerics
 from hyp.models.specs import ExtractSpec
 from hyp.store import Step, Store

@@ -20,21 +20,48 @@ def build(step: Step, folder: Path, inputs: Inputs, progress: Progress) -> None:
     _BUILDERS[step.kind](step, folder, inputs, progress)
 
 
+def build_together(
+    folders: Mapping[Step, tuple[Path, Inputs]], progress: Mapping[Step, Progress]
+) -> dict[Step, Exception]:
+    """Train networks side by side; return what went wrong with which."""
+    from hyp.datasets.dataset import Dataset
+    from hyp.models.specs import TrainSpec
+    from hyp.models.training import train_together
+    from hyp.models.training_run import Training
+
+    datasets = {inputs["dataset"]: None for _, inputs in folders.values()}
+    opened = {path: Dataset.open(path) for path in datasets}
+    errors = train_together(
+        [
+            Training(
+                TrainSpec.model_validate(step.spec),
+                opened[inputs["dataset"]],
+                folder,
+                progress[step],
+            )
+            for step, (folder, inputs) in folders.items()
+        ]
+    )
+    return {step: error for step, error in zip(folders, errors, strict=True) if error is not None}
+
+
 def check_steps(steps: Sequence[Step]) -> None:
     """Check what would make steps fail after hours of work: folds, networks, their layers.
 
     Raises
     ------
     HypError
-        Naming the number of folds, the backbone or the layer.
+        Naming the number of folds, the backbone or the layer; or, of a simulated recording, its
+        network or what splits cannot be balanced by.
     """
     _check_folds(steps)
     _check_networks(steps)
+    _check_streams(steps)
 
 
 def _check_folds(steps: Iterable[Step]) -> None:
     for step in steps:
-        if step.kind == "scores":
+        if step.kind in ("scores", "snapshots"):
             folds, n = step.spec["n_folds"], step.inputs["stimuli"].spec["n_images"]
             if folds > n:
                 raise HypError(
@@ -54,13 +81,28 @@ def _check_networks(steps: Iterable[Step]) -> None:
     import torch
 
     from hyp.models.backbones import build_backbone
-    from hyp.models.checkpoints import find_module
+    from hyp.models.recording import find_layer
 
     for backbone, layers in asked:
         with torch.device("meta"):
             network = build_backbone(backbone, n_outputs=2)
         for layer in layers:
-            find_module(network, layer)
+            find_layer(network, layer)
+
+
+def _check_streams(steps: Iterable[Step]) -> None:
+    for step in steps:
+        if step.kind == "recordings" and step.spec["origin"]["kind"] == "simulated":
+            from hyp.datasets.specs import DatasetSpec
+            from hyp.hypotheses.aligning import RecordingSpec
+            from hyp.hypotheses.recordings import check_stream
+
+            stimuli = step.inputs["stimuli"]
+            source = {**stimuli.spec["source"], **stimuli.places}
+            check_stream(
+                RecordingSpec.model_validate(step.spec),
+                DatasetSpec.model_validate({**stimuli.spec, "source": source}),
+            )
 
 
 def _build_dataset(step: Step, folder: Path, _: Inputs, progress: Progress) -> None:
@@ -178,6 +220,36 @@ def _build_scores(step: Step, folder: Path, inputs: Inputs, progress: Progress) 
     pd.concat(tables, ignore_index=True).to_parquet(folder / "scores.parquet", index=False)
 
 
+def _build_snapshots(step: Step, folder: Path, inputs: Inputs, progress: Progress) -> None:
+    """Decode latents from a network's snapshots; of their activations nothing is kept."""
+    import pandas as pd
+
+    from hyp.datasets.dataset import Dataset
+    from hyp.datasets.latents import find_latent
+    from hyp.metrics.decoding import decode
+    from hyp.metrics.gram import compute_gram
+    from hyp.models.extraction import respond
+    from hyp.models.specs import ExtractSpec
+
+    spec = step.spec
+    stimuli = Dataset.open(inputs["stimuli"])
+    kinds = {name: find_latent(stimuli.latents, name).kind for name in spec["latents"]}
+    targets = {name: stimuli.table[name].to_numpy() for name in kinds}
+    own = {name: spec[name] for name in ExtractSpec.model_fields if name in spec}
+    backbone = step.inputs["model"].spec["backbone"]
+    tables = []
+    for done, batches in enumerate(spec["snapshots"]):
+        progress(done, len(spec["snapshots"]))
+        weights = inputs["model"] if batches else inputs["initial"]
+        extraction = ExtractSpec(**own, snapshot=batches)
+        for layer, rows in respond(extraction, weights, stimuli, backbone=backbone).items():
+            found = decode(
+                compute_gram(rows), targets, kinds, n_folds=spec["n_folds"], svm_c=spec["svm_c"]
+            )
+            tables.append(found.assign(layer=layer, batches=batches))
+    pd.concat(tables, ignore_index=True).to_parquet(folder / "scores.parquet", index=False)
+
+
 def _build_recording(step: Step, folder: Path, inputs: Inputs, _: Progress) -> None:
     from hyp.datasets.dataset import Dataset
     from hyp.hypotheses.aligning import RecordedFile, RecordingSpec
@@ -195,7 +267,7 @@ def _build_recording(step: Step, folder: Path, inputs: Inputs, _: Progress) -> N
         assembly = read_recording(Path(step.places["path"]), spec)
     else:
         assembly = record_stream(spec.origin, stimuli)
-    assembly = keep_matched(assembly, stimuli.table, stimuli.n_images, spec)
+    assembly = keep_matched(assembly, stimuli.table, stimuli.n_images, spec, stimuli.source)
     check_scorable(spec, assembly)
     write_assembly(assembly, folder / "assembly")
 
@@ -249,6 +321,7 @@ _BUILDERS = {
     "activations": _build_activations,
     "grams": _build_grams,
     "scores": _build_scores,
+    "snapshots": _build_snapshots,
     "results": _build_result,
     "recordings": _build_recording,
     "alignments": _build_alignment,

@@ -19,17 +19,41 @@ import pandas as pd
 from hyp.datasets.dataset import Dataset
 from hyp.datasets.designs import Design
 from hyp.datasets.latents import find_latent
+from hyp.errors import HypError
 from hyp.hypotheses.cohort import Asked, Cohort
 from hyp.hypotheses.declaration import SECONDARY, Hypothesis
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Question, Values
 from hyp.hypotheses.scores import Decoding
+from hyp.models.specs import objective_tasks
 from hyp.stats.checks import check_decodable, check_learned, check_reduction
 from hyp.stats.verdict import Check
+from hyp.text import percent
 
 UNEQUAL_LEARNING = 0.1
-"""Largest difference in held-out loss, as a share of the constant predictor's, that counts as
-equal learning."""
+"""Largest difference between two cohorts' held-out losses, as a share of the larger, that counts
+as equal learning. Losses of two seeds differ by as much."""
+
+CONVERGED = 0.1
+"""Most that twice the batches may take off the held-out loss, as a share of the constant
+predictor's, of networks that count as converged."""
+
+
+@dataclass(frozen=True)
+class AtEqualLoss:
+    """What a question came to where its networks' held-out losses were equal.
+
+    Attributes
+    ----------
+    same : bool or None
+        Whether the comparison after equal numbers of batches comes to the same; None where
+        there is no equal loss.
+    sentence : str
+        In words, to follow what the losses are.
+    """
+
+    same: bool | None
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -152,33 +176,84 @@ def control_checks(
     )
 
 
-def equal_learning_checks(run: Manipulation) -> Iterator[Check]:
-    """Check that compared networks which learn the same thing have come equally far.
+def equal_learning_checks(
+    run: Manipulation, at_equal_loss: Mapping[str, AtEqualLoss] | None = None
+) -> Iterator[Check]:
+    """Check that what was found is no matter of how far compared networks have learned.
 
     Equal numbers of batches are not equal learning: reduced variability can make the
-    target easier, and a further-trained network may represent more for that alone. Cohorts
-    with other objectives, or with fewer images on purpose, need not.
+    target easier, and a further-trained network may represent more for that alone. So of
+    networks that learn the same thing what is found after equal numbers of batches must be found
+    at equal loss too, and the other way round, as networks have then seen different numbers of
+    images. Where no snapshots were scored, the losses must be about equal. The value is how far
+    apart losses are, as a share of the larger, in the comparison that shows it. Cohorts with
+    other objectives, or with fewer images on purpose, need not have learned equally.
+
+    Parameters
+    ----------
+    run : Manipulation
+    at_equal_loss : dict of str to AtEqualLoss, optional
+        By the label of the question.
     """
-    seen = set()
+    seen: list[Check] = []
     for question, one, other in _compared(run.asked):
-        part = run.part(question)
-        alike = one.objective == other.objective and one.share == other.share
-        if not alike or (one.name, other.name, part) in seen:
+        if one.objective != other.objective or one.share != other.share:
             continue
-        seen.add((one.name, other.name, part))
-        left = _loss_share(run, one.name), _loss_share(run, other.name)
-        if left[0] is None or left[1] is None:
+        loss, other_loss = _loss_share(run, one.name), _loss_share(run, other.name)
+        if loss is None or other_loss is None:
             continue
-        apart = abs(left[0] - left[1])
-        yield Check(
+        apart = abs(loss - other_loss) / max(loss, other_loss)
+        matched = (at_equal_loss or {}).get(question.label)
+        told = matched.sentence if matched else "They were not compared at equal loss."
+        passed, at_most = apart <= UNEQUAL_LEARNING, UNEQUAL_LEARNING
+        if matched is None or matched.same is None:
+            told += f" So at most {at_most:.0%} of the larger apart is asked for."
+        else:
+            passed, at_most = matched.same, 0.0
+            apart = 0.0 if passed else apart
+        check = Check(
             name="learned equally",
-            passed=apart <= UNEQUAL_LEARNING,
+            passed=passed,
             value=apart,
-            threshold=UNEQUAL_LEARNING,
+            threshold=at_most,
             sentence=(
-                f"At the end of training the networks' held-out loss is {left[0]:.0%} of the "
-                f"constant predictor's in “{one.title}” and {left[1]:.0%} in “{other.title}” "
-                f"(at most {UNEQUAL_LEARNING:.0%} apart is asked for)."
+                f"At the end of training the networks' held-out loss is {percent(loss)} of the "
+                f"constant predictor's in “{one.title}” and {percent(other_loss)} in "
+                f"“{other.title}”. {told}"
+            ),
+            part=run.part(question),
+            confound=True,
+        )
+        if check not in seen:
+            seen.append(check)
+            yield check
+
+
+def converged_checks(hypothesis: Hypothesis, run: Manipulation) -> Iterator[Check]:
+    """Check that training twice as long would change little in what the rule compares.
+
+    Of the cohorts that a question holds against each other the one that has most left to learn
+    counts, see `hyp.models.learning.left_to_learn`. Those that were given fewer images on purpose
+    are left out.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for question, *pair in _compared(run.asked):
+        if hypothesis.confirmatory(question.name):
+            for cohort in pair:
+                left = _left_to_learn(run, cohort)
+                if left is not None:
+                    found.setdefault(run.part(question), {})[cohort.title] = left
+    for part, cohorts in found.items():
+        worst = max(cohorts, key=lambda title: cohorts[title])
+        yield Check(
+            name="converged",
+            passed=cohorts[worst] <= CONVERGED,
+            value=cohorts[worst],
+            threshold=CONVERGED,
+            sentence=(
+                f"Twice the batches would take at most {percent(cohorts[worst])} of the constant "
+                f"predictor's loss off “{worst}”, the cohort with most left to learn (at most "
+                f"{CONVERGED:.0%} is asked for)."
             ),
             part=part,
             confound=True,
@@ -223,6 +298,21 @@ def _loss_share(run: Manipulation, cohort: str) -> float | None:
         for _, loss, baseline in _final_losses(history)
     ]
     return float(np.mean(shares)) if shares else None
+
+
+def _left_to_learn(run: Manipulation, cohort: Cohort) -> float | None:
+    """Mean bound on what training twice as long would bring a cohort's networks."""
+    from hyp.models.learning import LossCurve, left_to_learn
+
+    if not cohort.learns or cohort.share < 1:
+        return None
+    tasks = objective_tasks(cohort.objective)
+    histories = [one for (name, _), one in run.histories.items() if name == cohort.name]
+    try:
+        curves = [LossCurve.of_history(one["evaluation"], tasks) for one in histories]
+    except HypError:  # a loss that is no finite number
+        return math.inf
+    return float(np.mean([left_to_learn(curve) for curve in curves])) if curves else None
 
 
 def _compared(asked: Asked) -> Iterator[tuple[Question, Cohort, Cohort]]:

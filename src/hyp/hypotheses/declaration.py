@@ -203,7 +203,33 @@ class Hypothesis(Declared):
                 for question in judged
                 if len(judged) > 1
             )
-        return self.rule.model_copy(update={"alpha": profile.alpha, "parts": parts})
+        return self.rule.model_copy(update={"alpha": self.level(profile), "parts": parts})
+
+    def level(self, profile: Profile) -> float:
+        """Return the level of the tests with so many networks: alpha, or that of the look."""
+        if not profile.looks:
+            return profile.alpha
+        return self.levels(profile)[profile.looks.index(profile.n_seeds)]
+
+    def levels(self, profile: Profile) -> tuple[float, ...]:
+        """Return the level of every planned look, which holds for the directions asked."""
+        from hyp.stats.stopping import planned_looks
+
+        directions = {
+            self.direction(question)
+            for question in self.questions
+            if self.confirmatory(question.name)
+        }
+        each = [
+            planned_looks(
+                profile.looks,
+                alpha=profile.alpha,
+                spending=profile.spending,
+                alternative=direction,
+            )
+            for direction in sorted(directions)
+        ]
+        return tuple(min(look.level for look in looks) for looks in zip(*each, strict=True))
 
     def direction(self, question: Question) -> Alternative:
         """Return the alternative of a question's tests."""

@@ -18,6 +18,7 @@ from pydantic import AwareDatetime, ValidationError, field_serializer
 
 from hyp.errors import HypError
 from hyp.hypotheses.declaration_hash import LEFT_OUT, Declaration, declaration_of, differences
+from hyp.hypotheses.looks import stopping, told_when_frozen
 from hyp.hypotheses.profile import Declared
 from hyp.hypotheses.steps import of_kind
 from hyp.hypotheses.testability import PlannedQuestion, planned_questions
@@ -27,9 +28,11 @@ from hyp.store.steps import content_hash
 
 if TYPE_CHECKING:
     from hyp.hypotheses.plan import Plan
+    from hyp.store import Store
 
-FORMAT = 2
-"""Of the file; 1 was written by versions that had two forms of hypothesis, and is read."""
+FORMAT = 3
+"""Of the file; 1 was written by versions that had two forms of hypothesis, 2 says nothing of when
+the data are tested; both are read."""
 
 _MOST_NAMED = 3
 
@@ -57,6 +60,10 @@ class Summary(Declared):
         Smallest p of one comparison that the rule reads, before correction.
     testable : str
         ``yes``, or why no data could give the design a verdict.
+    stopping : str
+        When the data are tested: once, or at planned looks.
+    seen : str
+        Verdicts on this declaration that were there already; empty where none was.
     """
 
     question: str
@@ -68,6 +75,8 @@ class Summary(Declared):
     seeds: dict[str, str]
     attainable_p: float
     testable: str
+    stopping: str = ""
+    seen: str = ""
 
 
 class Frozen(Declared):
@@ -119,7 +128,7 @@ def default_file(hypothesis: str, profile: str) -> str:
     return f"{hypothesis}-{profile}.frozen.json"
 
 
-def freeze(plan: Plan, date: datetime) -> Frozen:
+def freeze(plan: Plan, date: datetime, store: Store | None = None) -> Frozen:
     """Return the frozen declaration of a plan.
 
     Parameters
@@ -128,6 +137,8 @@ def freeze(plan: Plan, date: datetime) -> Frozen:
         From `make_plan`, with ``--set`` values applied.
     date : datetime
         With a time zone; kept in UTC and whole seconds.
+    store : Store, optional
+        Verdicts that it holds on this declaration are named in the summary.
     """
     declaration = declaration_of(plan.hypothesis, plan.profile)
     frozen = Frozen(
@@ -138,7 +149,7 @@ def freeze(plan: Plan, date: datetime) -> Frozen:
         hyp=installed_versions(["hyp"]).get("hyp", ""),
         step_versions={step.kind: step.version for step in plan.steps},
         declaration_sha256=declaration.sha256,
-        summary=_summary(plan),
+        summary=_summary(plan, store),
         left_out=LEFT_OUT,
         declaration=declaration,
     )
@@ -239,7 +250,7 @@ def iso(date: datetime) -> str:
     return date.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def _summary(plan: Plan) -> Summary:
+def _summary(plan: Plan, store: Store | None) -> Summary:
     hypothesis, profile = plan.hypothesis, plan.profile
     planned = planned_questions(hypothesis, profile)
     comparisons = {
@@ -265,6 +276,8 @@ def _summary(plan: Plan) -> Summary:
         seeds=_seeds(plan),
         attainable_p=_rounded(min(one.p_attainable for one in planned if one.confirmatory)),
         testable=plan.untestable or "yes",
+        stopping=stopping(hypothesis, profile),
+        seen="" if store is None else told_when_frozen(plan, store),
     )
 
 

@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hyp.errors import HypError
 from hyp.hypotheses.aligning import SCORES
 from hyp.hypotheses.cohort import Asked
+from hyp.hypotheses.matching import SNAPSHOTS
 from hyp.hypotheses.profile import PIXELS, UNTRAINED, Profile
 from hyp.hypotheses.questions import Similarities
 from hyp.hypotheses.result_files import (
@@ -37,7 +39,10 @@ def gather_scores(
         batches = 0 if cohort in (UNTRAINED, PIXELS) else profile.n_batches
         labels: dict[str, Any] = {"cohort": cohort, "seed": int(seed or -1), "batches": batches}
         parts.append(table.assign(kind="decoding", **labels))
-    for (cohort, seed, at), path in of_kind(inputs, "alignment").items():
+    for (cohort, seed), path in of_kind(inputs, SNAPSHOTS).items():
+        table = pd.read_parquet(path / "scores.parquet").rename(columns={"latent": "measured"})
+        parts.append(table.assign(kind=SNAPSHOTS, cohort=cohort, seed=int(seed)))
+    for (cohort, seed, at, *_), path in of_kind(inputs, "alignment").items():
         table = pd.read_parquet(path / SCORES)
         table = table.rename(columns={"region": "measured", "layer": "chosen"})
         batches = profile.n_batches if at == END else int(at)
@@ -50,7 +55,20 @@ def gather_scores(
         parts += _performance(histories[cohort, int(seed)], cohort, int(seed))
     if not parts:
         return order_layers(pd.DataFrame({"layer": []}), profile.layers)
-    return order_layers(pd.concat(parts, ignore_index=True), profile.layers)
+    scores = pd.concat(parts, ignore_index=True)
+    _refuse_regions_of_two(scores)
+    return order_layers(scores, profile.layers)
+
+
+def _refuse_regions_of_two(scores: pd.DataFrame) -> None:
+    """Refuse a region that two recordings have: a network would have two scores in it."""
+    aligned = scores[scores["kind"] == "alignment"]
+    twice = aligned[aligned.duplicated(["cohort", "seed", "batches", "measured"])]
+    if len(twice):
+        raise HypError(
+            f"two of the recordings have the region {twice['measured'].iloc[0]}; name only one of "
+            "them (--set recording=...)."
+        )
 
 
 def gather_similarities(inputs: Mapping[str, Path]) -> Similarities:
@@ -82,11 +100,16 @@ def _performance(history: Mapping[str, Any], cohort: str, seed: int) -> Iterator
         yield pd.DataFrame(rows).assign(cohort=cohort, seed=seed, layer="", fold=0)
 
 
-def read_histories(inputs: Mapping[str, Path]) -> dict[tuple[str, int], dict[str, Any]]:
-    """Return what each network wrote down while it was trained, by cohort and seed."""
+def read_histories(
+    inputs: Mapping[str, Path], role: str = "model"
+) -> dict[tuple[str, int], dict[str, Any]]:
+    """Return what each network wrote down while it was trained, by cohort and seed.
+
+    The role ``initial`` is that of networks with initial weights, whose snapshots are scored.
+    """
     return {
         (cohort, int(seed)): json.loads((path / "history.json").read_text())
-        for (cohort, seed), path in of_kind(inputs, "model").items()
+        for (cohort, seed), path in of_kind(inputs, role).items()
     }
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from hyp.datasets.dataset import Dataset
 from hyp.hypotheses.checks import (
     Manipulation,
     control_checks,
+    converged_checks,
     decodable_checks,
     equal_learning_checks,
     learning_checks,
@@ -22,6 +23,7 @@ from hyp.hypotheses.checks import (
 from hyp.hypotheses.cohort import Asked
 from hyp.hypotheses.consistency import EQUIVALENT
 from hyp.hypotheses.declaration import Hypothesis
+from hyp.hypotheses.equal_loss import as_trained, compare_both
 from hyp.hypotheses.gathering import (
     cohort_summaries,
     gather_scores,
@@ -29,6 +31,8 @@ from hyp.hypotheses.gathering import (
     learning_curves,
     read_histories,
 )
+from hyp.hypotheses.looks import this_look
+from hyp.hypotheses.matching import Matched, match
 from hyp.hypotheses.profile import SIMULATED, Profile
 from hyp.hypotheses.questions import Evidence, PairQuestion, Similarities, Values
 from hyp.hypotheses.result_files import (
@@ -41,8 +45,9 @@ from hyp.hypotheses.result_files import (
 )
 from hyp.hypotheses.scores import ALIGNED
 from hyp.hypotheses.steps import of_kind
+from hyp.stats.deciding import judge
 from hyp.stats.families import holm
-from hyp.stats.rules import describe, judge
+from hyp.stats.rules import describe
 from hyp.stats.verdict import Check, Verdict
 
 PAPER_IMAGES = 500_000 * 64
@@ -70,13 +75,43 @@ def judge_run(spec: Mapping[str, Any], inputs: Mapping[str, Path], folder: Path)
         result = _untestable(hypothesis, profile, profile_name, spec["untestable"])
         write_result(folder, result, order_layers(pd.DataFrame({"layer": []}), ()), Similarities())
         return
-    asked = hypothesis.asked(profile)
+    found = gather(hypothesis, profile, inputs)
+    result = conclude(
+        hypothesis,
+        profile,
+        profile_name,
+        found.scores,
+        found.similarities,
+        checks=found.checks,
+        manipulation=found.manipulation,
+        matched=found.matched,
+        cohorts=tuple(cohort_summaries(hypothesis.asked(profile), inputs)),
+        learning=tuple(learning_curves(found.manipulation.histories)),
+    )
+    samples = {
+        name: data.images(np.arange(min(N_SAMPLES, data.n_images)))
+        for name, data in found.manipulation.datasets.items()
+    }
+    write_result(folder, result, found.scores, found.similarities, samples)
+
+
+class Gathered(NamedTuple):
+    """What a run's steps left, and the checks that rest on it whatever is asked of the scores."""
+
+    scores: pd.DataFrame
+    similarities: Similarities
+    checks: tuple[Check, ...]
+    manipulation: Manipulation
+    matched: tuple[Matched, ...]
+
+
+def gather(hypothesis: Hypothesis, profile: Profile, inputs: Mapping[str, Path]) -> Gathered:
+    """Read what a run's steps left; `inputs` as in `judge_run`."""
     datasets = {
         cohort: Dataset.open(path) for (cohort,), path in of_kind(inputs, "dataset").items()
     }
     histories = read_histories(inputs)
-    scores = gather_scores(inputs, histories, profile)
-    similarities = gather_similarities(inputs)
+    asked = hypothesis.asked(profile)
     manipulation = Manipulation(
         asked,
         datasets,
@@ -84,25 +119,15 @@ def judge_run(spec: Mapping[str, Any], inputs: Mapping[str, Path], folder: Path)
         histories,
         frozenset(part.name for part in hypothesis.rule_for(profile).parts),
     )
-    result = conclude(
-        hypothesis,
-        profile,
-        profile_name,
-        scores,
-        similarities,
-        checks=(
-            *reduction_checks(manipulation),
-            *learning_checks(manipulation),
-            *equal_learning_checks(manipulation),
-        ),
-        cohorts=tuple(cohort_summaries(asked, inputs)),
-        learning=tuple(learning_curves(histories)),
+    checks = (
+        *reduction_checks(manipulation),
+        *learning_checks(manipulation),
+        *converged_checks(hypothesis, manipulation),
     )
-    samples = {
-        name: data.images(np.arange(min(N_SAMPLES, data.n_images)))
-        for name, data in datasets.items()
-    }
-    write_result(folder, result, scores, similarities, samples)
+    scores = gather_scores(inputs, histories, profile)
+    matched = match(asked, scores, histories, read_histories(inputs, "initial"))
+    similarities = gather_similarities(inputs)
+    return Gathered(scores, similarities, checks, manipulation, tuple(matched))
 
 
 def conclude(
@@ -113,10 +138,28 @@ def conclude(
     similarities: Similarities,
     *,
     checks: tuple[Check, ...] = (),
+    manipulation: Manipulation | None = None,
+    matched: Sequence[Matched] = (),
     cohorts: tuple[CohortSummary, ...] = (),
     learning: tuple[LearningCurve, ...] = (),
 ) -> Result:
-    """Judge scores that are there, wherever they came from."""
+    """Judge scores that are there, wherever they came from.
+
+    Parameters
+    ----------
+    hypothesis, profile, profile_name
+        What is asked.
+    scores, similarities
+        As in `answer`.
+    checks : tuple of Check
+        Made before.
+    manipulation : Manipulation, optional
+        What the networks were trained on; without it nobody looks whether they learned equally.
+    matched : sequence of Matched
+        Questions at equal held-out loss, see `hyp.hypotheses.matching.match`.
+    cohorts, learning
+        For the report.
+    """
     scores = order_layers(scores, profile.layers)
     rows = answer(hypothesis, profile, scores, similarities)
     checks = (
@@ -126,13 +169,21 @@ def conclude(
     )
     rule = hypothesis.rule_for(profile)
     confirmatory = [row for row in rows if row["confirmatory"]]
+    tables = {one.question.label: one.scores for one in matched if one.scores is not None}
+    moved = answer(hypothesis, profile, scores, similarities, tables) if tables else []
+    found = compare_both(hypothesis, profile, rows, moved, matched)
+    if manipulation is not None:
+        checks += tuple(equal_learning_checks(manipulation, found.told))
     return _result(
         hypothesis,
         profile,
         profile_name,
-        judge(rule, confirmatory, checks),
+        judge(rule, found.judged, checks),
         published_verdict=_published(hypothesis, profile, confirmatory, checks),
-        rows=tuple(_row(row) for row in rows),
+        other_verdict=found.other,
+        rows=tuple(map(Row.of, rows)),
+        equal_loss=found.equal_loss,
+        snapshots=tuple(as_trained(_evidence(hypothesis, profile, scores, similarities), matched)),
         checks=checks,
         cohorts=cohorts,
         learning=learning,
@@ -145,6 +196,7 @@ def answer(
     profile: Profile,
     scores: pd.DataFrame,
     similarities: Similarities,
+    instead: Mapping[str, pd.DataFrame] | None = None,
 ) -> list[Values]:
     """Answer every question, corrected by Holm within its family: see `Hypothesis.family`.
 
@@ -156,6 +208,8 @@ def answer(
         With the columns `hyp.hypotheses.questions.SCORE_COLUMNS`, see `order_layers`.
     similarities : Similarities
         Of the cohorts that questions about pairs of networks name.
+    instead : dict of str to DataFrame, optional
+        Scores that questions are answered from in their place, by the label of the question.
 
     Returns
     -------
@@ -167,14 +221,8 @@ def answer(
     HypError
         If scores that a question needs are missing.
     """
-    asked, rule = hypothesis.asked(profile), hypothesis.rule
-    evidence = Evidence(
-        scores,
-        similarities,
-        asked.titles,
-        rule.margin,
-        rule.alternative,
-    )
+    asked, instead = hypothesis.asked(profile), instead or {}
+    evidence = _evidence(hypothesis, profile, scores, similarities)
     rows = [
         {
             "question": question.name,
@@ -186,16 +234,24 @@ def answer(
             **row,
         }
         for question in asked.questions
-        for row in question.rows(evidence)
+        for row in question.rows(replace(evidence, scores=instead.get(question.label, scores)))
     ]
+    level = hypothesis.level(profile)
     for family in dict.fromkeys(row["family"] for row in rows):
         own = [row for row in rows if row["family"] == family]
         for row, corrected in zip(own, holm([row["p"] for row in own]).tolist(), strict=True):
             row["p_holm"] = corrected
-            row["significant"] = corrected <= profile.alpha
+            row["significant"] = corrected <= level
             p_not_lower = row.get("p_not_lower")
-            row["not_lower"] = p_not_lower is not None and p_not_lower <= profile.alpha
+            row["not_lower"] = p_not_lower is not None and p_not_lower <= level
     return rows
+
+
+def _evidence(
+    hypothesis: Hypothesis, profile: Profile, scores: pd.DataFrame, similarities: Similarities
+) -> Evidence:
+    rule, titles = hypothesis.rule, hypothesis.asked(profile).titles
+    return Evidence(scores, similarities, titles, rule.margin, rule.alternative)
 
 
 def _published(
@@ -268,28 +324,11 @@ def _result(
         published=hypothesis.published,
         agrees=agrees,
         verdict=verdict,
+        compared_at=hypothesis.rule.compared_at,
         questions=tuple(one.model_dump(mode="json") for one in asked.questions),
         left_out=dict(asked.left_out),
         **found,
     )
-
-
-def _row(values: Values) -> Row:
-    values = {**values, "p_corrected": values["p_holm"]}
-    cleaned = {
-        name: None if _is_nan(values[name]) else _plain(values[name])
-        for name in Row.model_fields
-        if name in values
-    }
-    return Row(**cleaned)
-
-
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and math.isnan(value)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _warnings(hypothesis: Hypothesis, profile: Profile) -> Iterator[str]:
@@ -306,6 +345,8 @@ def _warnings(hypothesis: Hypothesis, profile: Profile) -> Iterator[str]:
             f"Each network saw {images:,} images; the paper's ResNet-18 saw {PAPER_IMAGES:,}. "
             "What a short training shows need not hold for a long one."
         )
+    if profile.looks:
+        yield this_look(hypothesis, profile)
     if profile.world != "full":
         yield (
             f"All datasets, the stimuli included, stay within the world {profile.world!r}. "
@@ -321,7 +362,7 @@ def _warnings(hypothesis: Hypothesis, profile: Profile) -> Iterator[str]:
     if len(families) > 1:
         yield (
             f"Comparisons are corrected within {len(families)} questions, each held at "
-            f"{profile.alpha:g}; the overall verdict is held only at their sum."
+            f"{hypothesis.level(profile):.3g}; the overall verdict is held only at their sum."
         )
     if "decoding" in kinds and profile.published_features == "exact":
         yield (

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hyp.hypotheses.plan import Plan
 
 _FLOAT = 4
-_HEAVY = ("models", "activations", "grams", "scores")
+_HEAVY = ("models", "activations", "grams", "scores", "snapshots")
 _LIBRARIES_BYTES = 1.25e9
 """Of a worker that has imported torch and the rest: 0.96 to 1.29 GB resident at sizes where
 nothing else counts (PyTorch for CUDA, on a processor)."""
@@ -103,7 +103,7 @@ def plan_needs(plan: Plan, store: Store | None, workers: int) -> Needs:
     records = {kind: store.records(kind) if store else [] for kind in STAGES if every[kind]}
     stages = []
     for kind, there in records.items():
-        seconds, measured = expected_seconds(plan, kind, pending, store)
+        seconds, measured, _ = expected_seconds(plan, kind, pending, store)
         count = missing[kind]
         rounds = math.ceil(count / workers) / count if count else 0.0
         sizes = [_bytes(plan, step, there) for step in pending if step.kind == kind]
@@ -181,6 +181,9 @@ def _memory(
         elif step.kind == "scores":
             layers = len(step.inputs["grams"].inputs["activations"].spec["layers"])
             needed.append(8.0 * n * n * (layers + _GRAM_COPIES))
+        elif step.kind == "snapshots":
+            responses = 2.0 * _FLOAT * n * sum(_units(plan, step))
+            needed.append(responses + 8.0 * n * n * _GRAM_COPIES)
     return _LIBRARIES_BYTES + max(needed), False
 
 

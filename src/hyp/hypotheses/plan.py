@@ -14,6 +14,7 @@ from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError, one_sentence
 from hyp.hypotheses.cohort import Asked, Cohort, LeftOut
 from hyp.hypotheses.declaration import Hypothesis
+from hyp.hypotheses.matching import latents_of, matched_questions, refuse_unmatched
 from hyp.hypotheses.profile import PIXELS, SIMULATED, UNTRAINED, Profile, setting_words
 from hyp.hypotheses.questions import PairQuestion, Question
 from hyp.hypotheses.scores import ALIGNED, Decoding
@@ -164,6 +165,7 @@ class _Graph(SharedSteps):
 
     def result_inputs(self) -> dict[str, Step]:
         self.refuse_too_few()
+        refuse_unmatched(self.hypothesis, self.profile)
         inputs: dict[str, Step] = {"stimuli": self.stimuli}
         for cohort in self.asked.cohorts:
             for seed in cohort.seeds(self.profile):
@@ -241,12 +243,35 @@ class _Graph(SharedSteps):
         if decoded:
             pooled = cohort.trained and any(question.pools_folds for question in decoded)
             yield f"decoding:{place}", self._decoding(model, published=pooled)
+        yield from self._snapshots(cohort, seed, model)
         aligned = [question for question in mine if question.scored.kind in ALIGNED]
         if aligned:
-            yield f"alignment:{place}:{END}", self._alignment(model, None)
+            yield from self._alignments(f"alignment:{place}:{END}", model, None)
         if any(question.all_checkpoints for question in aligned):
             for batches in self.profile.kept_snapshots:
-                yield f"alignment:{place}:{batches}", self._alignment(model, batches)
+                yield from self._alignments(f"alignment:{place}:{batches}", model, batches)
+
+    def _snapshots(self, cohort: Cohort, seed: int, model: Step) -> Iterator[tuple[str, Step]]:
+        """Yield the step that scores a network's snapshots, where a question needs them."""
+        scored = self.profile.measured_snapshots
+        mine = [one for one in matched_questions(self.asked) if cohort.name in one.about]
+        if not scored or not mine:
+            return
+        layers = {layer for one in mine for layer in one.layers or self.profile.layers}
+        spec: dict[str, Any] = {
+            "snapshots": scored,
+            "layers": [layer for layer in self.profile.layers if layer in layers],
+            "latents": sorted({latent for one in mine for latent in latents_of(one)}),
+            "n_folds": self.profile.n_folds,
+            "svm_c": self.profile.svm_c,
+            **self.hardware,
+        }
+        inputs = {"model": model, "stimuli": self.stimuli}
+        if 0 in scored:
+            images = model.inputs["dataset"]
+            inputs["initial"] = self.untrained(cohort.objective, images, seed)
+            yield f"initial:{cohort.name}:{seed}", inputs["initial"]
+        yield f"snapshots:{cohort.name}:{seed}", step("snapshots", spec, inputs, model.label)
 
     @cached_property
     def _decoded(self) -> list[str]:
@@ -293,9 +318,9 @@ class _Graph(SharedSteps):
             yield f"decoding:{PIXELS}:", self._decoding(None)
 
     @cached_property
-    def recording(self) -> Step:
+    def recordings(self) -> tuple[Step, ...]:
         if self.profile.recording != SIMULATED:
-            return self._recorded(Path(self.profile.recording).expanduser().absolute())
+            return tuple(self._recorded(one.strip()) for one in self.profile.recording.split(","))
         from hyp.hypotheses.aligning import RecordingSpec, SimulatedStream, recording_step
         from hyp.metrics.neural.simulation import VENTRAL_STREAM
 
@@ -310,15 +335,24 @@ class _Graph(SharedSteps):
         )
         images = DatasetSpec.model_validate(self.stimuli.spec)
         shown = images.model_copy(update={"n_images": self.profile.n_recorded})
-        return recording_step(spec, shown)
+        return (recording_step(spec, shown),)
 
-    def _recorded(self, folder: Path) -> Step:
+    def _recorded(self, where: str) -> Step:
         from hyp.hypotheses.aligning import RecordedFile, RecordingSpec, recording_step
         from hyp.hypotheses.recordings import digest_of
         from hyp.metrics.brainscore.exporting import IMAGES, RESPONSES
         from hyp.metrics.neural.benchmark import PUBLIC_BENCHMARKS
+        from hyp.store.caches import cache_folder
 
+        folder = Path(where).expanduser().absolute()
         known = PUBLIC_BENCHMARKS.get(folder.name)
+        if known and where == folder.name and not folder.exists():
+            folder = cache_folder("brainscore") / where
+            if not (folder / RESPONSES).exists():
+                raise HypError(
+                    f"the responses of {where} are not on this machine; fetch them once with "
+                    f"'hyp brainscore install' and 'hyp neural import {where}'."
+                )
         spec = RecordingSpec(
             name=folder.name,
             origin=RecordedFile(digest=digest_of(folder / RESPONSES)),
@@ -332,7 +366,10 @@ class _Graph(SharedSteps):
         )
         return recording_step(spec, images, folder / RESPONSES)
 
-    def _alignment(self, model: Step, snapshot: int | None) -> Step:
+    def _alignments(
+        self, role: str, model: Step, snapshot: int | None
+    ) -> Iterator[tuple[str, Step]]:
+        """Yield the step of every recording; the roles of further ones are numbered."""
         from hyp.hypotheses.aligning import AlignmentSpec, alignment_step
 
         spec = AlignmentSpec(
@@ -340,14 +377,16 @@ class _Graph(SharedSteps):
             protocol=self.profile.neural_protocol,
             threads=self.profile.threads,
         )
-        return alignment_step(
-            self.recording,
-            model,
-            spec,
-            layers=self.profile.layers,
-            snapshot=snapshot,
-            numerics=self.numerics,
-        )
+        for number, recording in enumerate(self.recordings):
+            step = alignment_step(
+                recording,
+                model,
+                spec,
+                layers=self.profile.layers,
+                snapshot=snapshot,
+                numerics=self.numerics,
+            )
+            yield f"{role}:{number}" if number else role, step
 
     def _similarities(self) -> Iterator[tuple[str, Step]]:
         """Yield one step per measure, all of the same networks and the raw pixels."""

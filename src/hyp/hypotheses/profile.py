@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from hyp.errors import HypError, did_you_mean, first_problem
 from hyp.metrics.neural.specs import neural_metric
@@ -26,6 +34,16 @@ RESNET_LAYERS = (
     "fc",
 )
 """The layers that the paper decodes (its Table B.1)."""
+
+
+def _without_number(device: str) -> str:
+    return device.partition(":")[0]
+
+
+Device = Annotated[
+    str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$"), PlainSerializer(_without_number)
+]
+"""Which of several equal GPUs computes is no part of what is computed: it is not stored."""
 
 
 class Declared(BaseModel):
@@ -62,8 +80,12 @@ class Profile(Declared):
         Training, as in `hyp.models.TrainSpec`.
     snapshots : tuple of int
         Batch counts at which weights are kept besides the end; later ones are left out.
+    scored_snapshots : tuple of int
+        Those of them, or 0 for the initial weights, at which the latents of contrasts are decoded
+        too, at the layers asked about: then cohorts with one objective are also compared at equal
+        held-out loss, and as training went on. Of snapshots nothing is kept but the scores.
     precision, device : str
-        ``auto`` asks the hardware of this machine.
+        ``auto`` asks the hardware of this machine. ``cuda:1`` takes the second GPU.
     threads : int
         CPU threads of one step. Results depend on it in the last bits, so it is
         part of the declaration and not of the command line.
@@ -71,6 +93,12 @@ class Profile(Declared):
         Layers that are looked at.
     n_folds, svm_c, alpha
         Folds of the decoding, C of the linear SVM, level of the tests.
+    looks : tuple of int
+        Numbers of networks per cohort at which the tests are made, where more than once is
+        planned; `n_seeds` is one of them. Each look has a level of its own, and all together
+        hold alpha.
+    spending : {"obrien-fleming", "pocock"}
+        How alpha is divided over the looks, see `hyp.stats.planned_looks`.
     objectives, questions, cohorts : tuple of str
         Only these: objectives of cohorts that name several, questions, cohorts. Empty for all.
         A question that is left out is named by the plan.
@@ -86,7 +114,9 @@ class Profile(Declared):
         Johnson-Lindenstrauss dimension at random, as the paper's code did, or
         uses the exact features, which is far faster.
     recording : str
-        What networks are aligned with: ``simulated``, or a recording of the store by name.
+        What networks are aligned with: ``simulated``; or folders with ``assembly.nc`` and
+        ``images``, or public benchmarks that ``hyp neural import`` has fetched, such as
+        ``FreemanZiemba2013public.V1-pls,MajajHong2015public.IT-pls``: regions of all are scored.
     n_recorded : int
         Images of a simulated recording: the first so many of the test stimuli's design and seed.
     neural_metric : str
@@ -117,13 +147,18 @@ class Profile(Declared):
     input_size: int | None = Field(None, ge=16)
     evaluate_every: int | None = Field(None, ge=1)
     snapshots: tuple[int, ...] = Field((), exclude_if=lambda snapshots: not snapshots)
+    scored_snapshots: tuple[int, ...] = Field((), exclude_if=lambda snapshots: not snapshots)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     threads: int = Field(1, ge=1)
     layers: tuple[str, ...] = Field(RESNET_LAYERS, min_length=1)
     n_folds: int = Field(5, ge=2)
     svm_c: float = Field(5e-3, gt=0)
     alpha: float = Field(0.05, gt=0, lt=1)
+    looks: tuple[int, ...] = Field((), exclude_if=lambda looks: not looks)
+    spending: Literal["obrien-fleming", "pocock"] = Field(
+        "obrien-fleming", exclude_if=lambda spending: spending == "obrien-fleming"
+    )
     objectives: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     cohorts: tuple[str, ...] = ()
@@ -156,16 +191,46 @@ class Profile(Declared):
                 f"{self.n_images - self.n_val} training images do not fill one batch "
                 f"of {self.batch_size}"
             )
+        for batches in self.measured_snapshots:
+            if batches and batches not in self.snapshots:
+                raise ValueError(f"scored_snapshots has {batches}, which is none of the snapshots")
+            if batches and (self.evaluate_every is None or batches % self.evaluate_every):
+                raise ValueError(
+                    f"scored_snapshots has {batches}, at which evaluate_every="
+                    f"{self.evaluate_every} gives no held-out loss"
+                )
         for name in type(self).model_fields:
             values = getattr(self, name)
             if isinstance(values, tuple) and len(set(values)) < len(values):
                 raise ValueError(f"{name} names something twice")
+        if self.looks and self.n_seeds not in self.looks:
+            planned = ", ".join(map(str, self.looks))
+            raise ValueError(f"n_seeds={self.n_seeds} is none of the looks planned ({planned})")
+        if list(self.looks) != sorted(self.looks):
+            raise ValueError("looks must rise")
         return self
+
+    @property
+    def device_kind(self) -> Literal["auto", "cpu", "cuda"]:
+        """The device without the number of a GPU."""
+        return cast(Literal["auto", "cpu", "cuda"], _without_number(self.device))
+
+    @property
+    def card(self) -> str | None:
+        """The number of the GPU that was named."""
+        return self.device.partition(":")[2] or None
 
     @property
     def kept_snapshots(self) -> tuple[int, ...]:
         """The snapshots that lie before the end of training."""
         return tuple(batches for batches in self.snapshots if batches < self.n_batches)
+
+    @property
+    def measured_snapshots(self) -> tuple[int, ...]:
+        """The scored snapshots that lie before the end of training, rising."""
+        return tuple(
+            sorted(batches for batches in self.scored_snapshots if batches < self.n_batches)
+        )
 
     def but(self, **changes: Any) -> Self:
         """Return a copy with changed fields, which are not checked."""

@@ -95,11 +95,14 @@ class RunProgress:
         }
         self._earlier = earlier
         self._begun = time.monotonic()
+        self._heard: float | None = None
         self._lock = Lock()
 
     def __call__(self, event: StepEvent) -> None:
         """Count an event."""
         with self._lock:
+            if self._heard is None:  # what went before is starting up, not working
+                self._heard = time.monotonic()
             stage = self.stages.get(event.kind)
             if stage is None:
                 return
@@ -122,10 +125,10 @@ class RunProgress:
     @property
     def left(self) -> float | None:
         """Seconds left at the speed of this call so far; None before there is any."""
-        share = self.share
-        if share < 0.005:
+        share, heard = self.share, self._heard
+        if share < 0.005 or heard is None:
             return None
-        return (time.monotonic() - self._begun) * (1 - share) / share
+        return (time.monotonic() - heard) * (1 - share) / share
 
 
 @contextmanager

@@ -1,9 +1,9 @@
-"""Making and using the recordings of a store: stimuli by name, regions scored one by one."""
+"""Making and using the recordings of a store; regions are scored one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hyp.datasets.dataset import Dataset
 from hyp.datasets.manifest import FileRecord
+from hyp.datasets.sources import Source
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
 from hyp.hypotheses.aligning import (
@@ -22,11 +23,14 @@ from hyp.hypotheses.aligning import (
     RecordingSpec,
     SimulatedStream,
 )
+from hyp.hypotheses.recorded_rdms import describe_rdms, rdm_benchmarks, score_dissimilarities
+from hyp.hypotheses.shown_images import match_images, named_by_file, shown_grams, stimulus_names
 from hyp.metrics.gram import Gram
 from hyp.metrics.neural import (
     NeuralBenchmark,
     Pls,
     drive_from_network,
+    holds_rdms,
     neural_benchmark,
     read_assembly,
     regions,
@@ -35,95 +39,16 @@ from hyp.metrics.neural import (
     sort_like_brainscore,
     subjects,
 )
+from hyp.metrics.neural.rdms import keep_stimuli
 from hyp.metrics.neural.scoring import benchmark_splits
-from hyp.metrics.pairs import sub_gram
+from hyp.metrics.neural.simulation import check_hidden
+from hyp.metrics.neural.splits import stimulus_splits
 from hyp.store import Step, Store
 from hyp.store.plain_zarr import write_zarr
 from hyp.store.steps import content_hash
 
+UNCEILED = "none: one repetition, scored unceiled"
 _NUMBERS = ("score", "unceiled", "error", "ceiling")
-
-
-def stimulus_names(stimuli: Dataset) -> list[str]:
-    """Return every image's name: its ``stimulus_id``, else its path in the folder, else a number.
-
-    The end of a path (``.png``) is left out where the images are told apart without it.
-    """
-    table = stimuli.table
-    if "stimulus_id" in table:
-        return [str(name) for name in table["stimulus_id"]]
-    if "file" in table:
-        paths = [str(name) for name in table["file"]]
-        short = [str(PurePosixPath(path).with_suffix("")) for path in paths]
-        return short if len(set(short)) == len(short) else paths
-    return [f"stimulus_{i:05d}" for i in range(stimuli.n_images)]
-
-
-def match_images(
-    ids: Sequence[str], table: pd.DataFrame, n_images: int, name: str, *, some: bool = False
-) -> dict[str, int]:
-    """Find the image of every stimulus of a recording.
-
-    A stimulus is an image's ``stimulus_id`` where images have one; else its path in the folder,
-    with or without its ending, or the bare name of its file where only one image has it.
-    Images of no file are called ``stimulus_00000`` and so on.
-
-    Parameters
-    ----------
-    ids : sequence of str
-        Stimuli of a recording.
-    table : DataFrame
-        A row an image, with the columns ``stimulus_id`` or ``file`` where there are any.
-    n_images : int
-        Number of images.
-    name : str
-        What the recording is called.
-    some : bool
-        Leave stimuli without an image out rather than refuse them.
-
-    Returns
-    -------
-    dict of str to int
-        Row of the image of each stimulus.
-
-    Raises
-    ------
-    HypError
-        If a stimulus has no image (with the counts), or several.
-    """
-    wanted = list(dict.fromkeys(str(one) for one in ids))
-    found: dict[str, set[int]] = {}
-    exact: dict[str, set[int]] = {}
-    if "stimulus_id" in table:
-        column = table["stimulus_id"].astype(str)
-    elif "file" in table:
-        column = table["file"].astype(str)
-        for row, file in enumerate(column):
-            path = PurePosixPath(file)
-            for said in (str(path.with_suffix("")), path.name, path.stem):
-                found.setdefault(said, set()).add(row)
-    else:
-        column = pd.Series([f"stimulus_{i:05d}" for i in range(n_images)])
-    for row, said in enumerate(column):
-        exact.setdefault(said, set()).add(row)
-    rows = {one: exact.get(one) or found.get(one, set()) for one in wanted}
-    several = [one for one in wanted if len(rows[one]) > 1]
-    if several:
-        which = sorted(column.iloc[sorted(rows[several[0]])].tolist())
-        shown = ", ".join(which[:3])
-        raise HypError(
-            f"{len(several)} of the {len(wanted)} stimuli of {name} have several images: "
-            f"{several[0]!r} may be {shown}; name stimuli by their path in the folder, such as "
-            f"{which[0]!r}."
-        )
-    missing = [one for one in wanted if not rows[one]]
-    if missing and (not some or len(missing) == len(wanted)):
-        raise HypError(
-            f"{len(missing)} of the {len(wanted)} stimuli of {name} have no image, among them "
-            f"{missing[0]!r}; the images are called {min(column)!r} and so on: name them by a "
-            "column stimulus_id, rename the files, or leave unmatched stimuli out."
-        )
-    return {one: min(found_rows) for one, found_rows in rows.items() if found_rows}
 
 
 def digest_of(path: Path) -> str:
@@ -143,7 +68,7 @@ def digest_of(path: Path) -> str:
 
 
 def read_recording(path: Path, spec: RecordingSpec) -> xr.DataArray:
-    """Read the responses of a `RecordedFile` in Brain-Score's order, and check them.
+    """Read a `RecordedFile` and check it; responses come in Brain-Score's order.
 
     Raises
     ------
@@ -151,7 +76,9 @@ def read_recording(path: Path, spec: RecordingSpec) -> xr.DataArray:
         As `hyp.metrics.neural.read_assembly` and `check_scorable`.
     """
     rename = spec.origin.rename if isinstance(spec.origin, RecordedFile) else {}
-    assembly: xr.DataArray = sort_like_brainscore(read_assembly(path, rename=rename))
+    assembly: xr.DataArray = read_assembly(path, rename=rename)
+    if not holds_rdms(assembly):
+        assembly = sort_like_brainscore(assembly)
     check_scorable(spec, assembly)
     return assembly
 
@@ -216,6 +143,9 @@ def check_scorable(recording: RecordingSpec, assembly: xr.DataArray) -> None:
     HypError
         As `hyp.metrics.neural.neural_benchmark`, or if there are too few stimuli.
     """
+    if holds_rdms(assembly):
+        rdm_benchmarks(recording, assembly)
+        return
     each = len(subjects(assembly)) > 1
     for region in regions(assembly):
         for benchmark in benchmarks_of(recording, assembly, region, each=each).values():
@@ -223,19 +153,30 @@ def check_scorable(recording: RecordingSpec, assembly: xr.DataArray) -> None:
 
 
 def keep_matched(
-    assembly: xr.DataArray, table: pd.DataFrame, n_images: int, recording: RecordingSpec
+    assembly: xr.DataArray,
+    table: pd.DataFrame,
+    n_images: int,
+    recording: RecordingSpec,
+    source: Source,
 ) -> xr.DataArray:
-    """Return the presentations whose stimulus is among the images.
+    """Return the presentations, or dissimilarities, whose stimuli are among the images.
+
+    Stimuli that are named by a hash of their file are called by its path from here on.
 
     Raises
     ------
     HypError
-        As `match_images`; stimuli without an image are refused unless they are to be left out.
+        As `named_by_file` and `match_images`; stimuli without an image are refused unless they
+        are to be left out.
     """
+    assembly = named_by_file(assembly, table, source, recording.name)
     some = "unmatched" in recording.leave_out
     rows = match_images(_ids(assembly), table, n_images, recording.name, some=some)
-    kept = [one in rows for one in _ids(assembly)]
-    return assembly if all(kept) else assembly.isel(presentation=np.flatnonzero(kept))
+    kept = np.flatnonzero([one in rows for one in _ids(assembly)])
+    if holds_rdms(assembly):
+        return keep_stimuli(assembly, kept)
+    everything = len(kept) == assembly.sizes["presentation"]
+    return assembly if everything else assembly.isel(presentation=kept)
 
 
 def describe_recording(
@@ -255,7 +196,8 @@ def describe_recording(
     -------
     DataFrame
         A row a region and subject: ``region``, ``subject``, ``neuroids`` and ``stimuli`` that
-        are scored, ``of_neuroids`` and ``of_stimuli`` that there are, and whether it is ``ceiled``.
+        are scored, ``of_neuroids`` and ``of_stimuli`` that there are, and the ``ceiling`` in words.
+        Of dissimilarities ``rdms`` in place of neuroids.
 
     Raises
     ------
@@ -265,7 +207,9 @@ def describe_recording(
     n = images.n_images
     drawn = images.source.sample(images.design, images.seed, np.arange(n))
     known = {name: drawn[name] for name in ("stimulus_id", "file") if name in drawn}
-    matched = keep_matched(assembly, pd.DataFrame(known), n, recording)
+    matched = keep_matched(assembly, pd.DataFrame(known), n, recording, images.source)
+    if holds_rdms(matched):
+        return describe_rdms(rdm_benchmarks(recording, matched), assembly.sizes["stimulus"])
     rows = []
     each = len(subjects(assembly)) > 1
     for region in regions(matched):
@@ -283,21 +227,45 @@ def describe_recording(
                     "of_neuroids": int(theirs.sum()),
                     "stimuli": benchmark.n_stimuli,
                     "of_stimuli": len(set(seen.astype(str))),
-                    "ceiled": bool(benchmark.halves),
+                    "ceiling": "split halves" if benchmark.halves else UNCEILED,
                 }
             )
     return pd.DataFrame(rows)
 
 
-def recorded_subjects(store: Store, recording: Step) -> list[str]:
-    """Return the subjects of a recording in a store; empty where they are not known."""
-    opened = xr.open_zarr(store.check(recording) / "assembly", chunks=None)
-    found: list[str] = subjects(opened["response"])
-    return found
+def open_recording(store: Store, recording: Step) -> xr.DataArray:
+    """Return a recording of a store without reading its responses."""
+    opened: xr.Dataset = xr.open_zarr(store.check(recording) / "assembly", chunks=None)
+    return opened["response"]
 
 
 def _ids(assembly: xr.DataArray) -> list[str]:
     return [str(one) for one in assembly["stimulus_id"].to_numpy()]
+
+
+def check_stream(recording: RecordingSpec, images: DatasetSpec) -> None:
+    """Check that a simulated stream can be recorded and split, before any image is made.
+
+    Raises
+    ------
+    HypError
+        As `check_hidden`, or if there is nothing to stratify by or too little to split.
+    """
+    stream = recording.origin
+    assert isinstance(stream, SimulatedStream)
+    check_hidden(stream.hidden, stream.regions, images.source.image_size)
+    strata = None
+    if recording.stratify is not None:
+        kinds = {latent.name: latent.kind for latent in images.source.latents}
+        named = sorted(name for name, kind in kinds.items() if kind == "categorical")
+        if recording.stratify not in named:
+            raise HypError(
+                f"the stimuli have no categories {recording.stratify!r} to stratify by; they have "
+                f"{', '.join(named) or 'none'}."
+            )
+        drawn = images.source.sample(images.design, images.seed, np.arange(images.n_images))
+        strata = drawn[recording.stratify].astype(str)
+    stimulus_splits(images.n_images, strata)
 
 
 def record_stream(stream: SimulatedStream, stimuli: Dataset) -> xr.DataArray:
@@ -375,6 +343,9 @@ def score_regions(
     error of that mean; ``subjects.parquet`` has a row a region and subject, and the Zarr groups
     are called ``REGION/SUBJECT``.
     """
+    if holds_rdms(assembly):
+        score_dissimilarities(spec, recording, assembly, grams, stimuli, folder)
+        return
     found = regions(assembly)
     rows = []
     for done, region in enumerate(found):
@@ -394,11 +365,8 @@ def score_regions(
 def _score(
     spec: AlignmentSpec, benchmark: NeuralBenchmark, grams: Mapping[str, Gram], stimuli: Dataset
 ) -> xr.Dataset:
-    ids = benchmark.stimulus_id.tolist()
-    images = match_images(ids, stimuli.table, stimuli.n_images, benchmark.name)
-    rows = np.array([images[one] for one in ids], dtype=np.intp)
     scored: xr.Dataset = score_region(
-        {layer: sub_gram(gram, rows) for layer, gram in grams.items()},
+        shown_grams(grams, benchmark.stimulus_id.tolist(), stimuli, benchmark.name),
         benchmark,
         spec.metric,
         protocol=spec.protocol,

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import pandas as pd
-import xarray as xr
-from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from hyp.errors import HypError
 from hyp.hypotheses.profile import Declared
 from hyp.hypotheses.questions.base import SCORE_COLUMNS, Similarities
 from hyp.hypotheses.scores import DIMENSIONS
+from hyp.stats.rules import ComparedAt
 from hyp.stats.verdict import Check, Verdict
-from hyp.store.plain_zarr import write_zarr
+
+if TYPE_CHECKING:  # pandas and xarray take seconds to import, and a finished run needs neither
+    import pandas as pd
+    import xarray as xr
+    from numpy.typing import NDArray
 
 RESULT_FILE = "result.json"
 SCORES_FILE = "scores.parquet"
@@ -26,7 +29,20 @@ SIMILARITY_FILE = "similarity.npz"
 SAMPLES_FILE = "samples.npz"
 
 
-class Row(Declared):
+class _Answer(Declared):
+    """What a question yields: it has some of the fields, as numbers of any kind."""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Take the fields from an answer; NaN is None."""
+        known = {name: values[name] for name in cls.model_fields if name in values}
+        plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in known.items()}
+        return cls(
+            **{k: None if isinstance(v, float) and math.isnan(v) else v for k, v in plain.items()}
+        )
+
+
+class Row(_Answer):
     """One comparison: what a rule reads; None where something is undefined.
 
     Attributes
@@ -106,6 +122,11 @@ class Row(Declared):
     n_pooled: int | None = None
     direction_pooled: int | None = None
 
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Take the fields from an answer that was corrected by Holm; NaN is None."""
+        return super().of({**values, "p_corrected": values["p_holm"]})
+
 
 class LearningCurve(Declared):
     """One network's loss: on training batches and on held-out images.
@@ -155,6 +176,52 @@ class CohortSummary(Declared):
     dataset: str
 
 
+class EqualLoss(Declared):
+    """A question asked at equal held-out loss, each network at its own number of batches.
+
+    Attributes
+    ----------
+    question, objective : str
+        As in its rows.
+    share : float or None
+        The loss, as a share of the constant predictor's; None where there is none that all
+        networks passed.
+    batches : dict of str to tuple of float
+        Batches that the networks of each cohort had been trained for, by its title.
+    rows : tuple of Row
+        The comparisons, corrected as those after equal batches are.
+    refused : str
+        Why there are none.
+    """
+
+    question: str
+    objective: str = ""
+    share: float | None = None
+    batches: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    rows: tuple[Row, ...] = ()
+    refused: str = ""
+
+
+class Snapshot(_Answer):
+    """A difference between cohorts after some batches, with its 95 % interval: no test."""
+
+    question: str
+    objective: str = ""
+    measured: str
+    layer: str
+    batches: int
+    difference: float
+    ci_low: float | None
+    ci_high: float | None
+
+    @property
+    def side(self) -> int:
+        """On which side of zero its interval lies: 1, -1, or 0 for neither."""
+        if self.ci_low is None or self.ci_high is None:
+            return 0
+        return (self.ci_low > 0) - (self.ci_high < 0)
+
+
 class Result(Declared):
     """The outcome of a hypothesis under one profile.
 
@@ -170,7 +237,17 @@ class Result(Declared):
     published_verdict : Verdict or None
         By the same rule from the pooled tests of the published protocol; None where a judged
         question has none.
-    rows, cohorts, checks, learning
+    compared_at : {"equal batches", "equal loss"}
+        Which comparison of trained networks the verdict is about.
+    other_verdict : Verdict or None
+        By the same rule, of the other comparison; None where there is none.
+    rows : tuple of Row
+        The comparisons after equal batches.
+    equal_loss : tuple of EqualLoss
+        Those at equal held-out loss, where snapshots were scored.
+    snapshots : tuple of Snapshot
+        Their differences as training went on, the end last.
+    cohorts, checks, learning
     questions : tuple of dict
         Those that were asked, as declared.
     left_out : dict of str to str
@@ -191,13 +268,27 @@ class Result(Declared):
     agrees: bool | None
     verdict: Verdict
     published_verdict: Verdict | None
+    compared_at: ComparedAt = "equal batches"
+    other_verdict: Verdict | None = None
     rows: tuple[Row, ...] = ()
+    equal_loss: tuple[EqualLoss, ...] = ()
+    snapshots: tuple[Snapshot, ...] = ()
     cohorts: tuple[CohortSummary, ...] = ()
     checks: tuple[Check, ...] = ()
     learning: tuple[LearningCurve, ...] = ()
     questions: tuple[dict[str, object], ...]
     left_out: dict[str, str]
     warnings: tuple[str, ...]
+
+    @property
+    def judged(self) -> list[Row]:
+        """The comparisons that the verdict is about."""
+        rows = list(self.rows)
+        if self.compared_at == "equal loss":
+            matched = [row for one in self.equal_loss for row in one.rows]
+            instead = {(row.question, row.objective) for row in matched}
+            rows = [row for row in rows if (row.question, row.objective) not in instead] + matched
+        return [row for row in rows if row.confirmatory]
 
 
 def write_result(
@@ -219,6 +310,8 @@ def write_result(
     samples : dict of str to ndarray, shape (images, height, width, 3)
         The first training images of each cohort.
     """
+    from hyp.store.plain_zarr import write_zarr
+
     scores.to_parquet(folder / SCORES_FILE, index=False)
     for kind, cube in score_cubes(scores).items():
         write_zarr(cube, folder / CUBES / kind)
@@ -257,6 +350,8 @@ def load_result(folder: Path) -> Result:
 
 def load_scores(folder: Path) -> pd.DataFrame:
     """Read the scores of a run's networks, one row per fold, with the columns `SCORE_COLUMNS`."""
+    import pandas as pd
+
     return pd.read_parquet(folder / SCORES_FILE)
 
 
@@ -305,6 +400,8 @@ def score_cubes(scores: pd.DataFrame) -> dict[str, xr.Dataset]:
 
 
 def _cube(kind: str, scores: pd.DataFrame) -> xr.Dataset:
+    import pandas as pd
+
     table = scores.astype({"layer": str, "cohort": str, "measured": str, "protocol": str})
     seeds = table[["cohort", "seed"]].drop_duplicates().sort_values(["cohort", "seed"])
     seeds["network"] = seeds.groupby("cohort").cumcount()
@@ -340,6 +437,8 @@ def _varies(table: pd.DataFrame, column: str) -> bool:
 
 def order_layers(scores: pd.DataFrame, layers: Sequence[str]) -> pd.DataFrame:
     """Return a score table with its columns and layers in their order."""
+    import pandas as pd
+
     filled: dict[str, Any] = {"protocol": "recommended", "metric": "", "chosen": ""}
     for name in SCORE_COLUMNS:
         if name not in scores:

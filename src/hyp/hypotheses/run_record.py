@@ -41,9 +41,7 @@ def recorded(plan: Plan, pending: list[Step], store: Store) -> Iterator[RunProgr
     missing = Counter(step.kind for step in pending)
     path = run_path(store.root, plan.name, plan.profile_name, plan.goal.key)
     earlier = load_run(path) if path.exists() else None
-    expected = {
-        kind: expected_seconds(plan, kind, pending, store).seconds or 0.0 for kind in missing
-    }
+    expected = {kind: expected_seconds(plan, kind, pending, store).weight for kind in missing}
     progress = RunProgress(pending, expected, earlier.wall_seconds if earlier else 0.0)
     if earlier and earlier.state == "finished" and not pending:
         save_run(store.root, earlier.model_copy(update={"asked": _now("microseconds")}))

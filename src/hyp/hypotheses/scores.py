@@ -67,6 +67,7 @@ AnyScore = Decoding | Alignment | Depth | Performance | Similarity
 
 DIMENSIONS = {
     "decoding": "latent",
+    "snapshots": "latent",
     "alignment": "region",
     "depth": "region",
     "performance": "task",

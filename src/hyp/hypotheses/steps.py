@@ -23,10 +23,11 @@ VERSIONS = {
     "activations": 1,
     "grams": 1,
     "scores": 1,
+    "snapshots": 1,
     "recordings": 1,
-    "alignments": 1,
+    "alignments": 2,
     "similarities": 1,
-    "results": 3,
+    "results": 4,
 }
 """Counted up by hand when the code of a kind of step changes its result."""
 
@@ -35,7 +36,7 @@ END = "end"
 
 STAGES = (
     *("datasets", "recordings", "models", "activations", "grams"),
-    *("scores", "alignments", "similarities", "results"),
+    *("scores", "snapshots", "alignments", "similarities", "results"),
 )
 """Kinds of steps in the order data flows."""
 
@@ -97,8 +98,13 @@ class SharedSteps:
             n_images=n_images if share == 1.0 else n_val + round(share * (n_images - n_val)),
             n_val=n_val,
             online=self.profile.online,
+            device=self.numerics.device if self._renders_online else "cpu",
         )
         return dataset_step(spec, label)
+
+    @property
+    def _renders_online(self) -> bool:
+        return self.profile.online and self.source.kind == ENGINE
 
     def network(self, objective: str, images: Step, seed: int, label: str) -> Step:
         """Return the step that trains a network."""
@@ -159,7 +165,7 @@ def of_kind(inputs: Mapping[str, _T], kind: str) -> dict[tuple[str, ...], _T]:
 def wanted_numerics(profile: Profile) -> Wanted:
     """Return what a profile says of numerics."""
     size = profile.input_size or profile.image_size
-    return Wanted(profile.backbone, size, profile.device, profile.precision)
+    return Wanted(profile.backbone, size, profile.device_kind, profile.precision)
 
 
 def dataset_step(spec: DatasetSpec, label: str) -> Step:

@@ -15,7 +15,7 @@ from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Contrast, Question
 from hyp.hypotheses.questions.base import EACH_REGION
 from hyp.hypotheses.questions.panels import unique
-from hyp.stats.rules import judge_design
+from hyp.stats.deciding import judge_design
 
 if TYPE_CHECKING:
     from hyp.stats.designs import ComparisonDesign
@@ -93,7 +93,11 @@ def planned_questions(hypothesis: Hypothesis, profile: Profile) -> list[PlannedQ
                 family_size=families[family],
                 p_corrected=min(1.0, families[family] * smallest()),
                 obstacle=_obstacle(
-                    smallest, families[family], profile, question.networks(asked.sizes(profile))
+                    smallest,
+                    families[family],
+                    profile.n_seeds,
+                    hypothesis.level(profile),
+                    question.networks(asked.sizes(profile)),
                 ),
             )
         )
@@ -179,7 +183,7 @@ def contrast_designs(
                 n_a=n_a,
                 n_b=n_b,
                 alternative=hypothesis.direction(question),
-                alpha=profile.alpha,
+                alpha=hypothesis.level(profile),
                 family=families[hypothesis.family(question, profile)],
                 smallest_effect=smallest_effect,
             )
@@ -198,23 +202,25 @@ def _smallest_p(
     return question.smallest_p(sizes, two_sided=hypothesis.direction(question) == "two-sided")
 
 
-def _obstacle(smallest: Callable[..., float], family: int, profile: Profile, networks: str) -> str:
-    """Say why no comparison of a family can reach alpha, and what would mend it."""
+def _obstacle(
+    smallest: Callable[..., float], family: int, n_seeds: int, level: float, networks: str
+) -> str:
+    """Say why no comparison of a family can reach its level, and what would mend it."""
 
-    def reaches(n_seeds: int) -> bool:
-        return family * smallest(n_seeds=n_seeds) <= profile.alpha
+    def reaches(number: int) -> bool:
+        return family * smallest(n_seeds=number) <= level
 
-    if reaches(profile.n_seeds):
+    if reaches(n_seeds):
         return ""
     alone = family == 1
     mended = "no number of seeds would do; ask fewer comparisons"
     if reaches(_MOST_SEEDS):
-        needed = next(n for n in range(profile.n_seeds + 1, _MOST_SEEDS + 1) if reaches(n))
+        needed = next(n for n in range(n_seeds + 1, _MOST_SEEDS + 1) if reaches(n))
         mended = f"{needed} seeds per cohort would do"
     return (
         f"{networks} networks cannot test "
         f"{'1 comparison' if alone else f'{family} comparisons corrected together'}: the "
         f"smallest exact p is {smallest():.2g}, which is above "
-        f"{profile.alpha:g}{'' if alone else f' / {family} = {profile.alpha / family:.2g}'}; "
+        f"{level:.3g}{'' if alone else f' / {family} = {level / family:.2g}'}; "
         f"{mended}."
     )

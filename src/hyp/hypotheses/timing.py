@@ -13,28 +13,36 @@ if TYPE_CHECKING:
 
 _REFERENCE_SIZE = 64
 _REFERENCE_STIMULI = 800
-_REFERENCE_BACKBONE = "resnet18"
 _REFERENCE_SECONDS = {
-    "datasets": 0.0025,
-    "models": 0.0225,
-    "activations": 7.0,
-    "grams": 2.2,
-    "scores": 17.0,
+    "datasets": 0.0014,
+    "scores": 2.8,
     "recordings": 10.0,
     "alignments": 20.0,
     "similarities": 5.0,
     "results": 5.0,
 }
-"""Seconds a unit of work (see `_work`) on the reference machine: one core of an Intel
-Xeon at 2.5 GHz without AMX, both cores busy, at 64 px with 800 stimuli and ResNet-18;
-medians of the laptop profile's run of 2026-11-21."""
+_REFERENCE_BACKBONES = {
+    "resnet18": {"models": 0.0225, "activations": 7.0, "grams": 2.2, "snapshots": 9.0},
+    "resnet18@16": {"models": 0.0020, "activations": 2.3, "grams": 3.0, "snapshots": 3.0},
+}
+"""Processor seconds a unit of work (see `_work`) on the reference machine: one core of an Intel
+Xeon at 2.5 GHz without AMX, in fp32, at 64 px with 800 stimuli. ResNet-18 from the run of the
+profile ``short`` of 2026-11-21, ``resnet18@16`` from steps of the profile ``laptop`` of 2026-11-27;
+the network's own include its evaluations."""
+
+_UNKNOWN = "resnet18"
+"""Whose times stand in for a backbone that was not measured, where stages are only weighed."""
 
 
 class Expected(NamedTuple):
-    """Seconds one core needs; `measured` in this store, or scaled from the reference."""
+    """Seconds one core needs; `measured` in this store, or scaled from the reference.
+
+    `weight` is the same, with another backbone's times where `seconds` is None.
+    """
 
     seconds: float | None
     measured: bool
+    weight: float
 
 
 def expected_seconds(plan: Plan, kind: str, pending: list[Step], store: Store | None) -> Expected:
@@ -47,19 +55,21 @@ def expected_seconds(plan: Plan, kind: str, pending: list[Step], store: Store | 
     missing = [step for step in pending if step.kind == kind]
     work = sum(_work(kind, step.spec) for step in missing)
     if not missing:
-        return Expected(0.0, True)
+        return Expected(0.0, True, 0.0)
     size = plan.profile.input_size or plan.profile.image_size
     rates = [
         record.seconds / _work(kind, record.spec)
         for record in (store.records(kind) if store else [])
-        if _comparable(record, size) and _work(kind, record.spec) > 0
+        if _comparable(record, plan, size) and _work(kind, record.spec) > 0
     ]
     if rates:
-        return Expected(median(rates) * work, True)
+        seconds = median(rates) * work
+        return Expected(seconds, True, seconds)
+    known = _REFERENCE_SECONDS | _REFERENCE_BACKBONES.get(plan.profile.backbone, {})
+    guessed = _REFERENCE_BACKBONES[_UNKNOWN] | known
+    seconds = guessed[kind] * work * _scale(plan, kind, size)
     projected = kind == "scores" and plan.profile.published_features == "projected"
-    if projected or plan.profile.backbone != _REFERENCE_BACKBONE:
-        return Expected(None, False)
-    return Expected(_REFERENCE_SECONDS[kind] * work * _scale(plan, kind, size), False)
+    return Expected(None if projected or kind not in known else seconds, False, seconds)
 
 
 def _scale(plan: Plan, kind: str, size: int) -> float:
@@ -72,13 +82,15 @@ def _scale(plan: Plan, kind: str, size: int) -> float:
         "activations": pixels * stimuli,
         "grams": pixels * stimuli**2,
         "scores": stimuli**3,
+        "snapshots": stimuli**2,
     }
     return scales.get(kind, 1.0)
 
 
-def _comparable(record: Record, size: int) -> bool:
-    source = record.spec.get("source")
-    return source is None or source["image_size"] == size
+def _comparable(record: Record, plan: Plan, size: int) -> bool:
+    source, backbone = record.spec.get("source"), plan.profile.backbone
+    alike = source is None or source["image_size"] == size
+    return bool(alike and record.spec.get("backbone", backbone) == backbone)
 
 
 def _work(kind: str, spec: Mapping[str, Any]) -> float:
@@ -86,4 +98,8 @@ def _work(kind: str, spec: Mapping[str, Any]) -> float:
         return float(spec["n_images"])
     if kind == "models":
         return float(spec["n_batches"] * spec["batch_size"])
+    if kind == "scores":
+        return float(len(spec["latents"]) * len(spec["protocols"]))
+    if kind == "snapshots":
+        return float(len(spec["snapshots"]) * (1 + len(spec["latents"])) / 2)
     return 1.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from hyp.clusters import remote_client
+from hyp.clusters import GPU, declared_resources, remote_client
 from hyp.errors import HypError
 from hyp.hypotheses.steps import wanted_numerics
 from hyp.models.hardware import Ask, Numerics, Wanted, suits_here
@@ -20,6 +20,21 @@ _COMPARED = ("hyp", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "w
 """Whose versions may change the numbers of a result."""
 
 _ALIKE = "; start workers from the environment that hyp is run from."
+
+
+def read_workers(text: str | None) -> int | Literal["gpu"] | None:
+    """Read what ``--workers`` says: a number, ``gpu``, or nothing.
+
+    Raises
+    ------
+    HypError
+        If it says something else.
+    """
+    if text is None or text.isdecimal():
+        return None if text is None else int(text)
+    if text != "gpu":
+        raise HypError(f"--workers takes a number of processes, or gpu; not {text!r}.")
+    return "gpu"
 
 
 def versions_here() -> dict[str, str]:
@@ -63,8 +78,19 @@ def check_workers(client: Any, pending: Iterable[Step]) -> None:
         Naming a worker with another version of what decides results, or without the
         device that steps ask for.
     """
-    check = partial(_wrong_here, versions_here(), sorted(_devices(pending)))
-    problems = {worker: wrong for worker, wrong in _ask_all(client, check).items() if wrong}
+    declared = declared_resources(client)
+    on_gpus = [worker for worker, resources in declared.items() if GPU in resources]
+    without = [worker for worker in declared if worker not in on_gpus]
+    asked: list[tuple[set[str], list[str]]] = [(_devices(pending), on_gpus or without)]
+    if on_gpus:
+        asked.append((set(), without))
+    problems: dict[str, str] = {}
+    for devices, workers in asked:
+        if not workers:
+            continue
+        check = partial(_wrong_here, versions_here(), sorted(devices))
+        answers = _ask_all(client, check, workers)
+        problems |= {worker: wrong for worker, wrong in answers.items() if wrong}
     if problems:
         worker, wrong = next(iter(problems.items()))
         others = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
@@ -123,9 +149,11 @@ def other_numerics(plan: Plan, store: Store | None, ask: Ask) -> str:
     )
 
 
-def _ask_all(client: Any, question: Callable[[], Any]) -> dict[str, Any]:
-    """Return every worker's answer to a question that only this hyp knows."""
-    answers: dict[str, Any] = client.run(question, on_error="return")
+def _ask_all(
+    client: Any, question: Callable[[], Any], workers: list[str] | None = None
+) -> dict[str, Any]:
+    """Return workers' answers to a question that only this hyp knows."""
+    answers: dict[str, Any] = client.run(question, workers=workers, on_error="return")
     for worker, answer in answers.items():
         if isinstance(answer, Exception):
             raise HypError(

@@ -19,6 +19,7 @@ Cosine = Literal[
     "rsa-correlation-spearman",
     "rsa-euclidean",
     "rsa-euclidean-spearman",
+    "mutual-neighbours",
 ]
 Measure = Literal[Cosine, "procrustes"]
 MEASURES: tuple[str, ...] = get_args(Measure)

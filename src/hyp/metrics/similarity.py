@@ -13,6 +13,7 @@ from functools import partial
 from typing import Literal, TypeVar, cast
 
 import numpy as np
+from scipy.spatial.distance import squareform
 from scipy.stats import rankdata
 
 from hyp.errors import HypError
@@ -34,6 +35,7 @@ Block = TypeVar("Block")
 
 _BLOCK_BYTES = 2**31
 _FEWEST = 4
+_NEIGHBOURS = 10
 
 
 def similarity_matrix(
@@ -58,6 +60,9 @@ def similarity_matrix(
         ``rsa-correlation`` and ``rsa-euclidean``: Pearson correlation between matrices of
         dissimilarities (one minus correlation, or squared Euclidean distance) of all pairs of
         stimuli (Kriegeskorte et al. 2008), with ``-spearman`` the rank correlation.
+        ``mutual-neighbours``: the share of each stimulus' ten nearest neighbours (Euclidean
+        distance) that are the same in both, averaged (Huh et al. 2024); with fewer than 21
+        stimuli half of the others in place of ten. By chance it is their share of the others.
         ``procrustes``: `hyp.metrics.pairs.procrustes`, which takes seconds a pair where
         there are thousands of stimuli and units, and is computed on the CPU.
         Or a measure of an installed package (`hyp.plugins.MEASURES`), pair by pair.
@@ -88,7 +93,7 @@ def similarity_matrix(
         return np.zeros((0, 0))
     K = loads[0]().K
     cosine = plugin is None and measure != "procrustes"
-    size = K.nbytes // 2 if cosine else K.nbytes
+    size = K.nbytes // 2 if cosine and measure != "mutual-neighbours" else K.nbytes
     rows = m if m * size <= block_bytes else max(1, block_bytes // (2 * size))
     of_equal_n = [partial(_load, load, len(K)) for load in loads]
     if plugin is not None:
@@ -111,7 +116,7 @@ def signature(gram: Gram, measure: Cosine) -> Floats:
     Returns
     -------
     ndarray of shape (p,)
-        p = n (n - 1) / 2 pairs of stimuli, n more for ``cka-biased``.
+        p = n (n - 1) / 2 pairs of stimuli, n more for ``cka-biased``; n^2 for neighbours.
 
     Raises
     ------
@@ -125,6 +130,8 @@ def signature(gram: Gram, measure: Cosine) -> Floats:
         vector = u_centred(gram.K)
     elif measure == "cka-biased":
         vector = _centred(gram.K)
+    elif measure == "mutual-neighbours":
+        vector = _neighbours(gram)
     else:
         vector = _ranked_or_centred(gram, measure)
     length = np.linalg.norm(vector)
@@ -141,6 +148,19 @@ def _centred(K: Floats) -> Floats:
     centred: Floats = np.concatenate([K[i, i:] - mean[i:] - shift[i] for i in range(n)])
     centred[np.cumsum([0, *range(n, 1, -1)])] /= np.sqrt(2)
     return drop_rounding(centred, max(K.max(), -K.min()))
+
+
+def _neighbours(gram: Gram) -> Floats:
+    """Return 1 where a stimulus is among the nearest of another, row by row; zeros if all alike."""
+    n = gram.n_stimuli
+    distances = squareform(dissimilarities(gram, "euclidean"))
+    if not distances.any():
+        return np.zeros(n * n)
+    np.fill_diagonal(distances, np.inf)
+    nearest = np.argsort(distances, axis=1, kind="stable")[:, : min(_NEIGHBOURS, (n - 1) // 2)]
+    chosen = np.zeros((n, n))
+    np.put_along_axis(chosen, nearest, 1.0, axis=1)
+    return chosen.ravel()
 
 
 def _ranked_or_centred(gram: Gram, measure: Cosine) -> Floats:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from hyp.datasets.splits import Indices
 from hyp.errors import HypError
 from hyp.models.checkpoints import ModelInfo, load_model
 from hyp.models.data import LabelledImages, read_ahead, slices
@@ -45,7 +47,8 @@ def extract(
     One forward pass in evaluation mode serves all layers. A module that is called several
     times in a pass, as the one ReLU of a residual block, gives its last call: for
     ``layer1.0.relu`` the output of the block, after the residual is added. Of a module that
-    returns several tensors one is named by its place or key: ``attention[0]``.
+    returns several tensors one is named by its place or key: ``attention[0]``. Of a layer of
+    tokens ``blocks.3[cls]`` keeps the class token and ``blocks.3[mean]`` the mean of all.
 
     Which axis of an output is the images' is established by two small passes of different
     sizes, not guessed from a size that may fit by accident; it comes first in the store. Units
@@ -75,6 +78,71 @@ def extract(
         tensor with finite values and an axis of images; if the network does not take images of
         this size; or if the device or the snapshot is missing.
     """
+    with _ready(spec, model_folder, dataset, backbone) as network:
+        _store(
+            network.forward,
+            spec,
+            dataset,
+            network.preprocess,
+            Path(out_folder),
+            _provenance(spec, network.info) | dict(attrs or {}),
+            progress,
+            network.units,
+        )
+
+
+def respond(
+    spec: ExtractSpec,
+    model_folder: Path | str,
+    dataset: LabelledImages,
+    *,
+    backbone: str | None = None,
+) -> dict[str, NDArray[Any]]:
+    """Return the responses that `extract` would store, in memory.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (stimuli, units)
+        By layer; of output units those of the tasks that the network has a loss for.
+
+    Raises
+    ------
+    HypError
+        As `extract`.
+    """
+    parts: dict[str, list[NDArray[Any]]] = {layer: [] for layer in spec.layers}
+    with _ready(spec, model_folder, dataset, backbone) as network:
+        with closing(_staged(spec, dataset, network.preprocess)) as images:
+            for staged in images:
+                with torch.inference_mode():
+                    found = network.forward(staged)
+                for layer, rows in found.items():
+                    parts[layer].append(rows.reshape(len(rows), -1).copy())  # memory is reused
+        units, tasks = network.units, network.info.spec.tasks
+    responses = {}
+    for layer, batches in parts.items():
+        whole = np.concatenate(batches)
+        if not np.isfinite(whole).all():
+            raise HypError(f"layer {layer} has activations that are not finite.")
+        named = units.get(layer, {}).get("task")
+        responses[layer] = whole if named is None else whole[:, np.isin(named, tasks)]
+    return responses
+
+
+@dataclass(frozen=True)
+class _Network:
+    """A network that is ready to respond: images in, activations by layer out."""
+
+    forward: Callable[[Tensor], dict[str, NDArray[Any]]]
+    preprocess: Preprocessing
+    info: ModelInfo
+    units: Mapping[str, Mapping[str, NDArray[Any]]]
+
+
+@contextmanager
+def _ready(
+    spec: ExtractSpec, model_folder: Path | str, dataset: LabelledImages, backbone: str | None
+) -> Iterator[_Network]:
     device = open_device(spec.device)
     model, info = load_model(model_folder, spec.snapshot, spec.device, backbone=backbone)
     if spec.channels_last:
@@ -95,16 +163,7 @@ def extract(
                 model(preprocess(staged))
             return recorder.take(len(staged))
 
-        _store(
-            forward,
-            spec,
-            dataset,
-            preprocess,
-            Path(out_folder),
-            _provenance(spec, info) | dict(attrs or {}),
-            progress,
-            units,
-        )
+        yield _Network(forward, preprocess, info, units)
 
 
 def extract_pixels(
@@ -153,7 +212,6 @@ def _store(
     progress: Progress | None,
     units: Mapping[str, Mapping[str, NDArray[Any]]],
 ) -> None:
-    batches = slices(dataset.split("all"), spec.batch_size)
     done = 0
     with (
         ActivationWriter(
@@ -164,7 +222,7 @@ def _store(
             dtype=spec.dtype,
         ) as writer,
         ThreadPoolExecutor(1, "hyp-write") as pool,
-        closing(read_ahead(lambda rows: preprocess.stage(dataset.images(rows)), batches)) as images,
+        closing(_staged(spec, dataset, preprocess)) as images,
     ):
         writing: deque[Future[None]] = deque()
         for staged in images:
@@ -179,6 +237,17 @@ def _store(
                 progress(done, dataset.n_images)
         for write in writing:
             write.result()
+
+
+def _staged(
+    spec: ExtractSpec, dataset: LabelledImages, preprocess: Preprocessing
+) -> Generator[Tensor]:
+    """Yield all images of a dataset, batch by batch, read while the one before is used."""
+
+    def load(rows: Indices) -> Tensor:
+        return preprocess.stage(dataset.images(rows))
+
+    return read_ahead(load, slices(dataset.split("all"), spec.batch_size))
 
 
 def _pass(model: nn.Module, images: Tensor, info: ModelInfo) -> None:

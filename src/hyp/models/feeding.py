@@ -11,10 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hyp.datasets.dataset import Dataset
 from hyp.datasets.splits import Indices
 from hyp.models.data import LabelledImages, read_ahead, slices
 from hyp.models.inputs import Preprocessing
 from hyp.models.objectives import Objective
+from hyp.models.stepping import RECORDING
 
 Batch = tuple[Tensor, dict[str, Tensor]]
 """Images (batch, H, W, 3) of uint8, and the targets of the tasks."""
@@ -116,7 +118,12 @@ def _copied(dataset: LabelledImages, device: torch.device) -> Tensor:
 def read_batch(
     dataset: LabelledImages, objective: Objective, preprocess: Preprocessing, indices: Indices
 ) -> Batch:
-    """Read images and targets of a batch, ready to be copied to the device."""
+    """Read or render images and targets of a batch, on the device or ready to be copied there."""
+    if preprocess.device.type == "cuda" and isinstance(dataset, Dataset):
+        with RECORDING:
+            rendered = dataset.batch_there(indices, str(preprocess.device))
+        if rendered is not None:
+            return rendered[0], objective.targets(rendered[1])
     images, rows = dataset.batch(indices)
     return preprocess.stage(images), objective.targets(rows)
 

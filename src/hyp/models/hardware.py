@@ -92,6 +92,14 @@ def best_device() -> Device:
     return "cuda" if _cuda_devices() else "cpu"
 
 
+def visible_gpus() -> list[str]:
+    """Return the GPUs of this machine as ``CUDA_VISIBLE_DEVICES`` names, or would name, them."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [name.strip() for name in named.split(",") if name.strip() not in ("", "-1")]
+    return [str(number) for number in range(len(_cuda_devices()))]
+
+
 def machine_facts(device: Device) -> list[str]:
     """Return what the speed of a device depends on: its name, and a processor's abilities."""
     return _cuda_devices() if device == "cuda" else [platform.system(), platform.machine(), *_cpu()]

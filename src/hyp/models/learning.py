@@ -14,6 +14,9 @@ from hyp.errors import HypError
 
 Floats = NDArray[np.float64]
 
+_SMALLEST = 1e-9
+"""Share of the constant predictor's loss that a loss of zero counts as."""
+
 
 @dataclass(frozen=True)
 class LossCurve:
@@ -58,7 +61,8 @@ class LossCurve:
         shares: dict[int, dict[str, float]] = {}
         for row in evaluation:
             if row["metric"] == "loss" and row["task"] in tasks:
-                shares.setdefault(row["batch"], {})[row["task"]] = row["value"] / row["baseline"]
+                share = max(row["value"] / row["baseline"], _SMALLEST)
+                shares.setdefault(row["batch"], {})[row["task"]] = share
         if not shares or any(set(found) != set(tasks) for found in shares.values()):
             raise HypError(f"the history lacks held-out losses of {', '.join(tasks)}.")
         batches = sorted(shares)
@@ -106,9 +110,18 @@ def last_doubling(curve: LossCurve) -> Fall:
     return Fall((before - after) / before, before - after)
 
 
-def has_converged(curve: LossCurve, at_most: float) -> bool:
-    """Tell whether the last doubling took at most a fraction `at_most` off the held-out loss."""
-    return last_doubling(curve).of_loss <= at_most
+def left_to_learn(curve: LossCurve) -> float:
+    """Bound what twice the batches would take off, as a fraction of the constant predictor's loss.
+
+    No more than the last doubling took, as curves flatten, and no more than is left. The second
+    bound holds whatever the learning rate did, and where nothing was evaluated in the first half
+    of the training.
+    """
+    left = curve.shares[-1]
+    try:
+        return min(last_doubling(curve).of_constant, left)
+    except HypError:
+        return left
 
 
 class Crossing(NamedTuple):
@@ -138,23 +151,22 @@ class Crossing(NamedTuple):
 
 @dataclass(frozen=True)
 class EqualLoss:
-    """A held-out loss that networks of two cohorts all pass, and where each does.
+    """A held-out loss that several networks all pass, and where each does.
 
     Attributes
     ----------
     share : float
         The loss, as a share of the constant predictor's.
-    a, b : tuple of Crossing
-        One for every network of either cohort.
+    crossings : dict of str to Crossing
+        By network.
     """
 
     share: float
-    a: tuple[Crossing, ...]
-    b: tuple[Crossing, ...]
+    crossings: Mapping[str, Crossing]
 
 
-def at_equal_loss(a: Sequence[LossCurve], b: Sequence[LossCurve]) -> EqualLoss:
-    """Find the lowest held-out loss that every network of two cohorts has come down to.
+def at_equal_loss(curves: Mapping[str, LossCurve]) -> EqualLoss:
+    """Find the lowest held-out loss that all networks have come down to.
 
     Each network is taken at its own number of batches. Curves are made to fall by isotonic
     regression of the log loss, and interpolated in it. The points are those at which something
@@ -162,26 +174,33 @@ def at_equal_loss(a: Sequence[LossCurve], b: Sequence[LossCurve]) -> EqualLoss:
 
     Parameters
     ----------
-    a, b : sequence of LossCurve
+    curves : mapping of str to LossCurve
+        By network.
 
     Raises
     ------
     HypError
-        If there is no such loss: a network was at once below what another one reached.
+        Naming the networks, if there is no such loss: some were at once below what another one
+        reached. Nothing is extrapolated.
     """
-    if not a or not b:
-        raise HypError("an equal loss needs at least one network in either cohort.")
-    falling = [_falling(curve) for curve in (*a, *b)]
-    level = max(logs[-1] for logs in falling)
-    highest = min(logs[0] for logs in falling)
-    if level > highest:
-        raise HypError(
-            f"no held-out loss is passed by all networks: one ended at {np.exp(level):.3g} of the "
-            f"constant predictor's and another began at {np.exp(highest):.3g}; keep earlier "
-            "snapshots, or train longer."
+    if not curves:
+        raise HypError("an equal loss needs at least one network.")
+    falling = {name: _falling(curve) for name, curve in curves.items()}
+    last = max(falling, key=lambda name: falling[name][-1])
+    level = falling[last][-1]
+    below = {name: np.exp(logs[0]) for name, logs in falling.items() if logs[0] < level}
+    if below:
+        told = ", ".join(
+            f"{name} (already {share:.3g} after {curves[name].batches[0]:g} batches)"
+            for name, share in below.items()
         )
-    found = [_crossing(c, logs, level) for c, logs in zip((*a, *b), falling, strict=True)]
-    return EqualLoss(float(np.exp(level)), tuple(found[: len(a)]), tuple(found[len(a) :]))
+        raise HypError(
+            f"no held-out loss is passed by all networks: {last} ended at {np.exp(level):.3g} of "
+            f"the constant predictor's, and outside that range are {told}; score an earlier "
+            "snapshot, or train longer."
+        )
+    crossings = {name: _crossing(curves[name], logs, level) for name, logs in falling.items()}
+    return EqualLoss(float(np.exp(level)), crossings)
 
 
 def _falling(curve: LossCurve) -> Floats:

@@ -22,7 +22,12 @@ WAITING = 2
 PROBES = (2, 3)
 """Numbers of images of the passes that establish the axis of images."""
 
+POOLS = ("cls", "mean")
+"""What may be taken of the tokens of a layer: the class token, or the mean of all."""
+
 _PICKED = re.compile(r"(?P<module>.+)\[(?P<part>\w+)\]")
+_CLASS_TOKENS = ("cls_token", "class_token", "class_embedding")
+"""What the parameter of the class token is called: timm and Hugging Face, torchvision, CLIP."""
 
 
 class Recorder:
@@ -36,14 +41,16 @@ class Recorder:
     ----------
     model : Module
     layers : tuple of str
-        Names of modules, perhaps with the part of what they return: ``attention[0]``.
+        Names of modules, perhaps with the part of what they return (``attention[0]``), or with
+        what is taken of their tokens: ``blocks.3[cls]``, ``blocks.3[mean]``.
     """
 
     def __init__(self, model: nn.Module, layers: tuple[str, ...]) -> None:
         self._model = model
-        self._parts = {name: _split(model, name) for name in layers}
+        self._parts = {name: find_layer(model, name) for name in layers}
         self._shapes: list[dict[str, tuple[int, ...]]] = []
         self._axes: dict[str, int] = {}
+        self._tokens: dict[str, int] = {}
         self._last: dict[str, Tensor] = {}
         self._kept: dict[str, Tensor] = {}
         self._buffers: list[dict[tuple[str, torch.Size], Tensor]] = [{} for _ in range(WAITING + 2)]
@@ -73,7 +80,7 @@ class Recorder:
             found = _one_tensor(output, name, part)
             self._last[name] = found
             if name in self._axes:
-                rows = found.movedim(self._axes[name], 0)
+                rows = self._pooled(name, part, found.movedim(self._axes[name], 0))
                 self._kept[name] = self._buffer(name, rows)
                 self._kept[name].copy_(rows)
 
@@ -95,6 +102,7 @@ class Recorder:
         if len(self._shapes) == len(PROBES):
             few, more = self._shapes
             self._axes = {name: _image_axis(name, few[name], more[name]) for name in self._parts}
+            self._tokens = {name: self._token_axis(name) for name in self._pools()}
 
     def units(self, tasks: NDArray[Any]) -> dict[str, dict[str, NDArray[Any]]]:
         """Return labels of every layer's units: where they are, and of outputs their task.
@@ -106,8 +114,11 @@ class Recorder:
         """
         found: dict[str, dict[str, NDArray[Any]]] = {}
         for name, (module, _) in self._parts.items():
-            shape = list(self._shapes[-1][name])
-            del shape[self._axes[name]]
+            shape = self._unit_shape(name)
+            if name in self._tokens:
+                del shape[self._tokens[name]]
+                found[name] = {"channel": np.arange(shape[0], dtype=np.int32)}
+                continue
             found[name] = place_units(tuple(shape), channels=_channel_axis(module, tuple(shape)))
             if name in self._outputs and shape == [len(tasks)]:
                 found[name] = {"task": tasks}
@@ -125,6 +136,32 @@ class Recorder:
         self._pass += 1
         self._last = {}
         return {name: self._kept[name].numpy() for name in self._parts}
+
+    def _unit_shape(self, name: str) -> list[int]:
+        shape = list(self._shapes[-1][name])
+        del shape[self._axes[name]]
+        return shape
+
+    def _pools(self) -> list[str]:
+        return [name for name, (_, part) in self._parts.items() if part in POOLS]
+
+    def _token_axis(self, name: str) -> int:
+        module, _ = self._parts[name]
+        shape = tuple(self._unit_shape(name))
+        channels = _channel_axis(module, shape) if len(shape) == 2 else None
+        if channels is None:
+            raise HypError(
+                f"layer {name} gives {' x '.join(map(str, shape))} numbers an image, and which of "
+                "them are tokens is not known; name the layer without what is in brackets."
+            )
+        return 1 - channels
+
+    def _pooled(self, name: str, part: str, rows: Tensor) -> Tensor:
+        """Return the class token or the mean token of rows of shape (images, ...)."""
+        if name not in self._tokens:
+            return rows
+        axis = 1 + self._tokens[name]
+        return rows.select(axis, 0) if part == "cls" else rows.mean(axis)
 
     def _refuse_silent(self) -> None:
         silent = [name for name in self._parts if name not in self._last]
@@ -175,16 +212,30 @@ def _channel_axis(module: nn.Module, shape: tuple[int, ...]) -> int | None:
     return None
 
 
-def _split(model: nn.Module, name: str) -> tuple[nn.Module, str]:
-    """Return the module of a layer and which part of what it returns is meant."""
+def find_layer(model: nn.Module, name: str) -> tuple[nn.Module, str]:
+    """Return the module of a layer and which part of what it returns is meant.
+
+    Raises
+    ------
+    HypError
+        If there is no such module, or the class token is asked of a network that has none.
+    """
     match = _PICKED.fullmatch(name)
     if match is None:
         return find_module(model, name), ""
-    return find_module(model, match["module"]), match["part"]
+    module = find_module(model, match["module"])
+    if match["part"] == "cls":
+        known = {parameter.rpartition(".")[2] for parameter, _ in model.named_parameters()}
+        if known.isdisjoint(_CLASS_TOKENS):
+            raise HypError(
+                f"{name} asks for the class token, but the network has none (no parameter called "
+                f"{' or '.join(_CLASS_TOKENS)}); use {match['module']}[mean] or all tokens."
+            )
+    return module, match["part"]
 
 
 def _one_tensor(output: Any, name: str, part: str) -> Tensor:
-    if isinstance(output, Tensor) and not part:
+    if isinstance(output, Tensor) and part in ("", *POOLS):
         return output
     parts: dict[str, Any] = {}
     if isinstance(output, Mapping):
@@ -194,7 +245,7 @@ def _one_tensor(output: Any, name: str, part: str) -> Tensor:
     tensors = {key: value for key, value in parts.items() if isinstance(value, Tensor)}
     if part in tensors:
         return tensors[part]
-    if len(tensors) == 1 and not part:
+    if len(tensors) == 1 and part in ("", *POOLS):
         return next(iter(tensors.values()))
     base = name.partition("[")[0] if part else name
     which = ", ".join(f"{base}[{key}]" for key in tensors)

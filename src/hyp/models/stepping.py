@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from threading import Lock
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,9 @@ from hyp.models.runtime import autocast
 from hyp.models.specs import TrainSpec
 
 TORCH_SEED_OFFSET = 2**31 - 1
+_NEVER = -1
+RECORDING = Lock()
+"""Held while steps are recorded: nobody else may wait for the GPU then, as a renderer does."""
 EAGER_STEPS = 3
 """Made before a graph is recorded: libraries choose kernels and the optimiser its state."""
 
@@ -73,7 +77,8 @@ class Stepper:
     cannot launch as fast as a GPU runs them. So after a few steps on a GPU one is recorded as
     a CUDA graph, of the same kernels, and replayed with every further batch. A network that
     waits for its own values in its forward pass cannot be recorded: its steps are launched
-    one by one, and a warning says so.
+    one by one, and a warning says so. So are, without one, those of a network that draws
+    random numbers, as dropout does: graphs that run side by side share a place for them.
 
     Parameters
     ----------
@@ -112,12 +117,13 @@ class Stepper:
         """
         if not self._on_gpu:
             return self._step(images, targets)
+        if images.is_cuda:  # rendered on another stream: its memory is in use until this step
+            images.record_stream(torch.cuda.current_stream(images.device))
         self._rate.fill_(self._optimizer.param_groups[0]["lr"])
         if self._graph is None and self._eager_steps == 0:
             self._record(images, targets)
         if self._graph is None:
-            self._eager_steps -= 1
-            return self._step_at_rate(images, targets)
+            return self._launched(images, targets)
         self._images.copy_(images, non_blocking=True)
         for name, target in targets.items():
             self._targets[name].copy_(target, non_blocking=True)
@@ -129,6 +135,15 @@ class Stepper:
         return train_step(
             self._spec, self._model, self._optimizer, self._objective, inputs, targets
         )
+
+    def _launched(self, images: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+        if self._eager_steps < 0:
+            return self._step_at_rate(images, targets)
+        before = torch.cuda.get_rng_state(self._preprocess.device)
+        losses = self._step_at_rate(images, targets)
+        draws = not torch.equal(before, torch.cuda.get_rng_state(self._preprocess.device))
+        self._eager_steps = _NEVER if draws else self._eager_steps - 1
+        return losses
 
     def _step_at_rate(self, images: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
         group = self._optimizer.param_groups[0]
@@ -146,12 +161,15 @@ class Stepper:
         stream = torch.cuda.current_stream(self._preprocess.device)
         try:
             # Other threads read images meanwhile: they may allocate memory.
-            with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+            with (
+                RECORDING,
+                torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"),
+            ):
                 self._losses = self._step_at_rate(self._images, self._targets)
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            self._eager_steps = -1
+            self._eager_steps = _NEVER
             reason = str(error).strip().partition("\n")[0]
             warnings.warn(
                 f"the steps of {self._spec.backbone} cannot be recorded as a CUDA graph "

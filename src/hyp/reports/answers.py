@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hyp.hypotheses.questions import KINDS, PairQuestion, Question
-from hyp.hypotheses.result_files import CohortSummary, Result, Row
+from hyp.hypotheses.result_files import CohortSummary, EqualLoss, Result, Row, Snapshot
 from hyp.hypotheses.scores import ALIGNED
 from hyp.reports.wording import (
     MEASURES,
@@ -21,8 +21,7 @@ from hyp.reports.wording import (
     signed,
     verdict_words,
 )
-from hyp.stats.published import WHY_PUBLISHED_DIFFERS
-from hyp.text import joined
+from hyp.text import joined, percent
 
 if TYPE_CHECKING:
     from hyp.hypotheses.frozen_comparison import AgainstFrozen
@@ -38,6 +37,7 @@ _EXPLAINED = {
     "networks too, most so for large layers.",
     "rsa-correlation": "1 is the same order of dissimilarities between stimuli, 0 unrelated.",
     "procrustes": "1 is alike up to rotation and scale.",
+    "mutual-neighbours": "The share of each image's ten nearest that are the same in both.",
 }
 _REGIONS = ("V1", "V2", "V4", "IT")
 AGREEMENT = {
@@ -105,6 +105,8 @@ def agreement(result: Result) -> str:
 
 def why_published_differs(questions: Iterable[Question]) -> str:
     """Say why the published protocol can come to another verdict."""
+    from hyp.stats.published import WHY_PUBLISHED_DIFFERS  # scipy takes a second to import
+
     units = list(dict.fromkeys(one.pooled_unit for one in questions if one.pooled_unit))
     told = [WHY_PUBLISHED_DIFFERS] if "fold of every network" in units else []
     others = [unit for unit in units if unit != "fold of every network"]
@@ -115,6 +117,38 @@ def why_published_differs(questions: Iterable[Question]) -> str:
             "significant than its level says."
         )
     return " ".join(told)
+
+
+def other_comparison(result: Result) -> str:
+    """Name the comparison of trained networks that the verdict is not about."""
+    at_loss = result.compared_at == "equal batches"
+    return "At equal held-out loss" if at_loss else "After equal batches"
+
+
+def equal_loss_words(one: EqualLoss) -> str:
+    """Say where networks are taken, or why there is no such place."""
+    if one.share is None:
+        return f"There is no comparison at equal held-out loss: {one.refused}"
+    taken = [
+        f"“{title}” after {min(each):.0f} to {max(each):.0f} batches"
+        for title, each in one.batches.items()
+    ]
+    return (
+        f"Each network where its held-out loss was {percent(one.share)} of the constant "
+        f"predictor's, between two snapshots: {joined(taken, 'and')}."
+    )
+
+
+def turned(snapshots: Sequence[Snapshot]) -> str:
+    """Say where a difference changed its sign as training went on, judged by its intervals."""
+    sides: dict[str, set[int]] = {}
+    for one in snapshots:
+        where = f"{measured_words(one.measured)} at {layer_words(one.layer)}"
+        sides.setdefault(where, set()).add(one.side)
+    both = [where for where, found in sides.items() if {1, -1} <= found]
+    if not both:
+        return "No difference had intervals on both sides of zero as training went on."
+    return f"As training went on the difference changed its sign in {joined(both, 'and')}."
 
 
 def alternative_words(rows: Sequence[Row]) -> str:

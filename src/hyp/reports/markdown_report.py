@@ -7,17 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from hyp.hypotheses.frozen_comparison import AgainstFrozen
 from hyp.hypotheses.questions import Question
-from hyp.hypotheses.result_files import Result, Row
+from hyp.hypotheses.result_files import Result, Row, Snapshot
 from hyp.reports import wording
 from hyp.reports.answers import (
     agreement,
     alternative_words,
     answered,
+    equal_loss_words,
     headline,
     images_words,
     networks_words,
+    other_comparison,
     place,
     pooled_words,
+    turned,
     why_published_differs,
 )
 from hyp.reports.material import Material
@@ -25,6 +28,7 @@ from hyp.reports.published import paper_sentence, statement_about
 from hyp.stats.verdict import Check, Verdict
 from hyp.text import printable
 
+_COLUMNS = ("Where", "a", "b", "Mean a", "Mean b", "Effect [95 % CI]", "Networks", "p")
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#$]|&(?=#?\w+;))")
 _INSIDE_WORD = re.compile(r"(?<=\w)\\_(?=\w)")
 _LIST = re.compile(r"^([-+=]|\d+(?=[.)]))")
@@ -49,6 +53,7 @@ def markdown_report(
         bullets(map(escaped, result.verdict.reasons)),
         bullets(map(_part, result.verdict.parts)),
         f"**{escaped(agreement(result))}** {escaped(result.published)}".strip(),
+        _other(result),
         f"Decision rule: {escaped(result.rule)}",
         *_listed("Before you believe it", warnings),
         *_listed("Declared, but not asked under this profile", left_out),
@@ -61,6 +66,14 @@ def markdown_report(
         *(_frozen(frozen) if frozen else []),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _other(result: Result) -> str:
+    verdict = result.other_verdict
+    if verdict is None:
+        return ""
+    told = f"**{escaped(wording.verdict_words(verdict))}**. {escaped(verdict.sentence)}"
+    return f"{other_comparison(result)}: {told}"
 
 
 def _listed(heading: str, lines: Sequence[str]) -> list[str]:
@@ -134,8 +147,7 @@ def _question(question: Question, material: Material) -> list[str]:
     margin = margin if any(row.p_equivalence is not None for row in rows) else None
     statements = [statement_about(material, question, row) for row in rows]
     pooled = any(row.p_pooled is not None for row in rows)
-    header = ["Where", "a", "b", "Mean a", "Mean b", "Effect [95 % CI]", "Networks", "p"]
-    header += ["Attainable p", "Holm p"]
+    header = [*_COLUMNS, "Attainable p", "Holm p"]
     header += ["As published, all taken as independent"] if pooled else []
     header += ["Paper says higher"] if any(statements) else []
     header += [f"p, within ±{margin:g}", f"p, not lower by {margin:g}"] if margin else []
@@ -161,6 +173,40 @@ def _question(question: Question, material: Material) -> list[str]:
         f"## {escaped(wording.plain(question.label))}{figure}",
         " ".join(told),
         table([*map(escaped, header)], "lll" + "r" * (len(header) - 3), lines),
+        *_equal_loss(question, material),
+        *_as_trained(material.snapshots(question)),
+    ]
+
+
+def _equal_loss(question: Question, material: Material) -> list[str]:
+    one = material.equal_loss(question)
+    if one is None:
+        return []
+    header = map(escaped, [*_COLUMNS, "Attainable p", "Holm p"])
+    rows = [table([*header], "lllrrrrrrr", map(_row, one.rows))] if one.rows else []
+    return ["### At equal held-out loss", escaped(equal_loss_words(one)), *rows]
+
+
+def _as_trained(snapshots: Sequence[Snapshot]) -> list[str]:
+    if not snapshots:
+        return []
+    batches = sorted({one.batches for one in snapshots})
+    found: dict[str, dict[int, str]] = {}
+    for one in snapshots:
+        where = f"{wording.measured_words(one.measured)}, {wording.layer_words(one.layer)}"
+        shown = escaped(wording.interval(one.ci_low, one.ci_high, sign=True))
+        cell = f"{wording.signed(one.difference)} {shown}"
+        found.setdefault(where, {})[one.batches] = cell
+    lines = [
+        [escaped(where), *(cells.get(each, wording.MISSING) for each in batches)]
+        for where, cells in found.items()
+    ]
+    header = ["a − b [95 % CI] after", *(f"{each:,} batches" for each in batches)]
+    told = f"{turned(snapshots)} Nothing is tested here."
+    return [
+        "### As training went on",
+        escaped(told),
+        table([*map(escaped, header)], "l" + "r" * len(batches), lines),
     ]
 
 

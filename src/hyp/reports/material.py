@@ -29,8 +29,10 @@ from hyp.hypotheses.questions import (
 from hyp.hypotheses.questions.panels import Panel, Series, network_scores
 from hyp.hypotheses.result_files import (
     CohortSummary,
+    EqualLoss,
     Result,
     Row,
+    Snapshot,
     load_result,
     load_samples,
     load_scores,
@@ -133,11 +135,15 @@ class Material:
 
     def rows(self, question: Question) -> list[Row]:
         """Return the answers to a question, regions from V1 to IT."""
-        return in_order(
-            row
-            for row in self.result.rows
-            if (row.question, row.objective) == (question.name, question.objective)
-        )
+        return in_order(row for row in self.result.rows if _about(row, question))
+
+    def equal_loss(self, question: Question) -> EqualLoss | None:
+        """Return what a question came to at equal held-out loss; None where none was asked."""
+        return next((one for one in self.result.equal_loss if _about(one, question)), None)
+
+    def snapshots(self, question: Question) -> list[Snapshot]:
+        """Return the differences that a question showed as training went on."""
+        return [one for one in self.result.snapshots if _about(one, question)]
 
     def ask(self, question: Question) -> str:
         """Put a question into words."""
@@ -179,6 +185,10 @@ def load_material(folder: Path) -> Material:
             "the hypothesis again, which computes only what is missing."
         ) from error
     return Material(result, questions, scores, similarities, samples)
+
+
+def _about(answer: Row | EqualLoss | Snapshot, question: Question) -> bool:
+    return (answer.question, answer.objective) == (question.name, question.objective)
 
 
 def _are_images(images: NDArray[np.uint8]) -> bool:

@@ -225,7 +225,7 @@ def _line(root: Path, run: Run, page_folder: Path) -> Line:
     if _is_report_of(report, run):
         link = Path(os.path.relpath(report / PAGE_FILE, page_folder)).as_posix()
     result = load_result(folder)
-    row = strongest(row for row in result.rows if row.confirmatory)
+    row = strongest(result.judged)
     return Line(
         run=run,
         title=result.title,

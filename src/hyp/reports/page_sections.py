@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from hyp.hypotheses.questions.panels import (
     TrendPanel,
     unique,
 )
-from hyp.hypotheses.result_files import Row
+from hyp.hypotheses.result_files import EqualLoss, Row, Snapshot
 from hyp.reports.answers import (
     alternative_words,
     answered,
@@ -29,8 +29,10 @@ from hyp.reports.answers import (
     place,
     published_only,
     question_measures,
+    turned,
 )
 from hyp.reports.figures import similarity
+from hyp.reports.figures.as_trained import as_trained, difference_limits
 from hyp.reports.figures.axes import padded
 from hyp.reports.figures.effects import effect_limits, forest
 from hyp.reports.figures.scaling import trend
@@ -55,6 +57,10 @@ _TREND_NOTE = (
     "Each dot is one network; the horizontal axis is logarithmic. Laws are fitted to the means of "
     "the sizes, the shaded band is the 95 % band of the first one; a percentage is its Akaike "
     "weight."
+)
+_TRAINED_NOTE = (
+    "Above zero a is higher, below it b is. A filled triangle: the interval of that point lies on "
+    "one side of zero. Panels share their vertical axis; nothing is tested here."
 )
 _MAPS_NOTE = (
     "Classical multidimensional scaling: networks that lie close together represent the stimuli "
@@ -113,6 +119,8 @@ class Section:
     means : tuple of Means
     lines : tuple of (Row, Statement or None)
         Every comparison, and what the paper's text says of it.
+    equal_loss : EqualLoss or None
+        The same at equal held-out loss.
     """
 
     question: Question
@@ -124,6 +132,7 @@ class Section:
     galleries: tuple[Gallery, ...]
     means: tuple[Means, ...]
     lines: tuple[tuple[Row, Statement | None], ...]
+    equal_loss: EqualLoss | None = None
 
     @property
     def rows(self) -> list[Row]:
@@ -186,6 +195,7 @@ class _Drawer:
                 for one in matrices
             ),
             lines=tuple((row, statement_about(material, question, row)) for row in rows),
+            equal_loss=material.equal_loss(question),
         )
 
     def _galleries(self) -> Iterator[Gallery]:
@@ -209,6 +219,9 @@ class _Drawer:
         for index, panel in enumerate(self.panels):
             if isinstance(panel, NetworkMaps):
                 yield self._maps(panel, f"{self.prefix}m{index}")
+        snapshots = self.material.snapshots(self.question)
+        if snapshots:
+            yield self._as_trained(snapshots)
 
     def _notes(self) -> Iterator[str]:
         found = {type(panel) for panel in self.panels}
@@ -312,6 +325,21 @@ class _Drawer:
         )
         looks = ((material.looks[one], material.titles[one]) for one in unique(panel.cohorts))
         return Gallery("Maps of the networks", figures, _MAPS_NOTE, keyed(looks))
+
+    def _as_trained(self, snapshots: Sequence[Snapshot]) -> Gallery:
+        limits = difference_limits(snapshots)
+        panels: dict[tuple[str, str], list[Snapshot]] = {}
+        for one in snapshots:
+            panels.setdefault((one.measured, one.layer), []).append(one)
+        several = len({measured for measured, _ in panels}) > 1
+        figures = []
+        for index, ((measured, layer), shown) in enumerate(panels.items()):
+            place = f"{measured_words(measured)}, {layer_words(layer)}"
+            svg = as_trained(shown, limits, "a − b", place, f"{self.prefix}t{index}")
+            caption = place if several else layer_words(layer)
+            figures.append(Figure(Markup(svg), caption, "with 95 % intervals"))
+        note = f"{_TRAINED_NOTE} {turned(snapshots)}"
+        return Gallery("The difference as training went on", tuple(figures), note)
 
     def _effects(self) -> Iterator[Figure]:
         """Draw the effects with their intervals, one panel for what was measured by layers."""

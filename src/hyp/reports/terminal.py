@@ -10,15 +10,18 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from hyp.hypotheses.result_files import Result, Row
+from hyp.hypotheses.result_files import EqualLoss, Result, Row, Snapshot
 from hyp.reports import wording
 from hyp.reports.answers import (
     agreement,
     alternative_words,
+    equal_loss_words,
     in_order,
     label_of,
+    other_comparison,
     place,
     qualification,
+    turned,
 )
 from hyp.stats.verdict import Verdict
 from hyp.text import printable
@@ -49,6 +52,9 @@ def result_panel(result: Result) -> RenderableType:
     questions: dict[str, list[Row]] = {}
     for row in in_order(result.rows):
         questions.setdefault(label_of(row), []).append(row)
+    equal_loss = {
+        label_of(row): one for row in result.rows for one in result.equal_loss if _same(one, row)
+    }
     declared = dict.fromkeys(map(label_of, result.rows))
     return Group(
         Panel(
@@ -58,7 +64,14 @@ def result_panel(result: Result) -> RenderableType:
             border_style=wording.OUTCOMES[result.verdict.outcome].colour,
             box=box.ROUNDED,
         ),
-        *(block for label in declared for block in _question(label, questions[label])),
+        *(
+            block
+            for label in declared
+            for block in (
+                *_question(label, questions[label]),
+                *_equal_loss(equal_loss.get(label), result.snapshots),
+            )
+        ),
         *_foot(result),
     )
 
@@ -82,6 +95,9 @@ def _verdict(result: Result) -> Iterator[Text]:
     for warning in result.warnings:
         yield text(f"! {warning}", "yellow")
     yield from _left_out(result)
+    if result.other_verdict is not None:
+        other = text(f"{other_comparison(result)}: ", "dim")
+        yield other.append_text(outcome_text(result.other_verdict))
     if result.published_verdict is not None and result.rows:
         published = text("Under the published protocol: ", "dim")
         yield published.append_text(outcome_text(result.published_verdict))
@@ -112,6 +128,20 @@ def _question(label: str, rows: Sequence[Row]) -> Iterator[RenderableType]:
     hidden = len(rows) - MOST_ROWS
     if hidden > 0:
         yield text(f"{hidden} more rows are in the report.", "dim")
+
+
+def _equal_loss(one: EqualLoss | None, snapshots: Sequence[Snapshot]) -> Iterator[RenderableType]:
+    if one is None:
+        return
+    yield text("At equal held-out loss", "bold")
+    yield text(equal_loss_words(one), "dim")
+    if one.rows:
+        yield _table(one.rows, compared=True)
+    yield text(turned([snapshot for snapshot in snapshots if _same(one, snapshot)]), "dim")
+
+
+def _same(one: EqualLoss, other: Row | Snapshot) -> bool:
+    return (one.question, one.objective) == (other.question, other.objective)
 
 
 def _table(rows: Sequence[Row], compared: bool) -> Table:

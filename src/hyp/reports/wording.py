@@ -30,6 +30,7 @@ MEASURES = {
     "rsa-euclidean": "RSA, Euclidean",
     "rsa-euclidean-spearman": "RSA, Euclidean, ranks",
     "procrustes": "Procrustes similarity",
+    "mutual-neighbours": "mutual nearest neighbours",
 }
 
 

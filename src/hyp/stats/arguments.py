@@ -15,6 +15,11 @@ Floats = NDArray[np.float64]
 Alternative = Literal["two-sided", "greater", "less"]
 """Of the first group against the second."""
 
+LARGEST = 1e100
+"""Largest size of a score: sums of squares of larger ones overflow."""
+
+_FAR = 1e30
+
 
 def check_alternative(alternative: str) -> None:
     """Refuse a direction that no test knows."""
@@ -41,6 +46,31 @@ def check_margin(margin: float) -> None:
         raise HypError(f"the equivalence margin must be a positive number, not {margin:g}.")
 
 
+def check_margin_of(margin: float, scores: ArrayLike) -> None:
+    """Refuse a margin in another unit than the scores: squares of their ratio would overflow."""
+    largest = float(np.abs(np.asarray(scores, dtype=float)).max())
+    if largest > 0 and not 1 / _FAR <= margin / largest <= _FAR:
+        raise HypError(
+            f"the margin {margin:g} and the scores, up to {largest:g} in size, are not of one "
+            "unit; give both in the same."
+        )
+
+
+def too_large(scores: ArrayLike) -> str:
+    """Say why scores cannot be computed with: squares of them would overflow; else nothing."""
+    size = np.abs(np.asarray(scores, dtype=float))
+    if not (size > LARGEST).any():
+        return ""
+    return f"above {LARGEST:g} in size, too large to be squared; give all scores in another unit"
+
+
+def check_size(scores: ArrayLike) -> None:
+    """Refuse finite scores that are too large, see `too_large`."""
+    fault = too_large(scores)
+    if fault:
+        raise HypError(f"some scores are {fault}.")
+
+
 def rows_of(x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
     """Return two groups as tables with one row a comparison.
 
@@ -57,6 +87,8 @@ def rows_of(x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
         )
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise HypError("some scores are missing or infinite; leave those units out.")
+    check_size(a)
+    check_size(b)
     return a, b
 
 
@@ -76,4 +108,5 @@ def pairs_of(differences: ArrayLike) -> Floats:
         )
     if not np.isfinite(d).all():
         raise HypError("some differences are missing or infinite; leave those pairs out.")
+    check_size(d)
     return d

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from hyp.errors import HypError
+from hyp.stats.arguments import LARGEST, too_large
 from hyp.stats.table_roles import Missing, TableRoles, refuse, some
 
 _SHOWN = 4
@@ -42,7 +43,7 @@ def completed(
         of one group only, labels that recur where the choice of a pairing is open.
     """
     keys = [one for one in tidy.columns if one not in _ROLES]
-    problems = _infinite(tidy, keys, roles) + _twice(tidy, keys, roles)
+    problems = _unfit(tidy, keys, roles) + _twice(tidy, keys, roles)
     if not roles.paired:
         problems += _recurring(tidy, groups, roles)
     refuse(problems)
@@ -77,11 +78,15 @@ def completed(
 _ROLES = frozenset({"group", "seed", "fold", "score", "stimulus"})
 
 
-def _infinite(tidy: pd.DataFrame, keys: list[str], roles: TableRoles) -> list[str]:
-    bad = tidy[np.isinf(tidy["score"])]
-    if bad.empty:
-        return []
-    return [f"{roles.value} is not a finite number in {_places(bad, keys, roles)}."]
+def _unfit(tidy: pd.DataFrame, keys: list[str], roles: TableRoles) -> list[str]:
+    sizes = tidy["score"].abs()
+    faults = {"not a finite number": np.isinf(sizes)}
+    faults[too_large(sizes[~np.isinf(sizes)])] = (sizes > LARGEST) & ~np.isinf(sizes)
+    return [
+        f"{roles.value} is {fault} ({_places(tidy[bad], keys, roles)})."
+        for fault, bad in faults.items()
+        if bad.any()
+    ]
 
 
 def _twice(tidy: pd.DataFrame, keys: list[str], roles: TableRoles) -> list[str]:

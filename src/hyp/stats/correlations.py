@@ -8,22 +8,19 @@ cannot give a two-sided p below 2 / n!: 0.33 at n = 3, 0.083 at n = 4, 0.017 at 
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from math import atanh, factorial, gcd, prod, sqrt, tanh
+from math import atanh, factorial, sqrt, tanh
 from typing import Literal, TypedDict
 
 import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 from scipy.special import ndtri
 
 from hyp.errors import HypError
 from hyp.stats.arguments import Alternative, Floats, check_alternative, check_level
-from hyp.stats.attainable import EXACT_FLIPS, EXACT_ORDERS, RANDOM_ORDERS
+from hyp.stats.attainable import EXACT_ORDERS, RANDOM_ORDERS
+from hyp.stats.rank_products import attainable_here, exact_rank_p
 
 WHY_POOLED_DIFFERS = (
     "The published protocol pools the checkpoints of all seeds as if they were independent: "
@@ -31,9 +28,8 @@ WHY_POOLED_DIFFERS = (
     "so the pooled p is too small; the repeated-measures correlation asks whether the two "
     "quantities go together within a seed."
 )
-
 _EXACT_PEARSON = 9
-_DECIMALS = 9
+DECIMALS = 9
 
 
 @dataclass(frozen=True)
@@ -67,47 +63,6 @@ class Correlation:
     p_attainable: float
     n: int
     method: str
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class RepeatedCorrelation:
-    """A correlation within units over their repeated points.
-
-    Attributes
-    ----------
-    r : float
-        Repeated-measures correlation: common to all units, each with a level of its own.
-    low, high : float
-        Its interval; NaN where it is undefined, and `note` says why.
-    p : float
-        Two-sided, taking the points of a unit as independent given the unit's level.
-    df : int
-        Degrees of freedom, points - units - 1.
-    by_unit : tuple of float
-        Pearson correlation within each unit, in the units' order; NaN where one of the
-        two quantities does not vary within the unit.
-    p_units : float
-        Exact two-sided sign-flip p of the units' mean correlation: the unit is the unit,
-        so dependence between successive points does not matter. NaN where `by_unit` is.
-    p_units_attainable : float
-        Smallest value of `p_units`: 2 / 2^units.
-    units, points : int
-        Units (seeds), and points over all of them (checkpoints).
-    note : str
-        What is undefined and why; empty if nothing is.
-    """
-
-    r: float
-    low: float
-    high: float
-    p: float
-    df: int
-    by_unit: tuple[float, ...]
-    p_units: float
-    p_units_attainable: float
-    units: int
-    points: int
     note: str = ""
 
 
@@ -146,15 +101,15 @@ def pearson(
     '0.983 0.083 0.083'
     """
     check_alternative(alternative)
-    x, y = _points(x, y, "pearson")
-    u, v = _unit_vector(x), _unit_vector(y)
+    x, y = correlated_points(x, y, "pearson")
+    u, v = unit_vector(x), unit_vector(y)
     p, method, floor = _shuffled_p(u, v, alternative, _EXACT_PEARSON)
     return Correlation(
         kind="pearson",
-        r=_product(u, v),
-        **_interval(_product(u, v), len(x), confidence, "pearson"),
+        r=product_of(u, v),
+        **interval_of(product_of(u, v), len(x), confidence, "pearson"),
         p=p,
-        p_attainable=max(floor, _attainable(x, y, alternative)),
+        p_attainable=max(floor, attainable_here(x, y, alternative)),
         n=len(x),
         method=method,
     )
@@ -197,20 +152,20 @@ def spearman(
     '0.1 0.950; exact, all 120 orders'
     """
     check_alternative(alternative)
-    x, y = _points(x, y, "spearman")
+    x, y = correlated_points(x, y, "spearman")
     ranks = stats.rankdata(x), stats.rankdata(y)
-    u, v = (_unit_vector(rank) for rank in ranks)
+    u, v = (unit_vector(rank) for rank in ranks)
     if len(x) <= EXACT_ORDERS:
-        p, floor = _exact_rank_p(*ranks, alternative), 0.0
+        p, floor = exact_rank_p(*ranks, alternative), 0.0
         method = f"exact, all {factorial(len(x)):,} orders"
     else:
         p, method, floor = _shuffled_p(u, v, alternative, 0)
     return Correlation(
         kind="spearman",
-        r=_product(u, v),
-        **_interval(_product(u, v), len(x), confidence, "spearman"),
+        r=product_of(u, v),
+        **interval_of(product_of(u, v), len(x), confidence, "spearman"),
         p=p,
-        p_attainable=max(floor, _attainable(*ranks, alternative)),
+        p_attainable=max(floor, attainable_here(*ranks, alternative)),
         n=len(x),
         method=method,
     )
@@ -301,133 +256,16 @@ def spearman_interval(r: float, n: int, confidence: float = 0.95) -> tuple[float
     return _fisher_interval(r, n, confidence, 1 + r**2 / 2)
 
 
-def repeated_correlation(
-    table: pd.DataFrame,
-    x: str,
-    y: str,
-    *,
-    unit: str | Sequence[str] = "seed",
-    confidence: float = 0.95,
-) -> RepeatedCorrelation:
-    """Correlate two quantities over the checkpoints within seeds.
-
-    `r`, its p and interval are the repeated-measures correlation of Bakdash and Marusich
-    (2017), Frontiers in Psychology 8, 456 (``pingouin.rm_corr``): parallel lines, one
-    level a seed. It takes the checkpoints of a seed as independent given that level. They
-    are not: with two unrelated random walks of 10 checkpoints in 6 seeds it rejected 30 % of
-    300 studies at nominal 5 % (pooled: 52 %). `p_units` is beside it for that reason: it
-    flips the signs of whole seeds' correlations, and rejected 4 % there. It cannot fall below
-    2 / 2^seeds, so it needs six seeds to pass 0.05. Neither tells a common cause (both rise
-    with training) from an effect.
-
-    Parameters
-    ----------
-    table : DataFrame
-        One row a checkpoint of a seed, with the columns `x`, `y` and `unit`.
-    x, y : str
-        Columns of the two quantities.
-    unit : str or sequence of str
-        Columns that name the unit; ``("group", "seed")`` where seeds of different groups
-        are different models.
-    confidence : float
-        Two-sided coverage aimed at by the interval (Fisher's z with df + 2 points).
-
-    Raises
-    ------
-    HypError
-        If a column is missing, a value is not finite, there are fewer than three units, a
-        unit has one checkpoint only, or a quantity does not vary within any unit.
-    """
-    import pingouin
-
-    by = [unit] if isinstance(unit, str) else list(unit)
-    points = _repeated_points(table, x, y, by)
-    units = points.groupby("unit")
-    sizes = units.size()
-    if len(sizes) < 3:
-        raise HypError(
-            f"a repeated-measures correlation needs at least three units, not {len(sizes)}."
-        )
-    if (sizes < 2).any():
-        raise HypError("a unit has one point only; give every unit at least two, or leave it out.")
-    ranges = units[["x", "y"]].max() - units[["x", "y"]].min()
-    for column, name in (("x", x), ("y", y)):
-        if not (ranges[column] > 0).any():
-            raise HypError(f"{name!r} does not vary within any unit, so nothing can be correlated.")
-    df = int(len(points) - len(sizes) - 1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        fit = pingouin.rm_corr(points, x="x", y="y", subject="unit")
-    r = _clipped(float(fit["r"].iloc[0]))
-    interval = _interval(r, df + 2, confidence, "pearson")
-    by_unit = tuple(
-        _product(_unit_vector(one["x"].to_numpy()), _unit_vector(one["y"].to_numpy()))
-        if (ranges.loc[name] > 0).all()
-        else float("nan")
-        for name, one in units
-    )
-    notes = [interval["note"]] if interval["note"] else []
-    if np.isnan(by_unit).any():
-        notes.append("a quantity does not vary within some unit, so there is no p over units.")
-    return RepeatedCorrelation(
-        r=r,
-        low=interval["low"],
-        high=interval["high"],
-        p=float(fit["pval"].iloc[0]),
-        df=df,
-        by_unit=by_unit,
-        p_units=_sign_flip_p(np.array(by_unit)),
-        p_units_attainable=_sign_flip_p(np.ones(len(sizes))),
-        units=len(sizes),
-        points=len(points),
-        note=" ".join(notes),
-    )
-
-
-def repeated_correlation_published(table: pd.DataFrame, x: str, y: str) -> Correlation:
-    """Correlate two quantities over all checkpoints of all seeds pooled, as published.
-
-    ``scipy.stats.pearsonr`` with its p from the t distribution and Fisher's interval, every
-    checkpoint of every seed an independent point (the paper's Table C.3). Why it differs
-    from `repeated_correlation`: `WHY_POOLED_DIFFERS`.
-
-    Parameters
-    ----------
-    table : DataFrame
-        One row a checkpoint, with the columns `x` and `y`.
-    x, y : str
-        Columns of the two quantities.
-
-    Raises
-    ------
-    HypError
-        If a column is missing, a value is not finite, there are fewer than three points or
-        a quantity does not vary.
-    """
-    points = _repeated_points(table, x, y, [])
-    _points(points["x"], points["y"], "pearson")
-    pooled = stats.pearsonr(points["x"], points["y"])
-    r = _clipped(float(pooled.statistic))
-    return Correlation(
-        kind="pearson",
-        r=r,
-        **_interval(r, len(points), 0.95, "pearson"),
-        p=float(pooled.pvalue),
-        p_attainable=float("nan"),
-        n=len(points),
-        method="t distribution, all points taken as independent",
-    )
-
-
 class _Interval(TypedDict):
     low: float
     high: float
     note: str
 
 
-def _interval(
+def interval_of(
     r: float, n: int, confidence: float, kind: Literal["pearson", "spearman"]
 ) -> _Interval:
+    """Return an interval and why it is undefined, where it is."""
     low, high = (pearson_interval if kind == "pearson" else spearman_interval)(r, n, confidence)
     note = ""
     if n < 4:
@@ -449,7 +287,7 @@ def _fisher_interval(r: float, n: int, confidence: float, variance: float) -> tu
     return tanh(z - half), tanh(z + half)
 
 
-def _points(x: ArrayLike, y: ArrayLike, kind: str) -> tuple[Floats, Floats]:
+def correlated_points(x: ArrayLike, y: ArrayLike, kind: str) -> tuple[Floats, Floats]:
     """Return the points checked and in an order that does not depend on that of the rows."""
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if x.ndim != 1 or x.shape != y.shape:
@@ -474,18 +312,20 @@ def _varies(values: Floats) -> bool:
     return float(np.ptp(values)) > 1e-12 * float(np.abs(values).max())
 
 
-def _unit_vector(values: Floats) -> Floats:
+def unit_vector(values: Floats) -> Floats:
+    """Centre values and scale them to length 1."""
     centred = values - values.mean()
     centred = centred / np.abs(centred).max()
     unit: Floats = centred / np.linalg.norm(centred)
     return unit
 
 
-def _product(u: Floats, v: Floats) -> float:
-    return _clipped(float(np.dot(u, v)))
+def product_of(u: Floats, v: Floats) -> float:
+    """Return the correlation of two unit vectors."""
+    return clipped(float(np.dot(u, v)))
 
 
-def _clipped(r: float) -> float:
+def clipped(r: float) -> float:
     """Return a correlation within [-1, 1], a perfect one free of rounding."""
     return float(np.sign(r)) if abs(r) > 1 - 1e-12 else float(r)
 
@@ -498,7 +338,7 @@ def _shuffled_p(
     orders = factorial(len(u)) if exact else RANDOM_ORDERS
     tested = stats.permutation_test(
         (v,),
-        lambda v, axis: np.round(np.moveaxis(v, axis, -1) @ u, _DECIMALS),
+        lambda v, axis: np.round(np.moveaxis(v, axis, -1) @ u, DECIMALS),
         permutation_type="pairings",
         vectorized=True,
         n_resamples=orders,
@@ -510,120 +350,3 @@ def _shuffled_p(
         return float(tested.pvalue), f"exact, all {orders:,} orders", 0.0
     floor = (2 if alternative == "two-sided" else 1) / (orders + 1)
     return float(tested.pvalue), f"{orders:,} random orders", floor
-
-
-def _exact_rank_p(x: Floats, y: Floats, alternative: Alternative) -> float:
-    a, b = _whole(x), _whole(y)
-    counts = _product_sum_counts(tuple(sorted(a.tolist())), tuple(sorted(b.tolist())))
-    observed = int(a @ b)
-    upper, lower = int(counts[observed:].sum()), int(counts[: observed + 1].sum())
-    tail = {"two-sided": 2 * min(upper, lower), "greater": upper, "less": lower}[alternative]
-    return min(1.0, tail / factorial(len(a)))
-
-
-def _whole(ranks: Floats) -> NDArray[np.int64]:
-    """Return midranks as the smallest whole numbers with the same spacing, from 0."""
-    doubled = np.rint(2 * (ranks - ranks.min())).astype(np.int64)
-    whole: NDArray[np.int64] = doubled // gcd(*doubled.tolist())
-    return whole
-
-
-@lru_cache(maxsize=16)
-def _product_sum_counts(a: tuple[int, ...], b: tuple[int, ...]) -> NDArray[np.int64]:
-    """Count, for each value of sum(a * b[order]), the orders of `b` that give it.
-
-    Row by row of `a`, over the subsets of `b` already used: the permanent of the matrix
-    z^(a_i b_j) as a polynomial in z.
-
-    Parameters
-    ----------
-    a, b : tuple of int, n of each
-        Not negative; their order does not matter, so they come sorted.
-
-    Returns
-    -------
-    ndarray of int, shape (largest sum + 1,)
-    """
-    n = len(a)
-    subsets = np.arange(2**n)
-    used = (subsets[:, None] >> np.arange(n) & 1).astype(bool)
-    sizes = used.sum(axis=1)
-    place = np.empty(2**n, dtype=np.int64)
-    for size in range(n + 1):
-        place[sizes == size] = np.arange((sizes == size).sum())
-    length = int(np.sort(a) @ np.sort(b)) + 1
-    counts = np.zeros((1, length), dtype=np.int64)
-    counts[0, 0] = 1
-    for row, weight in enumerate(a):
-        following = np.zeros((int((sizes == row + 1).sum()), length), dtype=np.int64)
-        for column in range(n):
-            free = subsets[(sizes == row) & ~used[:, column]]
-            shift = weight * b[column]
-            following[place[free | 1 << column], shift:] += counts[place[free], : length - shift]
-        counts = following
-    return counts.ravel()
-
-
-def _attainable(x: Floats, y: Floats, alternative: Alternative) -> float:
-    """Smallest permutation p: the share of orders in which x and y rise (or fall) together."""
-    x_ties = np.unique(x, return_counts=True)[1].tolist()
-    y_ties = np.unique(y, return_counts=True)[1].tolist()
-    rising = _rising_share(x_ties, y_ties)
-    falling = _rising_share(x_ties, y_ties[::-1])
-    if alternative == "two-sided":
-        return min(1.0, 2 * min(rising, falling))
-    return rising if alternative == "greater" else falling
-
-
-def _rising_share(x_ties: list[int], y_ties: list[int]) -> float:
-    """Share of orders in which no pair of points is discordant, given the sizes of the ties."""
-    cells, left, right = [], list(x_ties), list(y_ties)
-    while left:
-        shared = min(left[0], right[0])
-        cells.append(shared)
-        for sizes in (left, right):
-            sizes[0] -= shared
-            if sizes[0] == 0:
-                sizes.pop(0)
-    ways = prod(map(factorial, x_ties)) * prod(map(factorial, y_ties))
-    return ways / (prod(map(factorial, cells)) * factorial(sum(x_ties)))
-
-
-def _repeated_points(table: pd.DataFrame, x: str, y: str, unit: list[str]) -> pd.DataFrame:
-    """Columns unit, x and y, sorted by them."""
-    missing = [column for column in [*unit, x, y] if column not in table.columns]
-    if missing:
-        raise HypError(f"the table of checkpoints lacks the column {missing[0]!r}.")
-    for column in (x, y):
-        if not np.isfinite(table[column].to_numpy(dtype=float)).all():
-            raise HypError(
-                f"{column!r} holds missing or infinite values; leave those checkpoints out."
-            )
-    if unit and table[unit].isna().to_numpy().any():
-        raise HypError(f"the table of checkpoints has rows with no {' or '.join(unit)!r}.")
-    points = pd.DataFrame(
-        {
-            "unit": table.groupby(unit, sort=True, observed=True).ngroup().to_numpy()
-            if unit
-            else 0,
-            "x": table[x].to_numpy(dtype=float),
-            "y": table[y].to_numpy(dtype=float),
-        }
-    )
-    return points.sort_values(["unit", "x", "y"], ignore_index=True)
-
-
-def _sign_flip_p(values: Floats) -> float:
-    """Two-sided p of the mean over flips of signs, exact up to `EXACT_FLIPS` values."""
-    if np.isnan(values).any():
-        return float("nan")
-    tested = stats.permutation_test(
-        (values,),
-        lambda values, axis: np.round(np.mean(values, axis=axis), _DECIMALS),
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=2 ** len(values) if len(values) <= EXACT_FLIPS else RANDOM_ORDERS,
-        batch=10_000,
-        rng=0,
-    )
-    return float(tested.pvalue)

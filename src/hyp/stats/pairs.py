@@ -26,7 +26,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb, factorial, prod, sqrt
-from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -35,19 +34,9 @@ from scipy import stats
 
 from hyp.errors import HypError
 from hyp.stats.arguments import Alternative, Floats, check_alternative
-from hyp.stats.attainable import EXACT_ASSIGNMENTS, RANDOM_ASSIGNMENTS, attainable_p
-from hyp.stats.comparison_rows import welch_interval
+from hyp.stats.attainable import EXACT_ASSIGNMENTS, RANDOM_ASSIGNMENTS
 from hyp.stats.families import holm
-from hyp.stats.permutation import exact_permutation_p
 from hyp.stats.scores import tied
-
-WHY_PAIRS_DIFFER = (
-    "The published protocol takes every pair of models as an independent value, but pairs share "
-    "models (10 models make 45 pairs), so one odd model counts many times over: a difference "
-    "between two groups' similarity to a third, or of one group's own pairs, comes out "
-    "significant far too often, one over all groups too seldom; permuting the labels of "
-    "whole models keeps the error rate."
-)
 
 _DECIMALS = 9
 _ROUNDING = 16 * float(np.finfo(float).eps)
@@ -97,97 +86,6 @@ class PairContrast:
     method: str
 
 
-@dataclass(frozen=True)
-class PublishedPairs:
-    """Two sets of pairs compared as if every pair were independent.
-
-    Attributes
-    ----------
-    contrast : str
-        What is compared: ``all`` or a group's name (within v between), or ``b v c``.
-    first, second : float
-        Mean similarity of the two sets of pairs.
-    difference : float
-        first - second.
-    p : float
-        Two-sided, Mann-Whitney over pairs.
-    first_pairs, second_pairs : int
-        Pairs taken as units.
-    """
-
-    contrast: str
-    first: float
-    second: float
-    difference: float
-    p: float
-    first_pairs: int
-    second_pairs: int
-
-
-@dataclass(frozen=True)
-class Closeness:
-    """Similarity of an anchor group to one group of models against that to another.
-
-    Attributes
-    ----------
-    to_b, to_c : float
-        Mean similarity of the anchor's models to those of b and of c.
-    difference : float
-        to_b - to_c.
-    low, high : float
-        95 % Welch interval over the models of b and c, for the anchor's models as they are;
-        NaN where no model differs from its group.
-    p : float
-        From permuting the labels of the models of b and c.
-    p_attainable : float
-        Smallest p that the numbers of models allow.
-    n_anchor, n_b, n_c : int
-        Models.
-    """
-
-    to_b: float
-    to_c: float
-    difference: float
-    low: float
-    high: float
-    p: float
-    p_attainable: float
-    n_anchor: int
-    n_b: int
-    n_c: int
-
-
-@dataclass(frozen=True)
-class Tightness:
-    """Similarity among the models of one group against that among the models of another.
-
-    Attributes
-    ----------
-    within_a, within_b : float
-        Mean similarity of the pairs of a, and of b.
-    difference : float
-        within_a - within_b.
-    low, high : float
-        95 % Welch interval over jackknife pseudo-values; NaN where they do not vary.
-    p : float
-        From permuting the pseudo-values of the models.
-    p_attainable : float
-        Smallest p that the numbers of models allow.
-    n_a, n_b : int
-        Models.
-    """
-
-    within_a: float
-    within_b: float
-    difference: float
-    low: float
-    high: float
-    p: float
-    p_attainable: float
-    n_a: int
-    n_b: int
-
-
 def within_between(
     similarity: ArrayLike, labels: Sequence[str], *, alternative: Alternative = "greater"
 ) -> tuple[PairContrast, ...]:
@@ -232,8 +130,8 @@ def within_between(
     '0.45 0.33 0.33'
     """
     check_alternative(alternative)
-    matrix, names, groups = _checked(similarity, labels)
-    _check_within(names, groups)
+    matrix, names, groups = checked_similarity(similarity, labels)
+    check_within(names, groups)
     every = [_contrast(matrix, groups, None, "all", alternative)]
     for number, name in enumerate(names):
         if (groups == number).sum() > 1:
@@ -248,233 +146,11 @@ def within_between(
     )
 
 
-def within_between_published(
-    similarity: ArrayLike, labels: Sequence[str]
-) -> tuple[PublishedPairs, ...]:
-    """Compare pairs within groups with pairs between groups as if pairs were independent.
-
-    ``scipy.stats.mannwhitneyu`` with its defaults over pairs. Why it differs from
-    `within_between`: `WHY_PAIRS_DIFFER`.
-
-    Parameters
-    ----------
-    similarity : array_like, shape (models, models)
-        Symmetric; the diagonal is not used.
-    labels : sequence of str, shape (models,)
-        Each model's group.
-
-    Returns
-    -------
-    tuple of PublishedPairs
-        The contrasts of `within_between`, in its order.
-
-    Raises
-    ------
-    HypError
-        As `within_between`.
-    """
-    matrix, names, groups = _checked(similarity, labels)
-    _check_within(names, groups)
-    i, j = np.triu_indices(len(matrix), 1)
-    pairs, same = matrix[i, j], groups[i] == groups[j]
-    every = [_pooled("all", pairs[same], pairs[~same])]
-    for number, name in enumerate(names):
-        own = (groups[i] == number) | (groups[j] == number)
-        if (own & same).any():
-            every.append(_pooled(name, pairs[own & same], pairs[own & ~same]))
-    return tuple(every)
-
-
-def closeness(
-    similarity: ArrayLike,
-    labels: Sequence[str],
-    anchor: str,
-    b: str,
-    c: str,
-    *,
-    alternative: Alternative = "two-sided",
-) -> Closeness:
-    """Test whether a group of models is more similar to group b than to group c.
-
-    Each model of b and c has one value, its mean similarity to the anchor's models, and the
-    labels b and c are permuted over these values (`hyp.stats.comparisons.
-    exact_permutation_p`). Models of other groups are ignored. Test and interval hold for the
-    anchor's models as they are: they say nothing about other seeds of the anchor.
-
-    Parameters
-    ----------
-    similarity : array_like, shape (models, models)
-        Symmetric; the diagonal is not used.
-    labels : sequence of str, shape (models,)
-        Each model's group.
-    anchor, b, c : str
-        Three different groups.
-    alternative : {"two-sided", "greater", "less"}
-        Direction of b against c that was declared.
-
-    Raises
-    ------
-    HypError
-        If the similarity is not a square symmetric matrix of finite numbers, the labels do
-        not fit it, the three groups are not different ones that exist, or b or c has fewer
-        than two models.
-
-    Examples
-    --------
-    >>> similarity = [[1, 0.9, 0.8, 0.3, 0.2], [0.9, 1, 0.7, 0.3, 0.3], [0.8, 0.7, 1, 0.4, 0.3],
-    ...               [0.3, 0.3, 0.4, 1, 0.5], [0.2, 0.3, 0.3, 0.5, 1]]
-    >>> close = closeness(similarity, ["a", "b", "b", "c", "c"], "a", "b", "c")
-    >>> f"{close.difference:.2f} {close.p:.2f}"
-    '0.60 0.33'
-    """
-    matrix, (anchors, of_b, of_c) = _named_groups(similarity, labels, (anchor, b, c))
-    if min(len(of_b), len(of_c)) < 2:
-        raise HypError(f"{b} and {c} need at least two models each to be told apart.")
-    to_anchor = _without_rounding(matrix[:, anchors].mean(axis=1), matrix)
-    x, y = np.sort(to_anchor[of_b]), np.sort(to_anchor[of_c])
-    return Closeness(
-        to_b=float(x.mean()),
-        to_c=float(y.mean()),
-        **_permuted(x, y, alternative),
-        n_anchor=len(anchors),
-        n_b=x.size,
-        n_c=y.size,
-    )
-
-
-def closeness_published(
-    similarity: ArrayLike, labels: Sequence[str], anchor: str, b: str, c: str
-) -> PublishedPairs:
-    """Compare the anchor's pairs with b and with c as if pairs were independent.
-
-    ``scipy.stats.mannwhitneyu`` with its defaults over pairs. Why it differs from
-    `closeness`: `WHY_PAIRS_DIFFER`.
-
-    Parameters
-    ----------
-    similarity : array_like, shape (models, models)
-        Symmetric; the diagonal is not used.
-    labels : sequence of str, shape (models,)
-        Each model's group.
-    anchor, b, c : str
-        Three different groups.
-
-    Raises
-    ------
-    HypError
-        As `closeness`.
-    """
-    matrix, (anchors, of_b, of_c) = _named_groups(similarity, labels, (anchor, b, c))
-    first, second = (matrix[np.ix_(anchors, others)].ravel() for others in (of_b, of_c))
-    return _pooled(f"{b} v {c}", first, second)
-
-
-def tightness(
-    similarity: ArrayLike,
-    labels: Sequence[str],
-    a: str,
-    b: str,
-    *,
-    alternative: Alternative = "two-sided",
-) -> Tightness:
-    """Test whether the models of group a are more alike among themselves than those of b.
-
-    The mean similarity of a group's pairs is a U-statistic: a model's mean similarity to its
-    fellows carries only half of what that model moves, so such means look twice as sure as
-    they are. Each model's jackknife pseudo-value, n times the mean of all pairs minus n - 1
-    times that of the pairs without it, carries all of it; the labels a and b are permuted over
-    these values (`hyp.stats.exact_permutation_p`). Similarity between a and b does
-    not enter.
-
-    Parameters
-    ----------
-    similarity : array_like, shape (models, models)
-        Symmetric; the diagonal is not used.
-    labels : sequence of str, shape (models,)
-        Each model's group; models of other groups are ignored.
-    a, b : str
-        Two groups.
-    alternative : {"two-sided", "greater", "less"}
-        Direction of a against b that was declared.
-
-    Raises
-    ------
-    HypError
-        If the similarity is not a square symmetric matrix of finite numbers, the labels do
-        not fit it, a and b are not two groups that exist, or one has fewer than three models.
-
-    Examples
-    --------
-    >>> similarity = [[1, 0.9, 0.8, 0.1, 0.1, 0.1], [0.9, 1, 0.9, 0.1, 0.1, 0.1],
-    ...               [0.8, 0.9, 1, 0.1, 0.1, 0.1], [0.1, 0.1, 0.1, 1, 0.3, 0.2],
-    ...               [0.1, 0.1, 0.1, 0.3, 1, 0.4], [0.1, 0.1, 0.1, 0.2, 0.4, 1]]
-    >>> tight = tightness(similarity, ["a", "a", "a", "b", "b", "b"], "a", "b")
-    >>> f"{tight.difference:.2f} {tight.p:.2f}"
-    '0.57 0.10'
-    """
-    matrix, of_a, of_b = _two_groups(similarity, labels, (a, b))
-    x, y = (np.sort(_pseudo_values(matrix[np.ix_(own, own)])) for own in (of_a, of_b))
-    return Tightness(
-        within_a=float(x.mean()),
-        within_b=float(y.mean()),
-        **_permuted(x, y, alternative),
-        n_a=x.size,
-        n_b=y.size,
-    )
-
-
-def tightness_published(
-    similarity: ArrayLike, labels: Sequence[str], a: str, b: str
-) -> PublishedPairs:
-    """Compare the pairs of a with the pairs of b as if pairs were independent.
-
-    ``scipy.stats.mannwhitneyu`` with its defaults over pairs. Why it differs from
-    `tightness`: `WHY_PAIRS_DIFFER`.
-
-    Parameters
-    ----------
-    similarity : array_like, shape (models, models)
-        Symmetric; the diagonal is not used.
-    labels : sequence of str, shape (models,)
-        Each model's group.
-    a, b : str
-        Two groups.
-
-    Raises
-    ------
-    HypError
-        As `tightness`.
-    """
-    matrix, of_a, of_b = _two_groups(similarity, labels, (a, b))
-    first, second = (_upper(matrix[np.ix_(own, own)]) for own in (of_a, of_b))
-    return _pooled(f"{a} v {b}", first, second)
-
-
-class _Permuted(TypedDict):
-    difference: float
-    low: float
-    high: float
-    p: float
-    p_attainable: float
-
-
-def _permuted(x: Floats, y: Floats, alternative: Alternative) -> _Permuted:
-    """Compare two groups of models that have one value each, shapes (n_x,) and (n_y,)."""
-    low, high = welch_interval(x[None], y[None])
-    return {
-        "difference": float(x.mean() - y.mean()),
-        "low": float(low[0]),
-        "high": float(high[0]),
-        "p": float(exact_permutation_p(x[None], y[None], alternative)[0]),
-        "p_attainable": attainable_p(x.size, y.size, two_sided=alternative == "two-sided"),
-    }
-
-
-def _two_groups(
+def two_groups(
     similarity: ArrayLike, labels: Sequence[str], wanted: tuple[str, str]
 ) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
     """Return the matrix and the models of a and of b."""
-    matrix, (of_a, of_b) = _named_groups(similarity, labels, wanted)
+    matrix, (of_a, of_b) = named_groups(similarity, labels, wanted)
     if min(len(of_a), len(of_b)) < 3:
         raise HypError(
             f"{wanted[0]} and {wanted[1]} need at least three models each: leaving one out must "
@@ -483,44 +159,23 @@ def _two_groups(
     return matrix, of_a, of_b
 
 
-def _pseudo_values(matrix: Floats) -> Floats:
-    """Return each model's jackknife pseudo-value of the mean over pairs, shape (models,)."""
-    n = len(matrix)
-    total = _upper(matrix).sum()
-    without = (total - matrix.sum(axis=1)) / comb(n - 1, 2)
-    return _without_rounding(n * total / comb(n, 2) - (n - 1) * without, n * matrix)
-
-
-def _without_rounding(values: Floats, matrix: Floats) -> Floats:
+def without_rounding(values: Floats, matrix: Floats) -> Floats:
     """Make values equal that differ by no more than rounding of the matrix they came from."""
     limit = _ROUNDING * len(matrix) * float(np.abs(matrix).max())
     return tied(values, np.zeros(len(values), dtype=np.int64), [limit])
 
 
-def _upper(matrix: Floats) -> Floats:
+def upper_pairs(matrix: Floats) -> Floats:
     """Return every pair once, shape (pairs,)."""
     pairs: Floats = matrix[np.triu_indices(len(matrix), 1)]
     return pairs
 
 
-def _pooled(contrast: str, first: Floats, second: Floats) -> PublishedPairs:
-    identical = np.ptp(np.concatenate([first, second])) == 0
-    return PublishedPairs(
-        contrast=contrast,
-        first=float(first.mean()),
-        second=float(second.mean()),
-        difference=float(first.mean() - second.mean()),
-        p=1.0 if identical else float(stats.mannwhitneyu(first, second).pvalue),
-        first_pairs=len(first),
-        second_pairs=len(second),
-    )
-
-
-def _named_groups(
+def named_groups(
     similarity: ArrayLike, labels: Sequence[str], wanted: tuple[str, ...]
 ) -> tuple[Floats, list[NDArray[np.int64]]]:
     """Return the matrix and the models of each wanted group."""
-    matrix, names, groups = _checked(similarity, labels)
+    matrix, names, groups = checked_similarity(similarity, labels)
     missing = [name for name in wanted if str(name) not in names]
     if missing:
         raise HypError(f"no model is of the group {missing[0]!r}; there are {', '.join(names)}.")
@@ -530,7 +185,7 @@ def _named_groups(
     return matrix, [np.flatnonzero(groups == names.index(str(name))) for name in wanted]
 
 
-def _checked(
+def checked_similarity(
     similarity: ArrayLike, labels: Sequence[str]
 ) -> tuple[Floats, list[str], NDArray[np.int64]]:
     """Return the matrix without its diagonal, the groups' names and each model's number.
@@ -552,12 +207,13 @@ def _checked(
         raise HypError("the similarity matrix is not symmetric; average it with its transpose.")
     matrix = (matrix + matrix.T) / 2
     texts = np.array([str(label) for label in labels])
-    order = np.lexsort((_without_rounding(matrix.sum(axis=1), matrix), texts))
+    order = np.lexsort((without_rounding(matrix.sum(axis=1), matrix), texts))
     names, groups = np.unique(texts[order], return_inverse=True)
     return matrix[np.ix_(order, order)], names.tolist(), groups.astype(np.int64)
 
 
-def _check_within(names: list[str], groups: NDArray[np.int64]) -> None:
+def check_within(names: list[str], groups: NDArray[np.int64]) -> None:
+    """Refuse labels that leave nothing to compare within and between."""
     if len(names) < 2:
         raise HypError("similarity within and between groups needs at least two groups.")
     if len(names) == len(groups):

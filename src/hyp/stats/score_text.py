@@ -46,6 +46,8 @@ def as_numbers(
         If a cell is no number, only some cells are percentages, or the decimal mark is
         ambiguous.
     """
+    if pd.api.types.is_complex_dtype(cells):
+        raise HypError(f"{name} has complex numbers; give one real number a score.")
     if pd.api.types.is_bool_dtype(cells) or pd.api.types.is_numeric_dtype(cells):
         return cells.astype(float), ()
     missing = cells.isna() | cells.astype(str).str.strip().str.lower().isin(MISSING)

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from hyp.errors import HypError
+from hyp.stats.arguments import check_size
 
 GROUPS = ("full", "reduced")
 """The cohorts of a hypothesis about variability."""
@@ -56,6 +57,7 @@ def checked_scores(
     bad = ~np.isfinite(table["score"].to_numpy(dtype=float))
     if bad.any():
         raise HypError(f"the score of {_name(table[bad], rows)} is not a finite number.")
+    check_size(table["score"])
 
     table = table.sort_values(rows, kind="stable", ignore_index=True)
     repeated = table.duplicated(rows)

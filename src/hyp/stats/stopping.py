@@ -14,6 +14,7 @@ For the exact tests of few seeds this is an approximation that has held in simul
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from math import e, log
 from typing import Literal, NamedTuple, get_args
@@ -164,12 +165,17 @@ class _Walk:
         """Go on from within the bound only."""
         step, top = (fraction - self.fraction) ** 0.5, bound * fraction**0.5
         bottom = -top if self.sides == 2 else -_FAR * fraction**0.5
-        nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+        nodes, weights = _legendre()
         places = bottom + (nodes + 1) / 2 * (top - bottom)
         apart = (places[:, None] - self.places[None, :]) / step
         density = np.exp(-(apart**2) / 2) / (step * (2 * np.pi) ** 0.5) @ self.mass
         self.mass = density * weights * (top - bottom) / 2
         self.places, self.fraction = places, fraction
+
+
+@cache
+def _legendre() -> tuple[Floats, Floats]:
+    return np.polynomial.legendre.leggauss(_NODES)
 
 
 def _spent(fraction: float, alpha: float, spending: Spending, sides: int) -> float:

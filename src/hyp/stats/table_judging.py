@@ -16,6 +16,7 @@ from hyp.errors import HypError
 from hyp.stats.arguments import Alternative, Floats, check_level
 from hyp.stats.assumptions import check_assumptions
 from hyp.stats.comparisons import compare, correct_families
+from hyp.stats.deciding import judge
 from hyp.stats.families import holm
 from hyp.stats.offered import Correction, Test
 from hyp.stats.permutation import exact_permutation_p, sign_flip_p
@@ -28,7 +29,6 @@ from hyp.stats.rules import (
     NotLower,
     Part,
     Prediction,
-    judge,
 )
 from hyp.stats.scores import seed_means
 from hyp.stats.table_groups import friedman_p, kruskal_wallis_p, letters
@@ -142,7 +142,9 @@ def judged_table(
         lower_is_better=question.lower_is_better,
         folds=folds,
         correction=question.correction,
-        notes=check_assumptions(_records(rows), [*keys, *([_PAIR] if len(groups) > 2 else [])]),
+        notes=check_assumptions(
+            _records(rows), [*keys, *([_PAIR] if len(groups) > 2 else [])], question.alpha
+        ),
         alpha=question.alpha,
         margin=question.margin,
         alternative=question.alternative,

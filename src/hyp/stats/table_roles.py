@@ -114,7 +114,10 @@ def long_form(
     for new, role in ((name, "--wide NAME=..."), (value, "--value")):
         if new in kept:
             raise HypError(f"the table has a column {new!r} already; choose another {role}.")
-    long = table.melt(id_vars=kept, value_vars=columns, var_name=name, value_name=value)
+    plain = table.set_axis(known, axis=1)
+    # pandas refuses to name a new column like one that goes
+    long = plain.melt(id_vars=kept, value_vars=columns, var_name="\0name", value_name="\0value")
+    long = long.rename(columns={"\0name": name, "\0value": value})
     return long, (f"the columns {some(columns)} are read as rows: {name}, with {value} in each.",)
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from hyp.errors import HypError
+from hyp.stats.deciding import judge
 from hyp.stats.families import holm
-from hyp.stats.rules import DecisionRule, judge
+from hyp.stats.rules import DecisionRule
 from hyp.stats.stimuli import compare_crossed
 from hyp.stats.table_roles import ONE
 from hyp.stats.table_verdict import TableComparison, TableVerdict

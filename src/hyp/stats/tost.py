@@ -15,7 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from statsmodels.stats.weightstats import ttost_ind, ttost_paired
 
 from hyp.errors import HypError
-from hyp.stats.arguments import Alternative, check_choice, check_margin
+from hyp.stats.arguments import (
+    Alternative,
+    check_choice,
+    check_margin,
+    check_margin_of,
+    check_size,
+)
 from hyp.stats.offered import EquivalenceTest
 from hyp.stats.permutation import permutation_p, sign_flip_p
 from hyp.stats.rank_sum import exact_p
@@ -95,6 +101,7 @@ def equivalence(
     check_margin(margin)
     check_choice("test", test, get_args(EquivalenceTest))
     x, y = _seeds(x), _seeds(y)
+    check_margin_of(margin, np.concatenate([x, y]))
     if paired and len(x) != len(y):
         raise HypError(
             f"paired cohorts need the same seeds, but there are {len(x)} and {len(y)} scores."
@@ -138,4 +145,5 @@ def _seeds(values: ArrayLike) -> NDArray[np.float64]:
         raise HypError("a test of equivalence needs at least two seeds in each cohort.")
     if not np.isfinite(scores).all():
         raise HypError("a test of equivalence needs finite scores; some are missing or infinite.")
+    check_size(scores)
     return scores

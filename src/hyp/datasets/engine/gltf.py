@@ -146,7 +146,8 @@ def _nodes(tree: Tree, name: str, remarks: Remarks) -> Iterator[_Node]:
             called, count = f"{wanted}_{count}", count + 1
         names[called] = number
     called_of = {number: called for called, number in names.items()}
-    waiting = [(number, np.eye(4)) for number in tree["scenes"][tree.get("scene", 0)]["nodes"]]
+    roots = tree["scenes"][tree.get("scene", 0)].get("nodes", [])
+    waiting = [(number, np.eye(4)) for number in roots]
     seen: set[int] = set()
     while waiting:
         number, above = waiting.pop()

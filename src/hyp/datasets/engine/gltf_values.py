@@ -19,6 +19,7 @@ from hyp.errors import HypError
 Tree = dict[str, Any]
 
 _MAGIC, _JSON, _BIN = b"glTF", 0x4E4F534A, 0x004E4942
+_VERSION = 2
 _TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
 _MESHOPT = ("EXT_meshopt_compression", "KHR_meshopt_compression")
@@ -36,6 +37,9 @@ def read_tree(content: bytes, *, binary: bool) -> tuple[Tree, bytes | None]:
     if binary:
         if content[:4] != _MAGIC or len(content) < 20:
             raise ValueError("it does not begin as GLB files do")
+        container = int(np.frombuffer(content, "<u4", 1, 4)[0])
+        if container != _VERSION:
+            raise ValueError(f"it is binary glTF {container}, not {_VERSION}")
         at, chunks = 12, []
         while at + 8 <= len(content):
             size, kind = (int(value) for value in np.frombuffer(content, "<u4", 2, at))

@@ -16,6 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from hyp.datasets.engine.gltf import read_gltf
 from hyp.datasets.engine.mesh import Model
 from hyp.datasets.engine.modelling import modelled
@@ -79,11 +81,14 @@ def read_model(path: Path, name: str, up: Axis = "y", *, opaque: bool = False) -
     content = _content(path, name)
     companions, remarks = Companions(path, name), Remarks()
     try:
-        parts = _parts(path.suffix.lower(), content, companions, remarks, opaque)
+        with np.errstate(invalid="ignore", over="ignore"):  # infinities are refused below
+            parts = _parts(path.suffix.lower(), content, companions, remarks, opaque)
     except HypError:
         raise
     except Exception as error:
         reason = str(error) or type(error).__name__
+        if isinstance(error, LookupError | TypeError | AttributeError):
+            reason = f"something in it is missing or of another kind than it has to be: {reason}"
         kind = path.suffix.lower().lstrip(".").upper()
         raise HypError(f"{name} cannot be read as {kind} ({reason}); export it again.") from error
     n_faces = sum(len(part.corners) for part in parts)

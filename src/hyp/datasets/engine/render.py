@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from functools import cache, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from hyp.datasets.engine.shapes import identity_mesh
 from hyp.datasets.engine.textures import NAMES, texture_bank
 from hyp.datasets.engine.worlds import BUILT_IN, World
 from hyp.errors import HypError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Table = dict[str, NDArray[Any]]
 
@@ -378,6 +381,26 @@ def draw(
     -------
     ndarray of uint8, shape (n, size, size, 3)
     """
+    pixels: NDArray[np.uint8] = _drawn(table, size, supersample, device, world).numpy()
+    return pixels
+
+
+def draw_there(
+    table: Table, size: int, supersample: int, device: str, world: World = BUILT_IN
+) -> Tensor:
+    """Render as `draw`, into a tensor of torch that stays on the device, finished."""
+    images = _drawn(table, size, supersample, device, world)
+    if images.device.is_cuda:
+        wp.synchronize_stream(images.device.stream)
+    tensor: Tensor = wp.to_torch(images).clone()
+    if tensor.is_cuda:
+        import torch
+
+        torch.cuda.current_stream(tensor.device).synchronize()
+    return tensor
+
+
+def _drawn(table: Table, size: int, supersample: int, device: str, world: World) -> Any:
     device = _checked(device)
     n = len(table["scene"])
     images = wp.empty((n, size, size, 3), dtype=wp.uint8, device=device)
@@ -392,8 +415,7 @@ def draw(
         for start in range(0, n, step):
             camera.load(shots[start : min(start + step, n)])
             camera.take(images[start : min(start + step, n)])
-    pixels: NDArray[np.uint8] = images.numpy()
-    return pixels
+    return images
 
 
 def _checked(device: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from hyp.datasets.designs import Design
 from hyp.datasets.engine.worlds import OwnObject, Panorama, World, world_of
 from hyp.datasets.latents import Latent
 from hyp.datasets.skipping import read_share
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def _unused(value: object) -> bool:
@@ -182,3 +185,12 @@ class EngineSource(BaseModel):
 
         table = self.sample(design, seed, indices)
         return draw(table, self.image_size, self.supersample, device, self._world), table
+
+    def render_there(
+        self, design: Design, seed: int, indices: NDArray[np.int64], device: str
+    ) -> tuple[Tensor, dict[str, NDArray[Any]]]:
+        """Return as `render`, but images in a tensor of torch that stays on the device."""
+        from hyp.datasets.engine.render import draw_there
+
+        table = self.sample(design, seed, indices)
+        return draw_there(table, self.image_size, self.supersample, device, self._world), table

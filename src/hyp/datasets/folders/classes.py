@@ -21,6 +21,8 @@ from hyp.errors import HypError
 
 _JPEG = (".jpg", ".jpeg")
 _SIZE = 224
+_FEW = 10_000
+"""Images of which all are decoded where some are empty, so that one list says all."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,13 @@ def describe(folder: Path, image_size: int | None, skip: float = 0.0) -> dict[st
     }
 
 
+def _empty(name: str) -> Problem:
+    return Problem(name, f"{name} is an empty file, or a link to nothing.")
+
+
 def _problem(folder: Path, name: str) -> Problem | None:
+    if not _size(folder / name):
+        return _empty(name)
     try:
         decode(folder / name, 1)
     except HypError as error:
@@ -222,12 +230,10 @@ def list_classes(folder: Path, skipped: tuple[str, ...] = ()) -> Listing:
                 "remove its folder."
             )
     sizes = [_size(folder / name) for name in names]
-    empty = [
-        Problem(name, f"{name} is an empty file, or a link to nothing.")
-        for name, size in zip(names, sizes, strict=True)
-        if not size
-    ]
-    settle(empty, len(names), 0.0, folder)
+    problems = [_empty(name) for name, size in zip(names, sizes, strict=True) if not size]
+    if problems and len(names) <= _FEW:
+        problems = [problem for name in names if (problem := _problem(folder, name))]
+    settle(problems, len(names), 0.0, folder)
     digest = hashlib.sha256()
     for name, size in zip(names, sizes, strict=True):
         digest.update(f"{name}\0{size}\n".encode("utf-8", "surrogateescape"))

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import unicodedata
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,11 +15,20 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Literal, Self
 
 import numpy as np
+from pydantic import Field
 
 from hyp.datasets.folders.pictures import FORMATS, SUFFIXES, Fit, decode, examples
-from hyp.datasets.folders.table import FILE, Settings, Table, read_settings, read_table
+from hyp.datasets.folders.table import (
+    FILE,
+    Settings,
+    Table,
+    composed,
+    read_settings,
+    read_table,
+)
 from hyp.datasets.public.files import Pixels, file_digest
 from hyp.datasets.rows import Columns, Rows, RowsSource
+from hyp.datasets.skipping import Problem, read_share, settle
 from hyp.errors import HypError
 from hyp.store.artifacts import write_atomically
 from hyp.store.caches import cache_folder
@@ -63,28 +71,55 @@ class FolderSource(RowsSource):
     224 pixels. The extra column ``file`` is the image's path in the folder.
 
     The digest is of the table, the TOML, and all images' names and contents; it is kept
-    in the cache folder until a file's name, size or time of change differs.
+    in the cache folder until a file's name, size or times of change differ.
 
     Attributes
     ----------
     fit : {"crop", "squeeze"}
         How images become square.
+    skipped : tuple of str
+        Rows and files that were left out because they cannot be used.
+    remarks : str or None
+        What was left out when the folder was read, and why; not written to keys.
     """
 
     kind: Literal["folder"] = "folder"
     fit: Fit = "crop"
+    skipped: tuple[str, ...] = Field(default=(), exclude_if=lambda names: not names)
+    remarks: str | None = Field(default=None, exclude=True, repr=False)
 
     @classmethod
-    def open(cls, path: Path, *, image_size: int | None = None, fit: Fit | None = None) -> Self:
+    def open(
+        cls,
+        path: Path,
+        *,
+        image_size: int | None = None,
+        fit: Fit | None = None,
+        skip: Any = 0.0,
+    ) -> Self:
         """Describe and check a folder of images, or a table of them.
+
+        Parameters
+        ----------
+        path : Path
+        image_size : int, optional
+            Pixels a side.
+        fit : {"crop", "squeeze"}, optional
+            In place of what the TOML says.
+        skip : float or str
+            Share of the images that may be left out because they are no whole images, are
+            missing or have no row, such as 0.1 or ``10%``; their names become part of the
+            source. Unless it is 0, all images are decoded once.
 
         Raises
         ------
         HypError
-            For a table or TOML that cannot be read or does not fit the images, a path
-            that leaves the folder, or a file that is empty, no image, or too large.
+            For a table or TOML that cannot be read, a path that leaves the folder, or more
+            rows and files that cannot be used than `skip` of them, which are listed.
         """
-        content = _content(path)
+        share = read_share(skip)
+        skipped, said = _left_out(path, share) if share else ((), "")
+        content = _content(path, skipped)
         return cls(
             image_size=image_size or content.settings.image_size or content.side or _SIZE,
             fit=fit or content.settings.fit,
@@ -92,11 +127,13 @@ class FolderSource(RowsSource):
             n_rows=len(content.files),
             digest=content.digest,
             path=path,
+            skipped=skipped,
+            remarks=said or None,
         )
 
     def columns(self) -> Columns:
         """Return the latents and the file of all images, shape (n_rows,) each."""
-        content = _same(self.require_path(), self.digest)
+        content = _same(self.require_path(), self.digest, self.skipped)
         return {**content.table.columns, FILE: np.array(content.files, dtype=object)}
 
     def read(self, rows: Rows) -> Pixels:
@@ -107,7 +144,7 @@ class FolderSource(RowsSource):
         HypError
             If an image cannot be decoded.
         """
-        content = _same(self.require_path(), self.digest)
+        content = _same(self.require_path(), self.digest, self.skipped)
         images = np.empty((len(rows), self.image_size, self.image_size, 3), dtype=np.uint8)
         for image, row in zip(images, rows.tolist(), strict=True):
             path = content.root / content.files[row]
@@ -128,26 +165,48 @@ class _Content:
 
 
 @lru_cache(maxsize=2)
-def _same(path: Path, digest: str) -> _Content:
-    content = _content(path)
+def _same(path: Path, digest: str, skipped: tuple[str, ...]) -> _Content:
+    content = _content(path, skipped)
     if content.digest != digest:
         raise HypError(f"{path} is not what it was when it was first used; name it anew.")
     return content
 
 
-def _content(path: Path) -> _Content:
-    place = _table_of(path) if path.is_dir() else path
-    if place.suffix.lower() not in _TABLES or not place.is_file():
-        raise HypError(f"{path} is no folder and no table; name a folder, .csv or .parquet file.")
-    root = place.parent
-    toml = place.with_suffix(".toml")
+def _content(path: Path, skipped: tuple[str, ...]) -> _Content:
+    place = _place(path)
+    root, toml = place.parent, place.with_suffix(".toml")
     settings = read_settings(toml)
-    table = read_table(place, settings)
-    files = _match(place, root, table.files, is_whole=path.is_dir())
-    digest, side = _look(place, root, files)
+    table = read_table(place, settings, skipped)
+    files, problems, n_files = _match(place, table.files, skipped, is_whole=path.is_dir())
+    digest, side, more = _look(root, files)
+    settle(problems + more, n_files, 0.0, root)
     said = file_digest(toml) if toml.is_file() else ""
     whole = content_hash([file_digest(place), said, digest])
     return _Content(root, settings, table, files, side, whole)
+
+
+def _left_out(path: Path, skip: float) -> tuple[tuple[str, ...], str]:
+    """Return the rows and files that cannot be used, and the lines that say why."""
+    place = _place(path)
+    table = read_table(place, read_settings(place.with_suffix(".toml")))
+    files, problems, n_files = _match(place, table.files, (), is_whole=path.is_dir())
+    found = _read_all(place.parent, files)[2]
+    known = {problem.file for problem in found}
+    for name in files:
+        if name not in known:
+            try:
+                decode(place.parent / name, 1)
+            except HypError as error:
+                found.append(Problem(name, str(error)))
+    found = [Problem(composed(problem.file), problem.sentence) for problem in found]
+    return settle(problems + found, n_files, skip, place.parent)
+
+
+def _place(path: Path) -> Path:
+    place = _table_of(path) if path.is_dir() else path
+    if place.suffix.lower() not in _TABLES or not place.is_file():
+        raise HypError(f"{path} is no folder and no table; name a folder, .csv or .parquet file.")
+    return place
 
 
 def _table_of(folder: Path) -> Path:
@@ -161,41 +220,60 @@ def _table_of(folder: Path) -> Path:
     return (named or found)[0]
 
 
-def _match(table: Path, root: Path, files: Sequence[str], *, is_whole: bool) -> list[str]:
-    """Return the path in the folder of each row's image.
+def _match(
+    table: Path, names: Sequence[str], skipped: Iterable[str], *, is_whole: bool
+) -> tuple[list[str], list[Problem], int]:
+    """Find the image of each row.
 
     Names are compared in Unicode's composed form (NFC): some systems store the accents of
     file names apart.
+
+    Returns
+    -------
+    list of str
+        Path in the folder of each row's image, where there is one.
+    list of Problem
+        Rows without an image, or images without a row; called by the composed name.
+    int
+        Number of both.
+
+    Raises
+    ------
+    HypError
+        If a row, or a link, leads out of the folder, or a file has several rows.
     """
-    wild = [name for name in files if _leaves(name)]
+    root = table.parent
+    wild = [name for name in names if _leaves(name)]
     if wild:
         raise HypError(
-            f"{table}: {len(wild):,} of {len(files):,} paths lead out of the folder "
+            f"{table}: {len(wild):,} of {len(names):,} paths lead out of the folder "
             f"({examples(wild)}); name images by their path inside it."
         )
-    there = {_composed(name): name for name in _files_below(root)}
-    wanted = [_composed(PurePosixPath(name).as_posix()) for name in files]
-    absent = [name for name in wanted if name not in there]
-    if absent:
-        raise HypError(
-            f"{table}: {len(absent):,} of {len(files):,} rows have no file in {root} "
-            f"({examples(absent)}); add the files or leave the rows out."
-        )
+    wanted = [composed(name) for name in names]
     repeated = [name for name, count in Counter(wanted).items() if count > 1]
     if repeated:
         raise HypError(
             f"{table} has more than one row for {len(repeated):,} files ({examples(repeated)}); "
             "keep one of each."
         )
+    there = {composed(name): name for name in _files_below(root)}
+    problems = [
+        Problem(name, f"the row {name} of {table.name} has no file; add it or leave the row out.")
+        for name in wanted
+        if name not in there
+    ]
+    n_files = len(wanted)
     if is_whole:
         images = {name for name in there if name.lower().endswith(SUFFIXES)}
-        spare = sorted(images - set(wanted))
-        if spare:
-            raise HypError(
-                f"{len(spare):,} of {len(images):,} images in {root} have no row in {table.name} "
-                f"({examples(spare)}); add rows, or name the table instead of the folder."
+        spare = images.difference(wanted, skipped)
+        n_files += len(spare)
+        problems += [
+            Problem(
+                name, f"the image {name} has no row in {table.name}; add one, or name the table."
             )
-    found = [there[name] for name in wanted]
+            for name in spare
+        ]
+    found = [there[name] for name in wanted if name in there]
     inside = root.resolve()
     linked = [
         name
@@ -207,11 +285,7 @@ def _match(table: Path, root: Path, files: Sequence[str], *, is_whole: bool) -> 
             f"{len(linked):,} images in {root} are links that lead out of it "
             f"({examples(linked)}); copy the images there."
         )
-    return found
-
-
-def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
+    return found, problems, n_files
 
 
 def _leaves(name: str) -> bool:
@@ -232,59 +306,54 @@ def _files_below(root: Path) -> list[str]:
     return found
 
 
-def _look(table: Path, root: Path, files: Sequence[str]) -> tuple[str, int | None]:
-    """Check that all files are images; return their digest and their common side."""
+def _look(root: Path, files: Sequence[str]) -> tuple[str, int | None, list[Problem]]:
+    """Return the files' digest, their common side, and which of them are no images."""
     stats = [(root / name).stat() for name in files]
-    empty = [name for name, stat in zip(files, stats, strict=True) if not stat.st_size]
-    if empty:
-        raise HypError(
-            f"{table}: {len(empty):,} of {len(files):,} images are empty files "
-            f"({examples(empty)}); replace them or leave their rows out."
-        )
-    states = [[name, s.st_size, s.st_mtime_ns] for name, s in zip(files, stats, strict=True)]
+    states = [
+        [name, s.st_size, s.st_mtime_ns, s.st_ctime_ns]
+        for name, s in zip(files, stats, strict=True)
+    ]
     note = content_hash([str(root.resolve()), states])
     with suppress(OSError, ValueError):
         known = json.loads((cache_folder("folders") / note).read_text(encoding="utf-8"))
-        return str(known["digest"]), known["side"]
-    digest, sides = _read_all(table, root, files)
+        return str(known["digest"]), known["side"], []
+    digest, sides, problems = _read_all(root, files)
+    if problems:
+        return digest, None, problems
     side = sides.pop()[0] if len(sides) == 1 and len(set(next(iter(sides)))) == 1 else None
     with suppress(OSError):
         content = json.dumps({"digest": digest, "side": side})
         write_atomically(cache_folder("folders") / note, content.encode())
-    return digest, side
+    return digest, side, []
 
 
-def _read_all(table: Path, root: Path, files: Sequence[str]) -> tuple[str, set[tuple[int, int]]]:
-    """Return the digest of all files, and the sizes that occur; images are not decoded."""
+def _read_all(root: Path, files: Sequence[str]) -> tuple[str, set[tuple[int, int]], list[Problem]]:
+    """Return the digest of all files, the sizes that occur, and what are no images.
+
+    Images are not decoded.
+    """
     from PIL import Image
 
     digest = hashlib.sha256()
     sizes: set[tuple[int, int]] = set()
-    strange: list[str] = []
-    huge: list[str] = []
+    problems: list[Problem] = []
     bombs: tuple[Any, ...] = (Image.DecompressionBombWarning, Image.DecompressionBombError)
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         for name in files:
+            why = f"is no image that can be read (formats: {', '.join(FORMATS)})"
             try:
                 with (root / name).open("rb") as stream:
                     digest.update(f"{name}\0".encode("utf-8", "surrogateescape"))
                     digest.update(hashlib.file_digest(stream, "sha256").digest())
+                    if not stream.tell():
+                        why = "is an empty file"
                     stream.seek(0)
                     with Image.open(stream, formats=FORMATS) as picture:
                         sizes.add(picture.size)
             except bombs:
-                huge.append(name)
+                why = f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller"
+                problems.append(Problem(name, f"the image {name} {why}."))
             except (OSError, SyntaxError, ValueError):
-                strange.append(name)
-    if strange:
-        raise HypError(
-            f"{table}: {len(strange):,} of {len(files):,} files are no images that can be read "
-            f"({examples(strange)}); formats: {', '.join(FORMATS)}."
-        )
-    if huge:
-        raise HypError(
-            f"{table}: {len(huge):,} of {len(files):,} images have more than "
-            f"{Image.MAX_IMAGE_PIXELS:,} pixels ({examples(huge)}); make them smaller."
-        )
-    return digest.hexdigest(), sizes
+                problems.append(Problem(name, f"the file {name} {why}."))
+    return digest.hexdigest(), sizes, problems

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import numpy as np
@@ -92,6 +93,11 @@ class Table:
     columns: Columns
 
 
+def composed(name: str) -> str:
+    """Return a file's path in its folder in the one form that names are compared in."""
+    return unicodedata.normalize("NFC", PurePosixPath(name).as_posix())
+
+
 def read_settings(path: Path) -> Settings:
     """Read the TOML of a table; one that does not exist says nothing.
 
@@ -119,14 +125,15 @@ def read_settings(path: Path) -> Settings:
     return settings
 
 
-def read_table(path: Path, settings: Settings) -> Table:
+def read_table(path: Path, settings: Settings, left_out: Collection[str] = ()) -> Table:
     """Read a table of latents, CSV or Parquet, one row an image.
 
     A latent's kind is what the TOML says. Where it is silent: ``category``, ``identity``,
     ``scene`` and ``sky`` are categorical, ``rel_rot_euler_0`` to ``2`` and
     ``light_azimuth`` angles in degrees; of the others a column of numbers is continuous
     and a column of text categorical. Angles in radians become degrees. ``identity`` is
-    nested in ``category`` where each has one.
+    nested in ``category`` where each has one. Rows of the files `left_out`, by their composed
+    names (`composed`), do not count.
 
     Raises
     ------
@@ -138,6 +145,10 @@ def read_table(path: Path, settings: Settings) -> Table:
     if not cells or not len(next(iter(cells.values()))):
         raise HypError(f"{path} has no rows; it needs one for each image.")
     files = cells.pop(_file_column(path, cells, settings))
+    if left_out:
+        names = set(left_out)
+        kept = np.array([composed(str(file)) not in names for file in files], dtype=bool)
+        files, cells = files[kept], {name: column[kept] for name, column in cells.items()}
     for name in settings.ignore:
         if cells.pop(name, None) is None:
             raise HypError(_no_column(path, name, cells))

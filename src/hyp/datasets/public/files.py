@@ -43,7 +43,7 @@ _LOCAL_HEADER = 30
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file's content.
 
-    It is kept in the cache folder, by path, size and time of the last change, so that a
+    It is kept in the cache folder, by path, size and times of the last change, so that a
     large file is read once and not at every start.
 
     Raises
@@ -55,7 +55,8 @@ def file_digest(path: Path) -> str:
         state = "is a folder, not a file" if path.is_dir() else "does not exist"
         raise HypError(f"{path} {state}; name the file.")
     stat = path.stat()
-    state = content_hash([str(path.resolve()), stat.st_size, stat.st_mtime_ns])
+    times = (stat.st_mtime_ns, stat.st_ctime_ns)  # copying may keep the first, never both
+    state = content_hash([str(path.resolve()), stat.st_size, *times])
     with suppress(OSError):
         return (cache_folder("digests") / state).read_text(encoding="ascii")
     with sound(path), path.open("rb") as stream:

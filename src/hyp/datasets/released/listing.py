@@ -10,13 +10,11 @@ from __future__ import annotations
 import os
 import re
 import struct
-import threading
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -48,7 +46,6 @@ _NAME = re.compile(r"([^/]+/[^/]+)/img_(\d{10,18})(\.jpg|_info\.csv)")
 _LOCAL = struct.Struct("<4s22xHH")
 _LOCAL_SIGNATURE = b"PK\x03\x04"
 _ENCRYPTED = 0x1
-_OPEN_FILES = 256
 
 
 @dataclass(frozen=True)
@@ -266,13 +263,3 @@ def check_content(content: bytes, place: np.void) -> None:
         raise ValueError(f"it has {len(content):,} bytes instead of {place['size']:,}")
     if zlib.crc32(content) != place["crc"]:
         raise ValueError("its CRC-32 is not the recorded one")
-
-
-def opened(path: Path, digest: str) -> BinaryIO:
-    """Return a zip file opened for this thread of this process; it is kept open."""
-    return _opened(path, digest, os.getpid(), threading.get_ident())
-
-
-@lru_cache(maxsize=_OPEN_FILES)
-def _opened(path: Path, digest: str, process: int, thread: int) -> BinaryIO:
-    return path.open("rb", buffering=0)

@@ -250,7 +250,8 @@ def _state(path: Path) -> str:
         found = path.stat()
     except OSError:
         return f"{path}: none"
-    return f"{path}: {0 if path.is_dir() else found.st_size} {found.st_mtime_ns}"
+    size = 0 if path.is_dir() else found.st_size
+    return f"{path}: {size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
 def _load(folder: Path) -> Scan:

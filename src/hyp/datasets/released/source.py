@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -18,7 +21,6 @@ from hyp.datasets.released.listing import (
     LARGEST_IMAGE,
     PLACE,
     check_content,
-    opened,
     read_file,
     read_member,
 )
@@ -122,7 +124,12 @@ class ReleasedTDWSource(RowsSource):
         )
 
         def read(positions: NDArray[np.int64]) -> list[bytes]:
-            return [_read(scan, scenes[k], f"{wnids[k]}/{models[k]}", places[k]) for k in positions]
+            files: list[bytes] = []
+            for scene, group in groupby(positions.tolist(), key=lambda k: scenes[k]):
+                some = list(group)
+                folders = [f"{wnids[k]}/{models[k]}" for k in some]
+                files += _read_scene(Path(scan.places[scene]), folders, places[some])
+            return files
 
         order = np.lexsort((places["number"], places["offset"], scan.column("scene")[rows]))
         slices = np.array_split(order, min(_READERS, max(len(order), 1)))
@@ -200,21 +207,29 @@ def _named(values: tuple[str, ...], places: NDArray[Any]) -> NDArray[Any]:
     return names
 
 
-def _read(scan: Scan, scene: str, folder: str, place: np.void) -> bytes:
-    where = Path(scan.places[scene])
-    number = int(place["number"])
+def _read_scene(where: Path, folders: Sequence[str], places: NDArray[np.void]) -> list[bytes]:
+    """Return files of one scene, from its zip file or its folder."""
+    files: list[bytes] = []
+    opening: Any = nullcontext()
     try:
-        if place["offset"] >= 0:
-            return read_member(opened(where, scan.digest), place)
-        name = f"{folder}/{layout.image_name(number)}.jpg"
-        content = read_file(where / name, LARGEST_IMAGE)
-        check_content(content, place)
+        if places["offset"][0] >= 0:
+            opening = where.open("rb", buffering=0)
+        with opening as archive:
+            for folder, place in zip(folders, places, strict=True):
+                if archive is not None:
+                    files.append(read_member(archive, place))
+                    continue
+                name = f"{folder}/{layout.image_name(int(place['number']))}.jpg"
+                content = read_file(where / name, LARGEST_IMAGE)
+                check_content(content, place)
+                files.append(content)
     except (OSError, ValueError) as error:
+        number = int(places["number"][len(files)])
         raise HypError(
             f"the image {layout.image_name(number)} of {where} is not what it was "
             f"({str(error).rstrip('.')}); look through the set again with 'hyp released scan'."
         ) from error
-    return content
+    return files
 
 
 @lru_cache(maxsize=1)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from hyp.hypotheses.cohort import Cohort
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Contrast
 from hyp.hypotheses.scores import Alignment
+from hyp.metrics.neural.specs import CANDIDATE_LAYERS
 from hyp.stats.rules import DecisionRule, NotLower, Predicate, Prediction, Somewhere
 
 SPATIAL = "distance+translation+rotation"
@@ -24,7 +26,7 @@ OBJECTIVES = (
     "identity",
     EVERYTHING,
 )
-"""The ten objectives of the paper's ResNet-18 and ResNet-50 (its Table B.2)."""
+"""The ten objectives of the paper's ResNet-18 and ResNet-50 (its Figure 2b)."""
 
 _SEEDS_A_COHORT = 50
 _NAMES = {SPATIAL: "spatial", EVERYTHING: "everything"}
@@ -96,6 +98,27 @@ In so few batches networks learn distance, translation and categories, and no ro
 losses of 0.54, 0.14 to 0.19, 0.66 and 0.99 to 1.06 of the constant predictor's, one network each.
 So at this size no claim is asked about rotation."""
 
+WORKSTATION = LAPTOP.but(
+    summary="20 objects at 128 px, 6 ResNet-18 a cohort, 20,000 batches each, simulated responses; "
+    "for one GPU, not run yet",
+    image_size=128,
+    n_images=102_400,
+    n_val=2_048,
+    n_stimuli=2_000,
+    n_batches=20_000,
+    schedule="one-cycle",
+    evaluate_every=1_000,
+    snapshots=(2_500, 5_000, 10_000),
+)
+"""About an hour of one GPU for 45 networks, from what ten at once took on an NVIDIA H200: 3.1 ms
+a batch of a network. Nobody has run it: whether networks come to their plateau is not known."""
+
+
+def laptop_and_workstation(**changes: Any) -> dict[str, Profile]:
+    """Return both profiles with the same fields changed."""
+    return {"laptop": LAPTOP.but(**changes), "workstation": WORKSTATION.but(**changes)}
+
+
 PUBLISHED_18 = Profile(
     summary="the paper's ResNet-18: 1.35 M images of 256 px, 500,000 batches, 8 networks a cohort",
     source="tdw",
@@ -114,6 +137,7 @@ PUBLISHED_50 = PUBLISHED_18.but(
     summary="the paper's ResNet-50: 1.35 M images, 1,000,000 batches, 5 networks a cohort, "
     "13 checkpoints",
     backbone="resnet50",
+    layers=CANDIDATE_LAYERS["resnet50"],
     n_seeds=5,
     n_batches=1_000_000,
     evaluate_every=20_000,

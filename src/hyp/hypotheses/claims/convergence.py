@@ -1,12 +1,12 @@
-"""Networks trained for different things represent images alike (Figures 4, D.1 to D.3)."""
+"""Networks trained for different things represent images alike (Figures 4 and D.2)."""
 
 from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import (
-    LAPTOP,
     OBJECTIVES,
     PUBLISHED_18,
     UNTRAINED,
+    laptop_and_workstation,
     rivals,
     trained_for,
 )
@@ -43,7 +43,7 @@ def _beyond(
             c="untrained",
             layers=layers,
             similarity=similarity,
-            figure="Figures 4b and D.1",
+            figure="Figure 4b",
             secondary=bool(suffix),
         )
         for task in _TASKS
@@ -62,7 +62,7 @@ def _own(
         cohorts=cohorts,
         layers=layers,
         similarity=similarity,
-        figure="Figures 4a, D.2 and D.3",
+        figure="Figures 4a and D.2",
         secondary=True,
     )
 
@@ -75,7 +75,7 @@ CONVERGENCE = Hypothesis(
         "for categories than untrained networks are? And are networks with one objective more "
         "alike than networks with different ones?"
     ),
-    source="Xie et al. 2024, section 3.2, Figures 4 and D.1 to D.3",
+    source="Xie et al. 2024, section 3.2, Figures 4 and D.2",
     predictions=_PREDICTIONS,
     cohorts=(*_TRAINED, UNTRAINED),
     questions=(
@@ -96,7 +96,7 @@ CONVERGENCE = Hypothesis(
     ),
     agrees="alike",
     profiles={
-        "laptop": LAPTOP.but(cohorts=(*_FEW, "untrained")),
+        **laptop_and_workstation(cohorts=(*_FEW, "untrained")),
         "published": PUBLISHED_18,
     },
 )

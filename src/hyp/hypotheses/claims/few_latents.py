@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import (
     CONTROL,
-    LAPTOP,
     LOWER,
     NO_LOWER,
     OBJECTIVES,
     PUBLISHED_50,
     UNTRAINED,
+    laptop_and_workstation,
     rivals,
     trained_for,
     training_helps,
@@ -45,7 +45,7 @@ FEW_LATENTS = Hypothesis(
                 score=Alignment(),
                 a=cohort.name,
                 b=("category",),
-                figure="Figures 2 and C.1, Tables C.1 and C.2",
+                figure="Figures C.1 and C.3, Tables C.1 and C.2",
                 secondary=bool(_NAMED & set(cohort.objective.split("+"))),
             )
             for cohort in _TRAINED
@@ -62,7 +62,7 @@ FEW_LATENTS = Hypothesis(
     agrees="enough",
     control=CONTROL,
     profiles={
-        "laptop": LAPTOP.but(
+        **laptop_and_workstation(
             cohorts=(
                 "distance",
                 "translation",

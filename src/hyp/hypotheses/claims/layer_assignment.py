@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, rivals, trained_for
+from hyp.hypotheses.claims.cohorts import PUBLISHED_18, laptop_and_workstation, rivals, trained_for
 from hyp.hypotheses.declaration import Hypothesis
+from hyp.hypotheses.profile import RESNET_LAYERS
 from hyp.hypotheses.questions import Closer, Contrast
 from hyp.hypotheses.scores import Depth
+from hyp.metrics.neural.specs import CANDIDATE_LAYERS
 from hyp.stats.rules import ONLY_HIGHER, ONLY_LOWER
 
 _PREDICTIONS = {
@@ -34,6 +36,8 @@ LAYER_ASSIGNMENT = Hypothesis(
             anchor="category",
             b="distance",
             c="translation",
+            layers=RESNET_LAYERS,
+            figure="Figure 4b",
             secondary=True,
         ),
     ),
@@ -44,7 +48,7 @@ LAYER_ASSIGNMENT = Hypothesis(
     ),
     agrees="earlier",
     profiles={
-        "laptop": LAPTOP.but(cohorts=("distance", "translation", "category")),
-        "published": PUBLISHED_18,
+        **laptop_and_workstation(cohorts=("distance", "translation", "category")),
+        "published": PUBLISHED_18.but(layers=CANDIDATE_LAYERS["resnet18"]),
     },
 )

@@ -6,7 +6,14 @@ the networks of ``nontarget-variability``.
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, SPATIAL, rivals, trained_for
+from hyp.hypotheses.claims.cohorts import (
+    LAPTOP,
+    PUBLISHED_18,
+    SPATIAL,
+    WORKSTATION,
+    rivals,
+    trained_for,
+)
 from hyp.hypotheses.claims.nontarget_variability import LEARNED, NONTARGET_VARIABILITY
 from hyp.hypotheses.cohort import Cohort
 from hyp.hypotheses.declaration import Hypothesis
@@ -123,6 +130,12 @@ NONTARGET_SIMILARITY = Hypothesis(
             cohorts=("distance, full", "distance, one-category", "category"),
         ),
         "short": LAPTOP.but(
+            cohorts=(
+                *("distance, full", "distance, one-category", "distance, centered"),
+                *("category", "translation"),
+            )
+        ),
+        "workstation": WORKSTATION.but(
             cohorts=(
                 *("distance, full", "distance, one-category", "distance, centered"),
                 *("category", "translation"),

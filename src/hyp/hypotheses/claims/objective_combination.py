@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import (
     CONTROL,
-    LAPTOP,
     PUBLISHED_50,
     UNTRAINED,
+    laptop_and_workstation,
     rivals,
     trained_for,
     training_helps,
@@ -17,6 +17,7 @@ from hyp.hypotheses.questions import Contrast
 from hyp.hypotheses.scores import Alignment
 from hyp.stats.rules import ONLY_BETTER, ONLY_WORSE
 
+_FIGURE = "Figure C.1, Table C.1"
 _PREDICTIONS = {
     word: f"networks trained for several objectives align {word} than for the best of them alone"
     for word in ("better", "worse")
@@ -30,7 +31,7 @@ OBJECTIVE_COMBINATION = Hypothesis(
         "Are networks that were trained for two or three spatial latents together aligned better "
         "than those trained for the best one of them?"
     ),
-    source="Xie et al. 2024, section 3.2",
+    source="Xie et al. 2024, section 3.2, Figure 2a, Table C.1",
     predictions=_PREDICTIONS,
     cohorts=(
         *(trained_for(part) for part in _PARTS),
@@ -39,8 +40,14 @@ OBJECTIVE_COMBINATION = Hypothesis(
         UNTRAINED,
     ),
     questions=(
-        Contrast(name="two together", score=Alignment(), a="distance+translation", b=_PARTS[:2]),
-        Contrast(name="three together", score=Alignment(), a="spatial", b=_PARTS),
+        Contrast(
+            name="two together",
+            score=Alignment(),
+            a="distance+translation",
+            b=_PARTS[:2],
+            figure=_FIGURE,
+        ),
+        Contrast(name="three together", score=Alignment(), a="spatial", b=_PARTS, figure=_FIGURE),
         training_helps("distance"),
     ),
     rule=rivals(_PREDICTIONS, ONLY_BETTER, ONLY_WORSE, margin=0.05),
@@ -51,7 +58,7 @@ OBJECTIVE_COMBINATION = Hypothesis(
     agrees=EQUIVALENT,
     control=CONTROL,
     profiles={
-        "laptop": LAPTOP.but(
+        **laptop_and_workstation(
             cohorts=("distance", "translation", "distance+translation", "untrained")
         ),
         "published": PUBLISHED_50,

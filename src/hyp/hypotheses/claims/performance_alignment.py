@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_50, rivals, trained_for
+from hyp.hypotheses.claims.cohorts import PUBLISHED_50, laptop_and_workstation, rivals, trained_for
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.questions import Tracks
 from hyp.stats.rules import HIGHER_AND_LOWER, ONLY_HIGHER, ONLY_LOWER
@@ -12,7 +12,12 @@ _PREDICTIONS = {
     "opposes": "as a network learns its task, it aligns worse",
 }
 _TASKS = ("distance", "translation", "rotation", "category")
-_FIGURE = "Figures 3 and C.7, Table C.3"
+_FIGURES = {
+    "distance": "Figures 3b and C.7, Table C.3",
+    "translation": "Figure 3c, Table C.3",
+    "rotation": "Figure 3d, Table C.3",
+    "category": "Figure 3a, Table C.3",
+}
 
 PERFORMANCE_ALIGNMENT = Hypothesis(
     name="performance-alignment",
@@ -28,9 +33,12 @@ PERFORMANCE_ALIGNMENT = Hypothesis(
         Tracks(
             name="distance and category networks",
             cohorts=("distance", "category"),
-            figure=_FIGURE,
+            figure="Figures 3a, 3b and C.7, Table C.3",
         ),
-        *(Tracks(name=task, cohorts=(task,), figure=_FIGURE, secondary=True) for task in _TASKS),
+        *(
+            Tracks(name=task, cohorts=(task,), figure=_FIGURES[task], secondary=True)
+            for task in _TASKS
+        ),
         Tracks(
             name="rotation, the paper's outliers left out",
             cohorts=("rotation",),
@@ -46,7 +54,7 @@ PERFORMANCE_ALIGNMENT = Hypothesis(
     ),
     agrees="follows",
     profiles={
-        "laptop": LAPTOP.but(cohorts=("distance", "category")),
+        **laptop_and_workstation(cohorts=("distance", "category")),
         "published": PUBLISHED_50,
     },
 )

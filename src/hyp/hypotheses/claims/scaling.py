@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_50, rivals, trained_for
+from hyp.hypotheses.claims.cohorts import PUBLISHED_50, laptop_and_workstation, rivals, trained_for
 from hyp.hypotheses.cohort import Cohort
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.questions import Trend
 from hyp.hypotheses.scores import Alignment, Decoding
 from hyp.stats.rules import ONLY_HIGHER, ONLY_LOWER
 
+_C2, _FIRST = "Figure C.2", "; abstract of February 2024, Figure 2c"
 _PREDICTIONS = {
     "grows": "alignment grows with what networks are trained on and for",
     "falls": "alignment falls with it",
@@ -52,7 +53,10 @@ SCALING = Hypothesis(
         "Do networks align better the more categories they tell apart, the more images they see, "
         "and the more output units they are trained with?"
     ),
-    source="Xie et al. 2024, section 3.1, Figures 2 and C.2; abstract of February 2024, Figure 2c",
+    source=(
+        "Xie et al. 2024, section 3.1, Figures 2a, C.1, C.2 and C.3; abstract of February 2024, "
+        "Figures 2b and 2c"
+    ),
     predictions=_PREDICTIONS,
     cohorts=(
         *_FRACTIONS,
@@ -74,13 +78,14 @@ SCALING = Hypothesis(
             score=Alignment(),
             sizes={**{f"category of {n}": n for n in _COUNTS}, "category": 20},
             unit="categories",
-            figure="Figures 2 (TDW-N) and C.3",
+            figure="Figures C.1 and C.3 (TDW-N)",
         ),
         Trend(
             name="images",
             score=Alignment(),
             sizes={"category on 0.1": 0.1, "category on 0.3": 0.3, "category": 1.0},
             unit="share of the images",
+            figure=_C2,
         ),
         *(
             Trend(
@@ -88,7 +93,7 @@ SCALING = Hypothesis(
                 score=Alignment(),
                 sizes={_share(task, share, 0).name: share for share in _SHARES},
                 unit="share of the images",
-                figure="Figure C.2",
+                figure=_C2 + (_FIRST if task == "distance" else ""),
                 secondary=True,
             )
             for task in _TASKS
@@ -98,13 +103,14 @@ SCALING = Hypothesis(
             score=Alignment(),
             sizes={"distance": 1, "translation": 2, "distance+translation": 3, "category": 20},
             unit="output units",
-            figure="Figure C.1; abstract of February 2024, Figure 2c",
+            figure="Figure C.1; abstract of February 2024, Figure 2b",
         ),
         Trend(
             name="output units, with rotation",
             score=Alignment(),
             sizes={"distance": 1, "translation": 2, "rotation": 6, "category": 117},
             unit="output units",
+            figure="Figure C.1; abstract of February 2024, Figure 2b",
         ),
         Trend(
             name="decoding position, by categories",
@@ -122,7 +128,7 @@ SCALING = Hypothesis(
     ),
     agrees="grows",
     profiles={
-        "laptop": LAPTOP.but(
+        **laptop_and_workstation(
             n_seeds=4,
             cohorts=(
                 *(f"category of {count}" for count in _COUNTS),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import (
     CONTROL,
-    LAPTOP,
     LOWER,
     NO_LOWER,
     PUBLISHED_50,
     UNTRAINED,
+    laptop_and_workstation,
     rivals,
     trained_for,
     training_helps,
@@ -18,6 +18,7 @@ from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.questions import Contrast
 from hyp.hypotheses.scores import Alignment
 
+_FIGURE = "Figures C.1 and C.3, Tables C.1 and C.2"
 _PREDICTIONS = {
     "as well": "networks trained on synthetic images align as well, up to the margin",
     "less": "networks trained on synthetic images align less",
@@ -30,7 +31,7 @@ SYNTHETIC_NATURAL = Hypothesis(
         "Are networks that learned categories from rendered images aligned with V1, V2, V4 and IT "
         "no worse than networks that learned categories from photographs, by a declared margin?"
     ),
-    source="Xie et al. 2024, section 3.1",
+    source="Xie et al. 2024, section 3.1, Figure 2a, Tables C.1 and C.2",
     predictions=_PREDICTIONS,
     cohorts=(
         trained_for("category"),
@@ -44,7 +45,7 @@ SYNTHETIC_NATURAL = Hypothesis(
         UNTRAINED,
     ),
     questions=(
-        Contrast(name="synthetic", score=Alignment(), a="category", b=("natural",)),
+        Contrast(name="synthetic", score=Alignment(), a="category", b=("natural",), figure=_FIGURE),
         training_helps("category"),
     ),
     rule=rivals(_PREDICTIONS, NO_LOWER, LOWER, margin=0.05),
@@ -54,5 +55,5 @@ SYNTHETIC_NATURAL = Hypothesis(
     ),
     agrees="as well",
     control=CONTROL,
-    profiles={"laptop": LAPTOP, "published": PUBLISHED_50},
+    profiles={**laptop_and_workstation(), "published": PUBLISHED_50},
 )

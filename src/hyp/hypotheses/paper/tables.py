@@ -149,15 +149,22 @@ PUBLISHED_TABLES = (
     ),
     PublishedTable(
         name="claims",
-        title="What the text says of Figures 5, D.4 to D.6 and E.1 to E.3, which print no numbers",
+        title="What text and captions say that a study can check: direction, place and figure",
         document=PAPER,
-        place="Section 3.3 and captions",
+        place="Section 3 and captions",
         unit="direction of a difference",
         notes=(
             "The column layers_named tells whether the text names these layers for this row, or "
             "only calls them intermediate.",
             "The text names no layer at which a difference was absent or not significant.",
         ),
+    ),
+    PublishedTable(
+        name="figures",
+        title="What each figure and table shows, of which networks",
+        document=PAPER,
+        place="captions",
+        unit="none",
     ),
 )
 
@@ -194,23 +201,42 @@ class PublishedValue:
     notes: str
 
 
+Direction = Literal[
+    "full",
+    "reduced",
+    "comparable",
+    "higher",
+    "lower",
+    "rises",
+    "levels off",
+    "no trend",
+    "positive",
+    "not positive",
+]
+
+
 @dataclass(frozen=True)
 class Claim:
-    """One published statement about full against reduced variability in a latent.
+    """One published statement that a study can check.
 
     Attributes
     ----------
     hypothesis, measure : str
-        The hypothesis of hyp it speaks to, and what was measured: ``decoding``, ``cka``
-        or ``alignment``.
+        The hypothesis of hyp it speaks to, and what was measured: ``decoding``, ``cka``,
+        ``alignment``, ``behaviour``, ``performance``, ``similarity`` or ``depth``.
     objective, latent : str
-        As hyp names them; an empty objective is a statement about most of them.
+        As hyp names them; an empty objective is a statement about most of them. Of alignment
+        the latent is the score that is meant, such as ``neural_mean``.
+    versus : str
+        What the objective was compared with; empty where full variability is with reduced.
     layers : tuple of str
         Layers meant, without ``.relu``; empty where it is about none in particular.
     layers_named : bool
         Whether the text names these layers, or only calls them intermediate.
-    better : {"full", "reduced"}
-        Which group had the higher value.
+    better : str
+        ``full`` or ``reduced``, the group with the higher value; of other comparisons how the
+        objective stands to `versus`: ``comparable``, ``higher``, ``lower``; of trends
+        ``rises``, ``levels off``, ``no trend``; of correlations ``positive``, ``not positive``.
     prediction : str
         ``H1``, ``H2`` or empty.
     claim, source, notes : str
@@ -223,7 +249,8 @@ class Claim:
     latent: str
     layers: tuple[str, ...]
     layers_named: bool
-    better: Literal["full", "reduced"]
+    versus: str
+    better: Direction
     prediction: str
     claim: str
     source: str
@@ -251,7 +278,7 @@ def published_table(name: str) -> pd.DataFrame:
     Parameters
     ----------
     name : str
-        ``C.1``, ``C.2``, ``C.3``, ``tasks``, ``abstract``, ``text`` or ``claims``.
+        ``C.1``, ``C.2``, ``C.3``, ``tasks``, ``abstract``, ``text``, ``claims`` or ``figures``.
 
     Returns
     -------
@@ -362,7 +389,7 @@ def published_claims(
     latent: str = "",
     layer: str = "",
 ) -> tuple[Claim, ...]:
-    """Return what the text claims about full against reduced variability.
+    """Return what the text claims.
 
     Figures 5 and E.2 print no numbers, so a measured difference can
     only be compared with its published direction.
@@ -446,7 +473,7 @@ def _read(about: PublishedTable) -> pd.DataFrame:
 
 def _values(about: PublishedTable) -> list[PublishedValue]:
     rows: Any = _read(about).to_dict("records")
-    if about.name == "claims":
+    if about.name in ("claims", "figures"):
         return []
     if "quantity" in rows[0]:
         counts = [None if pd.isna(row["n_seeds"]) else int(row["n_seeds"]) for row in rows]

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from hyp.hypotheses.result_files import Row
-    from hyp.stats.correlations import Correlation, RepeatedCorrelation
+    from hyp.stats.correlations import Correlation
+    from hyp.stats.repeated import RepeatedCorrelation
 
 Alternative = Literal["two-sided", "greater", "less"]
 

@@ -29,7 +29,9 @@ from hyp.text import joined
 
 if TYPE_CHECKING:
     from hyp.hypotheses.result_files import Row
-    from hyp.stats.pairs import Closeness, PairContrast, PublishedPairs, Tightness
+    from hyp.stats.closeness import Closeness, Tightness
+    from hyp.stats.pairs import PairContrast
+    from hyp.stats.pairs_published import PublishedPairs
 
 _MORE = {"two-sided": "more (or less)", "greater": "more", "less": "less"}
 
@@ -174,7 +176,8 @@ class Closer(PairQuestion):
         return f"{titles[self.anchor]} ~ the {RAW_PIXELS}", (self.anchor,)
 
     def _row(self, matrix: Matrix, evidence: Evidence) -> Values:
-        from hyp.stats.pairs import closeness, closeness_published
+        from hyp.stats.closeness import closeness
+        from hyp.stats.pairs_published import closeness_published
 
         named = (self.anchor, self.b, self.c)
         networks = evidence.similarities.networks
@@ -237,7 +240,8 @@ class Alike(PairQuestion):
         return within_and_between(matrix, cohorts)
 
     def _row(self, matrix: Matrix, evidence: Evidence) -> Values:
-        from hyp.stats.pairs import within_between, within_between_published
+        from hyp.stats.pairs import within_between
+        from hyp.stats.pairs_published import within_between_published
 
         networks = evidence.similarities.networks
         chosen = [k for k, name in enumerate(networks) if name in self.cohorts]
@@ -287,7 +291,8 @@ class Tighter(PairQuestion):
         return means[self.a][own == self.a], means[self.b][own == self.b]
 
     def _row(self, matrix: Matrix, evidence: Evidence) -> Values:
-        from hyp.stats.pairs import tightness, tightness_published
+        from hyp.stats.closeness import tightness
+        from hyp.stats.pairs_published import tightness_published
 
         groups, titles = (self.a, self.b), evidence.titles
         networks = evidence.similarities.networks

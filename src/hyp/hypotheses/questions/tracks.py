@@ -82,7 +82,7 @@ class Tracks(Question):
 
     def rows(self, evidence: Evidence) -> Iterator[Values]:
         """Answer it: one row per region."""
-        from hyp.stats.correlations import repeated_correlation, repeated_correlation_published
+        from hyp.stats.repeated import repeated_correlation, repeated_correlation_published
 
         keys = ["cohort", "seed", "batches"]
         learned = self.performance_of(evidence.scores)

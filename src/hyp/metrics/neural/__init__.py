@@ -2,8 +2,9 @@
 
 Recordings are plain xarray (`read_assembly`), layers are Gram matrices, and the scores are
 Brain-Score's own, computed without its package: PLS with scikit-learn's iteration, the same
-splits, the same ceilings. Beside it ridge, RSA and unbiased CKA, layers chosen without seeing
-the responses they are scored on, and a simulated ventral stream whose truth is known.
+splits, the same ceilings. Beside it ridge, RSA and unbiased CKA, recordings that are
+dissimilarities already, layers chosen without seeing the responses they are scored on, and a
+simulated ventral stream whose truth is known.
 """
 
 from __future__ import annotations
@@ -27,10 +28,15 @@ _HOME = {
     "ceiled": "ceilings",
     "internal_consistency": "ceilings",
     "usual_formula": "ceilings",
-    "CANDIDATE_LAYERS": "layers",
+    "CANDIDATE_LAYERS": "specs",
     "reduce_by_pca": "layers",
     "score_region": "layers",
     "pls_from_gram": "pls",
+    "RdmBenchmark": "rdm_scoring",
+    "holds_rdms": "rdms",
+    "rdm_benchmark": "rdm_scoring",
+    "rdm_ceilings": "rdm_scoring",
+    "score_rdms": "rdm_scoring",
     "score_layer": "scoring",
     "VENTRAL_STREAM": "simulation",
     "SimulatedRegion": "simulation",

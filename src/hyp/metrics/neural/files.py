@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hyp.errors import HypError, reading
 from hyp.metrics.neural.assembly import DIMS, NAMES, check_assembly, identify_neuroids
+from hyp.metrics.neural.rdms import check_rdms, holds_rdms, is_square, rdms_from_array
 from hyp.metrics.neural.recorded_tables import assembly_from_table
 from hyp.store.artifacts import readable_disk_errors
 from hyp.store.plain_zarr import write_zarr
@@ -42,6 +43,10 @@ def read_assembly(path: Path | str, *, rename: Mapping[str, str] | None = None) 
         ``IT/site_12``); the others (``stimulus_id``, ``repetition``, ``object_name``, ...)
         describe the presentations.
 
+    NetCDF and Zarr may also hold dissimilarities: one variable with the dims ``rdm``, ``stimulus``
+    and ``stimulus_2``, and ``region``, ``subject`` and ``session`` as coordinates along ``rdm``, or
+    as dims in its place (`hyp.metrics.neural.rdms`).
+
     A neuroid is known by its region, its ``neuroid_id`` and, where there is one, its ``subject``,
     so that subjects may number their voxels alike. Names stay text: ``0001`` is not ``1``.
 
@@ -56,7 +61,8 @@ def read_assembly(path: Path | str, *, rename: Mapping[str, str] | None = None) 
     Returns
     -------
     DataArray
-        In memory, dims (presentation, neuroid) or (presentation, neuroid, time_bin).
+        In memory, dims (presentation, neuroid) or (presentation, neuroid, time_bin); or
+        (rdm, stimulus, stimulus_2).
 
     Raises
     ------
@@ -84,7 +90,7 @@ def read_assembly(path: Path | str, *, rename: Mapping[str, str] | None = None) 
         with opened:
             dataset = opened.load()
     array = _from_dataset(dataset, path, rename or {})
-    return identify_neuroids(check_assembly(array))
+    return array if holds_rdms(array) else identify_neuroids(check_assembly(array))
 
 
 def write_assembly(assembly: xr.DataArray, path: Path | str) -> Path:
@@ -101,7 +107,8 @@ def write_assembly(assembly: xr.DataArray, path: Path | str) -> Path:
     path = Path(path)
     if path.exists():
         raise HypError(f"{path} exists already; choose another name or remove it.")
-    dataset = check_assembly(assembly).rename("response").to_dataset()
+    checked = check_rdms(assembly) if holds_rdms(assembly) else check_assembly(assembly)
+    dataset = checked.rename("response").to_dataset()
     dataset.attrs = dict(assembly.attrs)
     strings = {
         name: (coord.dims, coord.to_numpy().astype(str).astype(object), coord.attrs)
@@ -164,7 +171,9 @@ def _from_dataset(dataset: xr.Dataset, path: Path, rename: Mapping[str, str]) ->
     except ValueError as error:
         raise HypError(f"{path} cannot be renamed so: {error}.") from error
     dataset = dataset.set_coords([name for name, values in dataset.items() if values.ndim < 2])
+    rdms = [str(n) for n, v in dataset.items() if is_square(v.dims)]
     names = [str(n) for n, v in dataset.items() if {*DIMS[:2]} <= {str(dim) for dim in v.dims}]
+    names = names or rdms
     if "response" in names:
         names = ["response"]
     if len(names) != 1:
@@ -176,10 +185,14 @@ def _from_dataset(dataset: xr.Dataset, path: Path, rename: Mapping[str, str]) ->
         sizes = ", ".join(f"{name} {dict(v.sizes)}" for name, v in dataset.items()) or "none"
         raise HypError(
             f"{path} should hold one variable with the dims presentation and neuroid, but has "
-            f"none; its variables: {sizes}. Rename its dims with --rename OLD=NEW."
+            f"none (and no dissimilarities, with rdm, stimulus and stimulus_2); its variables: "
+            f"{sizes}. Rename its dims with --rename OLD=NEW."
         )
     array = dataset[names[0]]
     array = array.assign_attrs({**dataset.attrs, **array.attrs}).rename(None)
+    if holds_rdms(array):
+        array.attrs.pop(_ORDER, None)
+        return rdms_from_array(array, path)
     order = [*array.attrs.pop(_ORDER, ())]
     if "subject" in array.dims:
         array = _stack_subjects(array)

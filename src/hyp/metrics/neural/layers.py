@@ -32,26 +32,6 @@ from hyp.metrics.neural.scoring import (
 from hyp.metrics.neural.specs import Pls, Ridge
 from hyp.metrics.neural.splits import Split, stimulus_splits
 
-CANDIDATE_LAYERS: dict[str, tuple[str, ...]] = {
-    "resnet18": (
-        "relu",
-        *(f"layer{stage}.{block}.relu" for stage in range(1, 5) for block in range(2)),
-        "avgpool",
-        "fc",
-    ),
-    "resnet50": (
-        "relu",
-        *(
-            f"layer{stage}.{block}.relu"
-            for stage, blocks in enumerate((3, 4, 6, 3), 1)
-            for block in range(blocks)
-        ),
-        "avgpool",
-        "fc",
-    ),
-}
-"""The paper's candidate layers of either backbone (appendix C)."""
-
 N_PCA = 1000
 _INNER_FOLDS = 5
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.stats import beta
 
 from hyp.alone import alone
-from hyp.errors import HypError
+from hyp.errors import HypError, reason_of
 from hyp.metrics.gram import Activations, Floats
 from hyp.metrics.neural.assembly import SIMULATED
 
@@ -249,13 +249,11 @@ def drive_from_network(
     import torch
 
     model = _untrained(network, seed) if isinstance(network, str) else network
-    modules = dict(model.named_modules())
     last: dict[str, Tensor] = {}
-    handles = []
-    for layer in dict.fromkeys(region.layer for region in regions):
-        if layer not in modules:
-            raise HypError(f"the hidden network has no layer {layer!r}; name one of its modules.")
-        handles.append(modules[layer].register_forward_hook(_keep(last, layer)))
+    handles = [
+        module.register_forward_hook(_keep(last, layer))
+        for layer, module in _layers(model, regions).items()
+    ]
     was_training = model.training
     model.eval()
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
@@ -276,16 +274,54 @@ def drive_from_network(
     return {region: np.concatenate(drives) for region, drives in parts.items()}
 
 
-def _untrained(name: str, seed: int) -> nn.Module:
+def check_hidden(name: str, regions: Sequence[SimulatedRegion], image_size: int) -> None:
+    """Check that a hidden network has the regions' layers and takes images of a size.
+
+    Nothing is computed.
+
+    Raises
+    ------
+    HypError
+        If it does not.
+    """
     import torch
+
+    with torch.device("meta"):
+        network = _classifier(name).eval()
+        _layers(network, regions)
+        try:
+            network(torch.empty(1, 3, image_size, image_size))
+        except (AssertionError, RuntimeError, ValueError) as error:
+            raise HypError(
+                f"the hidden network {name} does not take images of {image_size} pixels "
+                f"({reason_of(error)}); choose another size or network."
+            ) from error
+
+
+def _layers(network: nn.Module, regions: Sequence[SimulatedRegion]) -> dict[str, nn.Module]:
+    modules = dict(network.named_modules())
+    layers = dict.fromkeys(region.layer for region in regions)
+    for layer in layers:
+        if layer not in modules:
+            raise HypError(f"the hidden network has no layer {layer!r}; name one of its modules.")
+    return {layer: modules[layer] for layer in layers}
+
+
+def _classifier(name: str) -> nn.Module:
     from torchvision import models
 
     if name not in models.list_models(module=models):
         raise HypError(f"unknown network {name!r}; use a torchvision classifier or a module.")
+    network: nn.Module = models.get_model(name, weights=None)
+    return network
+
+
+def _untrained(name: str, seed: int) -> nn.Module:
+    import torch
+
     with alone(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network: nn.Module = models.get_model(name, weights=None)
-    return network
+        return _classifier(name)
 
 
 def _keep(last: dict[str, Tensor], layer: str) -> Any:

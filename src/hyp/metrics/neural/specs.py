@@ -1,4 +1,4 @@
-"""Which metric compares a layer with a recording, as part of a score's identity."""
+"""Which metric compares which layers with a recording, as part of a score's identity."""
 
 from __future__ import annotations
 
@@ -15,6 +15,27 @@ MAX_ITERATIONS = 500
 
 NEURAL_ALPHAS = tuple(10.0**power for power in range(-3, 9))
 """Candidate ridge penalties: unscaled activations of large layers need large ones."""
+
+
+CANDIDATE_LAYERS: dict[str, tuple[str, ...]] = {
+    "resnet18": (
+        "relu",
+        *(f"layer{stage}.{block}.relu" for stage in range(1, 5) for block in range(2)),
+        "avgpool",
+        "fc",
+    ),
+    "resnet50": (
+        "relu",
+        *(
+            f"layer{stage}.{block}.relu"
+            for stage, blocks in enumerate((3, 4, 6, 3), 1)
+            for block in range(blocks)
+        ),
+        "avgpool",
+        "fc",
+    ),
+}
+"""The paper's candidate layers of either backbone (appendix C)."""
 
 
 class _Metric(BaseModel):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 from numpy.typing import ArrayLike
 
 from hyp.errors import HypError
@@ -27,12 +28,8 @@ from hyp.reports.figures.style import (
     to_svg,
 )
 from hyp.reports.wording import p_value, signed
-from hyp.stats.scaling import (
-    ScalingFit,
-    compare_scaling,
-    fit_scaling,
-    scaling_band,
-)
+from hyp.stats.scaling import compare_scaling, fit_scaling, scaling_band
+from hyp.stats.scaling_results import ScalingFit
 
 _LOOKS = ((FULL, "-", 0.22), (REDUCED, (0, (5, 2)), 0.0), (REFERENCE, (0, (1, 1.5)), 0.0))
 _POINTS = 80
@@ -143,6 +140,10 @@ def laws_svg(
         axes.set_xlabel(unit)
         axes.set_ylabel(score)
         value_axis(axes.yaxis)
+        axes.xaxis.set_major_formatter(
+            lambda one, _: f"{one:g}".replace("e+0", "e").replace("+", "")
+        )
+        axes.xaxis.set_minor_formatter(NullFormatter())
         if np.ptp(np.log10(size)) < _FEW_TICKS_BELOW:
             axes.set_xticks(np.unique(size), [f"{one:g}" for one in np.unique(size)])
             axes.minorticks_off()

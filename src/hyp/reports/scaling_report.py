@@ -1,0 +1,107 @@
+"""What ``hyp scaling`` shows: a table for the terminal, and one self-contained HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from pathlib import Path
+
+from markupsafe import Markup
+from rich import box
+from rich.table import Table
+
+from hyp.errors import HypError
+from hyp.reports.figures.scaling import laws_svg
+from hyp.reports.output import publish
+from hyp.reports.templating import template
+from hyp.stats.scaling_axes import AxesComparison
+from hyp.stats.scaling_results import ScalingComparison
+from hyp.stats.scaling_study import ScalingFinding, ScalingStudy
+
+
+def findings_table(analysis: str, found: Sequence[ScalingFinding]) -> Table:
+    """Return what an analysis found, a row a measure."""
+    table = Table(title=analysis, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("measured", overflow="fold")
+    for axis in found[0].axes:
+        table.add_column(axis, overflow="fold")
+    table.add_column("best law (weight)", overflow="fold")
+    table.add_column("largest size predicted", overflow="fold")
+    for one in found:
+        table.add_row(one.measured or "score", *one.outcomes, best_law(one), predicted(one))
+    return table
+
+
+def best_law(one: ScalingFinding) -> str:
+    """Return the law with the smallest AICc, its weight, and what it says."""
+    compared = one.compared
+    weight = f"{compared.weights[0]:.0%}"
+    if isinstance(compared, AxesComparison):
+        return f"{compared.best.law} ({weight})"
+    fit = compared.best
+    if isfinite(fit.plateau):
+        return f"{fit.law} ({weight}): plateau {fit.plateau:.3f}"
+    return f"{fit.law} ({weight})" + (
+        f": {fit.slope:+.3f} a tenfold" if fit.law == "log-linear" else ""
+    )
+
+
+def predicted(one: ScalingFinding) -> str:
+    """Say how well the best law predicts the largest size without it."""
+    compared = one.compared
+    if isinstance(compared, ScalingComparison):
+        held = compared.held_out[0]
+        inside = "inside" if held.inside else "outside"
+        return f"{held.predicted:.3f}, measured {held.observed:.3f}: {inside} its interval"
+    return "; ".join(
+        f"{edge.axis} {edge.error:+.3f} off, {edge.inside:.0%} inside" for edge in compared.held_out
+    )
+
+
+def write_scaling_report(study: ScalingStudy, found: Sequence[ScalingFinding], out: Path) -> None:
+    """Write the page, whole or not at all; the same study gives the same bytes.
+
+    Raises
+    ------
+    HypError
+        If `out` is no ``.html`` file, or cannot be written.
+    """
+    if out.suffix != ".html":
+        raise HypError(f"the report is one HTML file, but {out} does not end in .html.")
+    if not out.parent.is_dir():
+        raise HypError(f"cannot write {out}: there is no folder {out.parent}.")
+    sections: list[dict[str, object]] = []
+    for analysis in dict.fromkeys(one.analysis for one in found):
+        theirs = [one for one in found if one.analysis == analysis]
+        rows = [
+            {
+                "measured": one.measured or "score",
+                "outcomes": one.outcomes,
+                "best": best_law(one),
+                "predicted": predicted(one),
+                "sentence": one.compared.sentence,
+                "figure": _figure(one, f"s{len(sections)}-{number}"),
+            }
+            for number, one in enumerate(theirs)
+        ]
+        sections.append({"name": analysis, "axes": theirs[0].axes, "rows": rows})
+    text = template("scaling.html.j2").render(study=study, sections=sections)
+    publish(out.parent, {out.name: text})
+
+
+def _figure(one: ScalingFinding, name: str) -> Markup | None:
+    """Draw the laws of one axis; two axes are told in words."""
+    compared = one.compared
+    if isinstance(compared, AxesComparison):
+        return None
+    svg = laws_svg(
+        compared.fits,
+        compared.weights,
+        one.sizes[:, 0],
+        one.scores,
+        name,
+        unit=one.axes[0],
+        score=one.measured or "score",
+        told=compared.sentence,
+    )
+    return Markup(svg)

@@ -1,0 +1,1 @@
+"""Scaling studies over published score tables, see `hyp.stats.scaling_study`."""
