@@ -67,7 +67,7 @@ def test_a_run_is_asked_in_python(run, tmp_path):
 TEN_LINES = """
 >>> claim = hyp.hypothesis("nontarget-variability")
 >>> hyp.plan(claim, **TINY)
-<plan of nontarget-variability, profile short: 55 steps>
+<plan of nontarget-variability, profile short: 67 steps>
 >>> run = hyp.run(claim, store=store, progress=False, **TINY)
 >>> run.verdict.outcome == run.result.verdict.outcome
 True

@@ -46,10 +46,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from calibrate_comparisons import ALPHA, FOLDS, ICCS, LAYERS, rate
 
 from _machine import write
-from hyp.stats.closeness import closeness
 from hyp.stats.comparisons import compare
 from hyp.stats.correlations import pearson, pearson_interval, spearman
 from hyp.stats.deciding import judge
+from hyp.stats.group_pairs import closeness
 from hyp.stats.pairs import within_between
 from hyp.stats.pairs_published import closeness_published, within_between_published
 from hyp.stats.published import compare_published

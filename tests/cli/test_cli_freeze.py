@@ -139,7 +139,10 @@ def test_one_comparison_is_singular():
     ("arguments", "words"),
     [
         (["nontarget"], "did you mean"),
-        ([NAME, "--profile", "desktop"], "choose from: laptop, both-questions, short, workstation, published"),
+        (
+            [NAME, "--profile", "desktop"],
+            "choose from: laptop, both-questions, short, workstation, published",
+        ),
         ([NAME, "--set", "n_seeds"], "is not KEY=VALUE"),
         ([NAME, "--set", "n_seeds=0"], "n_seeds=0"),
         ([NAME, "--out", "nowhere/f.json"], "there is no folder nowhere"),

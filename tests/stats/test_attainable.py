@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from math import comb
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -114,6 +115,8 @@ def test_planning_needs_no_heavy_import():
 def test_public_names_resolve():
     import hyp.stats
 
+    modules = {path.stem for path in Path(hyp.stats.__file__).parent.glob("*.py")}
+    assert not modules & set(hyp.stats.__all__), "a module would hide the function of its name"
     assert all(callable(getattr(hyp.stats, name)) for name in hyp.stats.__all__)
     with pytest.raises(AttributeError):
         _ = hyp.stats.nothing

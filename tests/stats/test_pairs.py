@@ -7,7 +7,7 @@ from scipy import stats
 from scipy.stats import binom
 
 from hyp.errors import HypError
-from hyp.stats.closeness import closeness, tightness
+from hyp.stats.group_pairs import closeness, tightness
 from hyp.stats.pairs import within_between
 from hyp.stats.pairs_published import (
     WHY_PAIRS_DIFFER,

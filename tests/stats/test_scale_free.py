@@ -6,9 +6,9 @@ import pytest
 from simulated_scores import simulated_scores
 
 from hyp.stats.checks import check_decodable, largest_mean_p
-from hyp.stats.closeness import closeness, tightness
 from hyp.stats.comparisons import compare
 from hyp.stats.correlations import pearson, spearman
+from hyp.stats.group_pairs import closeness, tightness
 from hyp.stats.pairs import within_between
 from hyp.stats.permutation import permutation_p, sign_flip_p
 from hyp.stats.published import compare_published

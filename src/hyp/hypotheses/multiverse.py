@@ -122,6 +122,9 @@ def multiverse(
 ) -> Multiverse:
     """Judge a finished run under every combination of choices.
 
+    All analyses compare the networks after equal numbers of batches. Whether the networks have
+    learned equally is a fact about their training, and is taken from the run.
+
     Parameters
     ----------
     plan : Plan
@@ -135,10 +138,17 @@ def multiverse(
     Raises
     ------
     HypError
-        If the run is not finished, a key is unknown or has no part in the hypothesis, a value
-        does not fit, or there are more than 2,000 combinations.
+        If the run is not finished or judged at equal loss, a key is unknown or has no part in
+        the hypothesis, a value does not fit, or there are more than 2,000 combinations.
     """
     from hyp.hypotheses.judge import conclude
+    from hyp.hypotheses.result_files import load_result
+
+    if plan.hypothesis.rule_for(plan.profile).compared_at != "equal batches":
+        raise HypError(
+            f"{plan.name} is judged at equal loss; other analyses need comparisons after equal "
+            "batches."
+        )
 
     if plan.untestable:
         raise HypError(f"{plan.name} has nothing to analyse otherwise: {plan.untestable}")
@@ -151,6 +161,8 @@ def multiverse(
     combinations = list(product(*choices.values()))
     if len(combinations) > _MOST:
         raise HypError(f"{len(combinations):,} analyses are too many; vary fewer choices.")
+    run = load_result(store.check(plan.goal))
+    learned = tuple(check for check in run.checks if check.name == "learned equally")
     known: dict[tuple[Any, ...], Gathered] = {}
     found = []
     for values in combinations:
@@ -167,9 +179,7 @@ def multiverse(
             plan.profile_name,
             gathered.scores,
             gathered.similarities,
-            checks=gathered.checks,
-            manipulation=gathered.manipulation,
-            matched=gathered.matched,
+            checks=(*gathered.checks, *learned),
         )
         rows = [row for row in result.rows if row.confirmatory]
         differences = [row.difference for row in rows]
@@ -329,7 +339,8 @@ def _gathered(
     kept = plan.numerics
     ask = suits_here if kept is None else keeping(Numerics(**kept.model_dump()), suits_here)
     own = {key: getattr(plan.profile, key) for key in plan.settings}
-    other = make_plan(hypothesis, plan.profile_name, {**own, **settings}, ask=ask)
+    changed = {**own, **settings, "scored_snapshots": ()}
+    other = make_plan(hypothesis, plan.profile_name, changed, ask=ask)
     pending = [step for step in other.pending(store) if step is not other.goal]
     beyond = sorted({step.kind for step in pending if step.kind not in _COMPUTED})
     if beyond:

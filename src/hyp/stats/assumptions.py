@@ -50,7 +50,7 @@ def check_assumptions(
     --------
     >>> row = dict(layer="conv1", n_a=3, n_b=8, sd_a=0.3, sd_b=0.1, difference=0.2,
     ...            test="Mann-Whitney")
-    >>> print(check_assumptions([row], ["layer"])[0][:60])
+    >>> print(check_assumptions([row], ["layer"])[0][:59])
     Groups of unequal sizes (3 v 8): if the smaller one spreads
     """
     columns = list(keys)

@@ -231,6 +231,7 @@ class DecisionRule(BaseModel):
     >>> layer = dict(target="distance", non_target="category", latent="category", family="all",
     ...              layer="layer3.0", n_a=5, n_b=5, difference=0.04, ci_low=0.02,
     ...              ci_high=0.06, p=0.0079, p_holm=0.0079, direction=1, significant=True)
+    >>> from hyp.stats.deciding import judge
     >>> judge(rule, [layer]).sentence
     'H1 is supported: variability helps (better in layer3.0, worse in none of 1 comparison).'
     """

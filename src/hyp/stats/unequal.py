@@ -73,7 +73,7 @@ def cochran_cox_p(
     Examples
     --------
     >>> cochran_cox_p([1.5], [[0.2], [0.05]], [2, 7]).round(3).tolist()
-    [0.073]
+    [0.083]
     """
     check_alternative(alternative)
     d, parts = np.asarray(difference, dtype=float), np.asarray(variances, dtype=float)

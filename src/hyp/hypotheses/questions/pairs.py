@@ -29,7 +29,7 @@ from hyp.text import joined
 
 if TYPE_CHECKING:
     from hyp.hypotheses.result_files import Row
-    from hyp.stats.closeness import Closeness, Tightness
+    from hyp.stats.group_pairs import Closeness, Tightness
     from hyp.stats.pairs import PairContrast
     from hyp.stats.pairs_published import PublishedPairs
 
@@ -137,7 +137,7 @@ class PairQuestion(Question):
 class Closer(PairQuestion):
     """Whether the networks of `anchor` are more alike those of `b` than those of `c`.
 
-    See `hyp.stats.closeness`: the models of b and c are permuted.
+    See `hyp.stats.group_pairs`: the models of b and c are permuted.
     """
 
     cohort_fields: ClassVar = ("anchor", "b", "c")
@@ -176,7 +176,7 @@ class Closer(PairQuestion):
         return f"{titles[self.anchor]} ~ the {RAW_PIXELS}", (self.anchor,)
 
     def _row(self, matrix: Matrix, evidence: Evidence) -> Values:
-        from hyp.stats.closeness import closeness
+        from hyp.stats.group_pairs import closeness
         from hyp.stats.pairs_published import closeness_published
 
         named = (self.anchor, self.b, self.c)
@@ -291,7 +291,7 @@ class Tighter(PairQuestion):
         return means[self.a][own == self.a], means[self.b][own == self.b]
 
     def _row(self, matrix: Matrix, evidence: Evidence) -> Values:
-        from hyp.stats.closeness import tightness
+        from hyp.stats.group_pairs import tightness
         from hyp.stats.pairs_published import tightness_published
 
         groups, titles = (self.a, self.b), evidence.titles
