@@ -150,7 +150,7 @@ def test_signal_ends_a_run_which_says_how_to_go_on(finished, tmp_path, signals, 
     assert "interrupted" in hyp("status", "--store", store).stdout
     if signals == (signal.SIGTERM,):
         assert f"ended by {signals[0].name}" in errors
-        run(store, "--workers", 2)
+        run(store, "--workers", 0)
         assert result_tables(store) == result_tables(finished[0])
 
 
