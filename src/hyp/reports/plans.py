@@ -85,7 +85,7 @@ def plan_page(plan: Plan, store: Store | None, workers: int = 1) -> RenderableTy
         table.add_row(
             stage.stage,
             *map(str, (stage.steps, stage.steps - stage.to_compute, stage.to_compute)),
-            *(about + duration(seconds) for seconds in times),
+            *(duration(one) if one is None else about + duration(one) for one in times),
             _size(stage.n_bytes),
         )
     notes = [
@@ -102,11 +102,14 @@ def plan_page(plan: Plan, store: Store | None, workers: int = 1) -> RenderableTy
 
 
 def _totals(needs: Needs) -> Iterator[str]:
-    one, wall = duration(needs.total("seconds")), duration(needs.total("wall_seconds"))
+    seconds, wall = needs.total("seconds"), duration(needs.total("wall_seconds"))
     on = f", {wall} on {needs.workers} workers of one core" if needs.workers > 1 else ""
+    time = f"{duration(seconds)} of one core{on}"
+    if seconds is None:
+        time = "how long is known once some of it was timed here"
     known = sum(stage.n_bytes or 0.0 for stage in needs.stages)
     least = "at least " if needs.total("n_bytes") is None else ""
-    yield f"In all: {one} of one core{on}; {least}{_size(known) or 'little'} of disk."
+    yield f"In all: {time}; {least}{_size(known) or 'little'} of disk."
     if least:
         yield "?: the size of JPEG images is known once some are stored."
     if needs.memory is not None:
