@@ -23,7 +23,12 @@ from hyp.hypotheses.profile import Declared
 from hyp.hypotheses.steps import of_kind
 from hyp.hypotheses.testability import PlannedQuestion, planned_questions
 from hyp.stats.rules import describe
-from hyp.store.artifacts import installed_versions, readable_disk_errors, write_atomically
+from hyp.store.artifacts import (
+    check_folder_of,
+    installed_versions,
+    readable_disk_errors,
+    write_atomically,
+)
 from hyp.store.steps import content_hash
 
 if TYPE_CHECKING:
@@ -182,8 +187,7 @@ def write_frozen(frozen: Frozen, path: Path) -> Frozen:
                 "another with --out FILE."
             )
         return earlier
-    if not path.absolute().parent.is_dir():
-        raise HypError(f"cannot write {path}: there is no folder {path.parent}.")
+    check_folder_of(path)
     text = json.dumps(frozen.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
     with readable_disk_errors(path.parent):
         write_atomically(path, text.encode())

@@ -149,7 +149,6 @@ def multiverse(
             f"{plan.name} is judged at equal loss; other analyses need comparisons after equal "
             "batches."
         )
-
     if plan.untestable:
         raise HypError(f"{plan.name} has nothing to analyse otherwise: {plan.untestable}")
     if plan.pending(store):

@@ -6,11 +6,24 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hyp.errors import HypError
-from hyp.store.artifacts import write_atomically
+from hyp.store.artifacts import check_folder_of, write_atomically
 
 PAGE_FILE = "index.html"
 JSON_FILE = "report.json"
 MARKDOWN_FILE = "report.md"
+
+
+def check_page(out: Path) -> None:
+    """Refuse a file that a page of one file cannot be written to.
+
+    Raises
+    ------
+    HypError
+        If it does not end in ``.html``, or its folder is missing.
+    """
+    if out.suffix != ".html":
+        raise HypError(f"the report is one HTML file, but {out} does not end in .html.")
+    check_folder_of(out)
 
 
 def publish(folder: Path, files: Mapping[str, str]) -> None:

@@ -10,9 +10,8 @@ from markupsafe import Markup
 from rich import box
 from rich.table import Table
 
-from hyp.errors import HypError
 from hyp.reports.figures.scaling import laws_svg
-from hyp.reports.output import publish
+from hyp.reports.output import check_page, publish
 from hyp.reports.templating import template
 from hyp.stats.scaling_axes import AxesComparison
 from hyp.stats.scaling_results import ScalingComparison
@@ -66,10 +65,7 @@ def write_scaling_report(study: ScalingStudy, found: Sequence[ScalingFinding], o
     HypError
         If `out` is no ``.html`` file, or cannot be written.
     """
-    if out.suffix != ".html":
-        raise HypError(f"the report is one HTML file, but {out} does not end in .html.")
-    if not out.parent.is_dir():
-        raise HypError(f"cannot write {out}: there is no folder {out.parent}.")
+    check_page(out)
     sections: list[dict[str, object]] = []
     for analysis in dict.fromkeys(one.analysis for one in found):
         theirs = [one for one in found if one.analysis == analysis]

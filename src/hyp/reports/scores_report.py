@@ -6,9 +6,8 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from hyp.errors import HypError
 from hyp.reports.figures import table
-from hyp.reports.output import publish
+from hyp.reports.output import check_page, publish
 from hyp.reports.templating import template
 from hyp.stats.table_verdict import TableVerdict
 
@@ -31,10 +30,7 @@ def write_scores_report(judged: TableVerdict, out: Path, *, title: str) -> None:
     HypError
         If `out` is no ``.html`` file, or cannot be written.
     """
-    if out.suffix != ".html":
-        raise HypError(f"the report is one HTML file, but {out} does not end in .html.")
-    if not out.parent.is_dir():
-        raise HypError(f"cannot write {out}: there is no folder {out.parent}.")
+    check_page(out)
     drawn = judged.model_copy(update={"comparisons": judged.comparisons[:MOST_DRAWN]})
     text = template("scores.html.j2").render(
         judged=judged,

@@ -93,10 +93,10 @@ def closeness(
 ) -> Closeness:
     """Test whether a group of models is more similar to group b than to group c.
 
-    Each model of b and c has one value, its mean similarity to the anchor's models, and the
-    labels b and c are permuted over these values (`hyp.stats.comparisons.
-    exact_permutation_p`). Models of other groups are ignored. Test and interval hold for the
-    anchor's models as they are: they say nothing about other seeds of the anchor.
+    Each model of b and c has one value, its mean similarity to the anchor's models, and the labels
+    b and c are permuted over these values (`hyp.stats.exact_permutation_p`). Models of other
+    groups are ignored. Test and interval hold for the anchor's models as they are: they say
+    nothing about other seeds of the anchor.
 
     Parameters
     ----------

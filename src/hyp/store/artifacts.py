@@ -410,6 +410,18 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise
 
 
+def check_folder_of(path: Path) -> None:
+    """Refuse to write a file into a folder that is not there.
+
+    Raises
+    ------
+    HypError
+        Naming the folder.
+    """
+    if not path.parent.is_dir():
+        raise HypError(f"cannot write {path}: there is no folder {path.parent}.")
+
+
 @contextmanager
 def readable_disk_errors(place: Path) -> Iterator[None]:
     """Turn a refused write into one sentence that says what to do."""

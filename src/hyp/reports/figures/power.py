@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from hyp.errors import HypError
 from hyp.stats.designs import POWER, ComparisonDesign
 from hyp.stats.power import comparison_power
-from hyp.store.artifacts import readable_disk_errors
+from hyp.store.artifacts import check_folder_of, readable_disk_errors
 
 SEEDS = (4, 5, 6, 8, 10, 15)
 _EFFECTS = np.arange(0, 4.01, 0.2)
@@ -89,8 +89,7 @@ def check_figure_path(path: Path) -> None:
     """
     if path.suffix.lower() not in (".svg", ".png", ".pdf"):
         raise HypError(f"{path} must end in .svg, .png or .pdf.")
-    if not path.parent.is_dir():
-        raise HypError(f"cannot write {path}: there is no folder {path.parent}.")
+    check_folder_of(path)
 
 
 def write_power_figure(designs: Sequence[ComparisonDesign], path: Path) -> None:
