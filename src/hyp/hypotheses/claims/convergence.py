@@ -6,7 +6,7 @@ from hyp.hypotheses.claims.cohorts import (
     OBJECTIVES,
     PUBLISHED_18,
     UNTRAINED,
-    laptop_and_workstation,
+    own_sizes,
     rivals,
     trained_for,
 )
@@ -96,7 +96,7 @@ CONVERGENCE = Hypothesis(
     ),
     agrees="alike",
     profiles={
-        **laptop_and_workstation(cohorts=(*_FEW, "untrained")),
+        **own_sizes(cohorts=(*_FEW, "untrained")),
         "published": PUBLISHED_18,
     },
 )

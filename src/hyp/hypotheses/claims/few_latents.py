@@ -9,7 +9,7 @@ from hyp.hypotheses.claims.cohorts import (
     OBJECTIVES,
     PUBLISHED_50,
     UNTRAINED,
-    laptop_and_workstation,
+    own_sizes,
     rivals,
     trained_for,
     training_helps,
@@ -62,7 +62,7 @@ FEW_LATENTS = Hypothesis(
     agrees="enough",
     control=CONTROL,
     profiles={
-        **laptop_and_workstation(
+        **own_sizes(
             cohorts=(
                 "distance",
                 "translation",

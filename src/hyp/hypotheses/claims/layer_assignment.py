@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import PUBLISHED_18, laptop_and_workstation, rivals, trained_for
+from hyp.hypotheses.claims.cohorts import PUBLISHED_18, own_sizes, rivals, trained_for
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.profile import RESNET_LAYERS
 from hyp.hypotheses.questions import Closer, Contrast
@@ -48,7 +48,7 @@ LAYER_ASSIGNMENT = Hypothesis(
     ),
     agrees="earlier",
     profiles={
-        **laptop_and_workstation(cohorts=("distance", "translation", "category")),
+        **own_sizes(cohorts=("distance", "translation", "category")),
         "published": PUBLISHED_18.but(layers=CANDIDATE_LAYERS["resnet18"]),
     },
 )

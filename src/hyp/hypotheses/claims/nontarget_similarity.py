@@ -9,12 +9,13 @@ from __future__ import annotations
 from hyp.hypotheses.claims.cohorts import (
     LAPTOP,
     PUBLISHED_18,
+    SHORT,
     SPATIAL,
     WORKSTATION,
     rivals,
     trained_for,
 )
-from hyp.hypotheses.claims.nontarget_variability import LEARNED, NONTARGET_VARIABILITY
+from hyp.hypotheses.claims.nontarget_variability import NONTARGET_VARIABILITY
 from hyp.hypotheses.cohort import Cohort
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.profile import RESNET_LAYERS
@@ -125,11 +126,10 @@ NONTARGET_SIMILARITY = Hypothesis(
     ),
     agrees="closer",
     profiles={
-        "laptop": LEARNED.but(
-            objectives=(),
+        "laptop": LAPTOP.but(
             cohorts=("distance, full", "distance, one-category", "category"),
         ),
-        "short": LAPTOP.but(
+        "short": SHORT.but(
             cohorts=(
                 *("distance, full", "distance, one-category", "distance, centered"),
                 *("category", "translation"),

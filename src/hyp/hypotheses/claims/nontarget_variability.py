@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, WORKSTATION, rivals
+from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, SHORT, WORKSTATION, rivals
 from hyp.hypotheses.cohort import Cohort
 from hyp.hypotheses.declaration import Hypothesis
-from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Contrast
 from hyp.hypotheses.scores import Decoding
 from hyp.stats.rules import BETTER_AND_WORSE, ONLY_BETTER, ONLY_WORSE
@@ -15,29 +14,8 @@ _PREDICTIONS = {
     "H2": "variability in a non-target latent makes the network invariant to it",
 }
 
-_WORLD = (
-    "category=airplane|bottle|car|chair|guitar|lamp|table|teapot+identities=1"
-    "+scene=gallery|kitchen|loft+sky=clear"
-)
-
-LEARNED = Profile(
-    summary="8 objects at 64 px, 6 narrow ResNet-18 per cohort, 768 batches each",
-    world=_WORLD,
-    n_images=12_800,
-    n_val=512,
-    n_stimuli=600,
-    objectives=("distance",),
-    n_seeds=6,
-    backbone="resnet18@16",
-    n_batches=768,
-    learning_rate=0.012,
-    schedule="one-cycle",
-    evaluate_every=96,
-    snapshots=(192, 288, 384),
-    scored_snapshots=(0, 192, 288, 384),
-)
-"""A size at which networks learn, but not equally, so that they are compared at equal loss too:
-chosen by held-out loss and time alone, see ``benchmarks/laptop_sizing.md``."""
+_LEARNED = LAPTOP.but(objectives=("distance",), scored_snapshots=(0, 192, 288, 384))
+"""Networks learn, but not equally, so that they are compared at equal loss too."""
 
 NONTARGET_VARIABILITY = Hypothesis(
     name="nontarget-variability",
@@ -98,13 +76,13 @@ NONTARGET_VARIABILITY = Hypothesis(
     ),
     agrees="H1",
     profiles={
-        "laptop": LEARNED.but(
+        "laptop": _LEARNED.but(
             summary="8 objects at 64 px, target distance, non-target category, 6 narrow "
             "ResNet-18 per cohort, 768 batches each",
             questions=("category",),
         ),
-        "both-questions": LEARNED.but(summary="as laptop, with the non-target translation too"),
-        "short": LAPTOP.but(
+        "both-questions": _LEARNED.but(summary="as laptop, with the non-target translation too"),
+        "short": SHORT.but(
             summary="20 objects at 64 px, target distance, 6 full-width networks per "
             "cohort, 80 batches each: too few to learn equally",
             objectives=("distance",),

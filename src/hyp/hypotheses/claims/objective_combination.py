@@ -6,7 +6,7 @@ from hyp.hypotheses.claims.cohorts import (
     CONTROL,
     PUBLISHED_50,
     UNTRAINED,
-    laptop_and_workstation,
+    own_sizes,
     rivals,
     trained_for,
     training_helps,
@@ -58,9 +58,7 @@ OBJECTIVE_COMBINATION = Hypothesis(
     agrees=EQUIVALENT,
     control=CONTROL,
     profiles={
-        **laptop_and_workstation(
-            cohorts=("distance", "translation", "distance+translation", "untrained")
-        ),
+        **own_sizes(cohorts=("distance", "translation", "distance+translation", "untrained")),
         "published": PUBLISHED_50,
     },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import PUBLISHED_50, laptop_and_workstation, rivals, trained_for
+from hyp.hypotheses.claims.cohorts import PUBLISHED_50, own_sizes, rivals, trained_for
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.questions import Tracks
 from hyp.stats.rules import HIGHER_AND_LOWER, ONLY_HIGHER, ONLY_LOWER
@@ -54,7 +54,7 @@ PERFORMANCE_ALIGNMENT = Hypothesis(
     ),
     agrees="follows",
     profiles={
-        **laptop_and_workstation(cohorts=("distance", "category")),
+        **own_sizes(cohorts=("distance", "category")),
         "published": PUBLISHED_50,
     },
 )

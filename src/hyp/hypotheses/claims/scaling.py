@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import PUBLISHED_50, laptop_and_workstation, rivals, trained_for
+from hyp.hypotheses.claims.cohorts import PUBLISHED_50, own_sizes, rivals, trained_for
 from hyp.hypotheses.cohort import Cohort
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.questions import Trend
@@ -14,8 +14,10 @@ _PREDICTIONS = {
     "grows": "alignment grows with what networks are trained on and for",
     "falls": "alignment falls with it",
 }
-_FIRST_SEED = 1000
-_COUNTS = (2, 6)
+_COUNTS = {2: 1000, 4: 1020, 8: 1030}
+"""First seeds by number of categories, none more than the smallest world has."""
+
+_BY_CATEGORIES = {f"category of {count}": count for count in _COUNTS}
 _SHARES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 3e-4, 1e-4)
 _TASKS = (
     "distance",
@@ -67,16 +69,16 @@ SCALING = Hypothesis(
                 title=f"{count} categories",
                 objective="category",
                 design=f"categories={count}",
-                first_seed=_FIRST_SEED + 10 * place,
+                first_seed=first_seed,
             )
-            for place, count in enumerate(_COUNTS)
+            for count, first_seed in _COUNTS.items()
         ),
     ),
     questions=(
         Trend(
             name="categories",
             score=Alignment(),
-            sizes={**{f"category of {n}": n for n in _COUNTS}, "category": 20},
+            sizes=_BY_CATEGORIES,
             unit="categories",
             figure="Figures C.1 and C.3 (TDW-N)",
         ),
@@ -115,7 +117,7 @@ SCALING = Hypothesis(
         Trend(
             name="decoding position, by categories",
             score=Decoding(latents=("rel_pos_x",)),
-            sizes={**{f"category of {n}": n for n in _COUNTS}, "category": 20},
+            sizes=_BY_CATEGORIES,
             unit="categories",
             layers=("layer3.0.relu",),
             secondary=True,
@@ -128,10 +130,10 @@ SCALING = Hypothesis(
     ),
     agrees="grows",
     profiles={
-        **laptop_and_workstation(
+        **own_sizes(
             n_seeds=4,
             cohorts=(
-                *(f"category of {count}" for count in _COUNTS),
+                *_BY_CATEGORIES,
                 *("category", "category on 0.1", "category on 0.3"),
                 *("distance", "translation", "distance+translation"),
             ),

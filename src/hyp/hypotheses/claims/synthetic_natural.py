@@ -8,7 +8,7 @@ from hyp.hypotheses.claims.cohorts import (
     NO_LOWER,
     PUBLISHED_50,
     UNTRAINED,
-    laptop_and_workstation,
+    own_sizes,
     rivals,
     trained_for,
     training_helps,
@@ -55,5 +55,5 @@ SYNTHETIC_NATURAL = Hypothesis(
     ),
     agrees="as well",
     control=CONTROL,
-    profiles={**laptop_and_workstation(), "published": PUBLISHED_50},
+    profiles={**own_sizes(), "published": PUBLISHED_50},
 )
