@@ -94,7 +94,7 @@ def verdict(name, shift=None, pairs=None, slope=0.0, seed=0):
     )
 
 
-SIZES = {"category of 2": 2, "category of 6": 6, "category": 20}
+SIZES = {"category of 2": 2, "category of 4": 4, "category of 8": 8, "category": 20}
 SIZES |= {
     "category on 0.1": 2,
     "category on 0.3": 6,
