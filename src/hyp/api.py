@@ -83,7 +83,7 @@ def plan(declared: str | Path | Hypothesis, profile: str | None = None, **settin
     '3 v 3 seeds cannot test 6 comparisons'
     """
     found = hypothesis(declared)
-    return make_plan(found, profile or next(iter(found.profiles)), settings)
+    return make_plan(found, profile, settings)
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def run(
     opened = Store(store)
     if (opened.root / "store.json").exists():
         opened.check_format()
-    planned = make_plan(found, profile or next(iter(found.profiles)), settings, store=opened)
+    planned = make_plan(found, profile, settings, store=opened)
     check_steps(planned.pending(opened))
     Store.create(store)
     with _shown(progress) as watch:

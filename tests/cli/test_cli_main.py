@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,15 @@ def test_plan_says_untestable_and_how_to_mend_it(tmp_path):
     text = " ".join(done.stdout.split())
     assert "untestable" in text
     assert "5 seeds in each group would do" in text
+
+
+def test_without_a_profile_the_first_declared_is_planned(tmp_path):
+    example = Path(__file__).parents[2] / "examples" / "category_variability.toml"
+    own = tmp_path / "own.toml"
+    own.write_text(re.sub(r"\[profiles\.\w+\]", "[profiles.tiny]", example.read_text(), count=1))
+    done = hyp("plan", own, "--store", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "profile tiny" in done.stdout
 
 
 def test_untestable_run_ends_at_once_with_that_verdict(tmp_path):

@@ -13,7 +13,7 @@ from hyp.errors import HypError
 
 def show_design(
     name: Name,
-    profile: ProfileName = "laptop",
+    profile: ProfileName = None,
     settings: Settings = None,
     smallest: Annotated[
         float | None,
@@ -38,7 +38,7 @@ def show_design(
     from hyp.stats.designs import examine, power_table
 
     plan = named_plan(name, profile, settings)
-    path = out or Path(f"{plan.name}-{profile}-power.svg")
+    path = out or Path(f"{plan.name}-{plan.profile_name}-power.svg")
     check_figure_path(path)
     designs = contrast_designs(plan.hypothesis, plan.profile, smallest_effect=smallest)
     if not designs and (out is not None or smallest is not None):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def freeze_declaration(
     name: Name,
-    profile: ProfileName = "laptop",
+    profile: ProfileName = None,
     settings: Settings = None,
     out: Annotated[
         Path | None,

@@ -181,7 +181,7 @@ def show(name: Name) -> None:
 @app.command()
 def plan(
     name: Name,
-    profile: ProfileName = "laptop",
+    profile: ProfileName = None,
     settings: Settings = None,
     store: StorePath = DEFAULT_STORE,
     workers: Annotated[

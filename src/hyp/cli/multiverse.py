@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def show_multiverse(
     name: Name,
-    profile: ProfileName = "laptop",
+    profile: ProfileName = None,
     settings: Settings = None,
     store: StorePath = DEFAULT_STORE,
     vary: Annotated[

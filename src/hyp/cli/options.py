@@ -49,7 +49,10 @@ OptionalName = Annotated[
         help="A hypothesis (see 'hyp list') or a .toml file.", autocompletion=names_for_shell
     ),
 ]
-ProfileName = Annotated[str, typer.Option("--profile", "-p", help="Size of the run.")]
+ProfileName = Annotated[
+    str | None,
+    typer.Option("--profile", "-p", help="Size of the run; by default the first declared."),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a field of the profile."),
@@ -66,7 +69,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON, for prog
 
 def named_plan(
     name: str,
-    profile: str,
+    profile: str | None,
     settings: list[str] | None,
     *,
     store: Store | None = None,
@@ -91,7 +94,7 @@ def named_plan(
 
 
 def checked_plan(
-    name: str, profile: str, settings: list[str] | None, *, store: Store | None = None
+    name: str, profile: str | None, settings: list[str] | None, *, store: Store | None = None
 ) -> Plan:
     """Return the plan that a command line names, once it is known that it can be run.
 

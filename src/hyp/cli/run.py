@@ -38,7 +38,7 @@ Address = Callable[[], str | None]
 
 def run_hypothesis(
     name: OptionalName = None,
-    profile: ProfileName = "laptop",
+    profile: ProfileName = None,
     settings: Settings = None,
     store: StorePath = DEFAULT_STORE,
     workers: Annotated[

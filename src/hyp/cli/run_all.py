@@ -22,7 +22,7 @@ from hyp.store import Step, Store
 
 
 def plan_all(
-    profile: str, settings: list[str] | None, *, store: Store | None, ask: Ask
+    profile: str | None, settings: list[str] | None, *, store: Store | None, ask: Ask
 ) -> tuple[list[Plan], list[str]]:
     """Plan every hypothesis that has a profile, and say why others are left out."""
     hypotheses, problems = all_hypotheses()
@@ -35,7 +35,8 @@ def plan_all(
         except HypError as error:
             left_out.append(f"{hypothesis.name}: {error}")
     if not plans:
-        raise HypError(f"no hypothesis can be run with the profile {profile!r}: {left_out[0]}")
+        under = f" with the profile {profile!r}" if profile else ""
+        raise HypError(f"no hypothesis can be run{under}: {left_out[0]}")
     return plans, left_out
 
 

@@ -103,7 +103,7 @@ class Plan:
 
 def make_plan(
     hypothesis: Hypothesis,
-    profile_name: str,
+    profile_name: str | None = None,
     settings: Mapping[str, Any] | None = None,
     *,
     store: Store | None = None,
@@ -117,7 +117,8 @@ def make_plan(
     Parameters
     ----------
     hypothesis : Hypothesis
-    profile_name : str
+    profile_name : str, optional
+        By default the first that is declared.
     settings : mapping
         Fields of the profile that are changed: Python values, or their text as in ``--set``.
     store : Store, optional
@@ -133,6 +134,7 @@ def make_plan(
         question, or an impossible design.
     """
     settings = settings or {}
+    profile_name = profile_name or next(iter(hypothesis.profiles))
     profile = hypothesis.profile(profile_name, settings)
     if store is not None:
         words = setting_words(settings)
