@@ -6,7 +6,10 @@ import pickle
 
 import numpy as np
 import pytest
+import torchvision
 from public_files import (
+    as_released,
+    write_cifar10,
     write_classes,
     write_dsprites,
     write_folder,
@@ -14,6 +17,7 @@ from public_files import (
     write_mpi3d,
     write_norb,
     write_shapes3d,
+    write_stl10,
 )
 
 from hyp.datasets.dataset import Dataset
@@ -24,6 +28,7 @@ from hyp.datasets.folders.imagenet import ImageNetSource
 from hyp.datasets.making import make_dataset
 from hyp.datasets.public.dsprites import DSpritesSource
 from hyp.datasets.public.mpi3d import MPI3DSource
+from hyp.datasets.public.photographs import CIFAR10Source, PhotographsSource, STL10Source
 from hyp.datasets.public.shapes3d import Shapes3DSource
 from hyp.datasets.public.smallnorb import SmallNORBSource
 from hyp.datasets.rows import ROW, in_part
@@ -36,6 +41,8 @@ MAKERS = {
     Shapes3DSource: lambda folder: write_shapes3d(folder / "s.h5"),
     SmallNORBSource: lambda folder: write_norb(folder / "norb"),
     MPI3DSource: lambda folder: write_mpi3d(folder / "mpi3d_real_complex.npz"),
+    CIFAR10Source: write_cifar10,
+    STL10Source: write_stl10,
     FolderSource: lambda folder: write_folder(folder / "mine"),
     ClassFolderSource: lambda folder: write_classes(folder / "classes"),
     ImageNetSource: lambda folder: write_imagenet(folder),
@@ -51,6 +58,8 @@ def source(request, tmp_path_factory):
         patch.setenv("HYP_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setitem(SOURCES, cls.model_fields["kind"].default, f"{cls.__module__}:{cls.__name__}")
         path = MAKERS[cls](tmp_path_factory.mktemp("files"))
+        if issubclass(cls, PhotographsSource):
+            as_released(patch, getattr(torchvision.datasets, cls.reader), path)
         settings = {"split": "val"} if cls is ImageNetSource else {}
         yield cls.open(path, image_size=8, **settings)
 

@@ -23,6 +23,8 @@ SOURCES: dict[str, str] = {
     "dsprites": "hyp.datasets.public.dsprites:DSpritesSource",
     "shapes3d": "hyp.datasets.public.shapes3d:Shapes3DSource",
     "smallnorb": "hyp.datasets.public.smallnorb:SmallNORBSource",
+    "cifar10": "hyp.datasets.public.photographs:CIFAR10Source",
+    "stl10": "hyp.datasets.public.photographs:STL10Source",
     "mpi3d": "hyp.datasets.public.mpi3d:MPI3DSource",
     "folder": "hyp.datasets.folders.folder:FolderSource",
     "classes": "hyp.datasets.folders.classes:ClassFolderSource",

@@ -223,7 +223,8 @@ class _Graph(SharedSteps):
         if not self.profile.natural:
             raise HypError(
                 "this hypothesis trains networks on natural images; say where they are, for "
-                "instance --set natural=imagenet:/data/imagenet or natural=classes:/data/photos."
+                "instance --set natural=imagenet:/data/imagenet, natural=classes:/data/photos, "
+                "or natural=cifar10:/data, where torchvision has put CIFAR-10."
             )
         source = part_of(
             open_source(self.profile.natural, image_size=self.profile.image_size), "train"
