@@ -227,10 +227,10 @@ def _network(backbone: str, size: int) -> _Network:
     """Measure a network without its numbers: on torch's meta device."""
     import torch
 
-    from hyp.models.backbones import build_backbone
+    from hyp.models.backbones import outline
 
     with torch.device("meta"):
-        model = build_backbone(backbone, n_outputs=2).eval()
+        model = outline(backbone, n_outputs=2).eval()
         units: dict[str, int] = {}
 
         def note(name: str) -> Any:
