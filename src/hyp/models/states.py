@@ -149,7 +149,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         from safetensors.torch import load_file
     except ImportError as error:
-        raise HypError(f"{path} needs safetensors; pip install safetensors.") from error
+        raise HypError(f"{path} needs safetensors; install hyp-vision[safetensors].") from error
     try:
         state: dict[str, Tensor] = load_file(path)
     except Exception as error:
