@@ -91,10 +91,23 @@ def run_plan(
             pending = plan.pending(store)
             progress = stack.enter_context(recorded(plan, pending, store))
         hear = stack.enter_context(watched(progress, watch))
-        gpus = chosen_gpus(workers, plan.profile.card) if scheduler is None else []
-        count = workers if isinstance(workers, int) else default_workers(pending, len(gpus))
+        count, gpus = (0, []) if scheduler else local_workers(workers, pending, plan.profile.card)
         run_steps(pending, store, workers=count, scheduler=scheduler, gpus=gpus, listener=hear)
     return store.check(plan.goal)
+
+
+def local_workers(
+    workers: int | Literal["gpu"] | None, pending: list[Step], card: str | None = None
+) -> tuple[int, list[str]]:
+    """Return how many processes of this machine have no GPU, and the GPUs that have one each.
+
+    Raises
+    ------
+    HypError
+        If GPUs are asked for that are not here.
+    """
+    gpus = chosen_gpus(workers, card)
+    return workers if isinstance(workers, int) else default_workers(pending, len(gpus)), gpus
 
 
 def default_workers(pending: list[Step], n_gpus: int = 0) -> int:
