@@ -211,7 +211,7 @@ def score(
         subjects="each" if several else by_subject or "pooled",
     )
     goals = [
-        alignment_step(recording, model, spec, layers=layer or (), snapshot=batches)
+        alignment_step(recording, model, spec, layers=layer or (), snapshot=batches, store=opened)
         for model in select_models(opened, read_settings(where))
         for batches in (snapshot or (None,))
     ]

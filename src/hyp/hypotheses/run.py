@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from hyp.alone import alone
+from hyp.alone import alone, limited
 from hyp.clusters import (
     CPU,
     GIVEN_UP,
@@ -277,7 +277,6 @@ def _execute(
 ) -> str:
     """Make the artifacts of a task; runs in whatever process Dask chose."""
     import dask
-    from threadpoolctl import threadpool_limits
 
     refuse_late_worker(versions)
     steps = opaque.steps
@@ -292,7 +291,7 @@ def _execute(
             alone(),
             # Lazy arrays are computed in this step, not as further tasks of the cluster.
             dask.config.set(scheduler="synchronous"),
-            threadpool_limits(steps[0].spec.get("threads", 1)),
+            limited(steps[0].spec.get("threads", 1)),
         ):
             if len(steps) > 1:
                 return build_together(folders, progress)
