@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock
 
+from threadpoolctl import threadpool_limits
+
 _LOCK = RLock()
 
 
@@ -23,4 +25,16 @@ def alone() -> Iterator[None]:
     ...     pass
     """
     with _LOCK:
+        yield
+
+
+@contextmanager
+def limited(threads: int) -> Iterator[None]:
+    """Let linear algebra use so many threads; sums in another number of parts end otherwise.
+
+    A library that is loaded inside of the block would take one thread a core.
+    """
+    import scipy.linalg  # noqa: F401
+
+    with threadpool_limits(threads):
         yield

@@ -37,6 +37,11 @@ def joined(names: Sequence[str], word: str = "and") -> str:
     return f" {word} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
+def some(names: Sequence[str], most: int = 6) -> str:
+    """List the first names."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" * (len(names) > most))
+
+
 def percent(share: float) -> str:
     """Write a share in percent, with two significant digits.
 

@@ -12,8 +12,10 @@ from hyp.cli.as_json import as_json
 from hyp.cli.exits import verdict_status
 from hyp.cli.logs import start_logging
 from hyp.cli.main import app
+from hyp.cli.neural import _compute as compute_alignments
 from hyp.errors import HypError
 from hyp.hypotheses.registry import hypothesis_names
+from hyp.store import Store
 
 CLAIM = "nontarget-variability"
 DOCS = Path(__file__).parents[2] / "docs" / "clusters.md"
@@ -91,6 +93,20 @@ def test_list_plan_and_doctor_tell_programs_what_they_tell_people(tmp_path):
     assert not (tmp_path / "none").exists()
     report = told("doctor", "--offline", "--folder", tmp_path / "environment", "--json")
     assert (report["state"], report["network"]) == ("absent", None)
+
+
+@pytest.mark.parametrize("command", ["plan", "run", "neural score"])
+def test_every_command_with_workers_knows_the_same_words(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    store, words = Store.create(tmp_path), [*command.split(), CLAIM, "--store", tmp_path]
+    sentence = "--workers takes a number of processes, or gpu; not 'many'"
+    assert sentence in str(hyp(*words, "--workers", "many").exception)
+    if command == "neural score":  # there is no recording, which is said first
+        with pytest.raises(HypError, match="no GPU is seen on this machine"):
+            compute_alignments([], store, "gpu", None)
+    else:
+        done = hyp(*words, "--workers", "gpu")
+        assert "no GPU is seen on this machine" in str(done.exception)
 
 
 def test_json_has_a_word_for_what_is_no_number():

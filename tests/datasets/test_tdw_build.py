@@ -26,6 +26,8 @@ from tdw_build import (  # noqa: E402
 from tdw_build.scene import Scene  # noqa: E402
 from tdw_build.serving import Build  # noqa: E402
 
+from hyp.datasets.tdw import client  # noqa: E402
+
 from tdw.output_data import (  # noqa: E402  isort: skip  (tdw_build lets it be imported anywhere)
     AvatarKinematic,
     Bounds,
@@ -292,6 +294,13 @@ def test_the_version_is_laid_out_as_the_versions_of_tdw_have_it():
     assert packed[4:] == b"vers\x01\x061.13.02020.3"
     table = VersionTable.GetRootAsVersion(bytearray(frames.version("1.12.24", "2020.3")), 0)
     assert (table.Tdw(), table.Unity(), table.Standalone()) == (b"1.12.24", b"2020.3", True)
+    own = Version(frames.version(BUILD_VERSION, "2020.3"))  # by the class of the package
+    assert (own.get_tdw_version(), own.get_unity_version()) == (BUILD_VERSION, "2020.3")
+
+
+@pytest.mark.parametrize("version", ["1.12.5", "1.12.24", "1.13.0", "1.13.10", "2.0"])
+def test_hyp_reads_the_version_of_any_build_whichever_package_is_installed(version):
+    assert client.build_version(frames.version(version, "2020.3.24f1")) == version
 
 
 # Poses

@@ -11,6 +11,9 @@ from hyp.datasets.tdw import client
 from hyp.datasets.tdw.catalogue import SCENES, category_of, skyboxes
 from hyp.errors import HypError
 
+SINCE_1_13 = {"baseball", "b03_restoration_hardware_pedestal_salvaged_round_tables"}
+"""One is new in the library and one not to be used any more: the paper's had the second alone."""
+
 
 def run(code: str) -> str:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
@@ -67,7 +70,7 @@ def test_the_library_has_everything_that_is_shown():
     for model, category in category_of().items():
         found = client.record("model", model)
         assert found["wnid"] == category.wnid
-        assert not found["do_not_use"]
+        assert not found["do_not_use"] or model in SINCE_1_13
         assert not found["composite_object"]
     with pytest.raises(HypError, match=r"tdw 1\.\S+ has no model 'nothing'"):
         client.record("model", "nothing")
@@ -80,7 +83,7 @@ def test_the_lists_follow_from_the_library_by_the_paper_s_rules():
         for name, found in client._library("models_core").items()
         if not found["do_not_use"] and not found["composite_object"] and name not in left_out
     }
-    assert kept == set(category_of())
+    assert kept ^ set(category_of()) == (SINCE_1_13 if client.version() >= "1.13" else set())
     outside = {
         name: found["sun_elevation"]
         for name, found in client._library("hdri_skyboxes").items()

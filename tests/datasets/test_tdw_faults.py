@@ -1,9 +1,9 @@
-"""What goes wrong with builds: each has its own sentence, within seconds."""
+"""What goes wrong with builds: each has its own sentence."""
 
 from __future__ import annotations
 
 import socket
-import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from tdw_build import read_summary, running
 from tdw_ports import free_port
 
 from hyp.datasets.designs import Design
-from hyp.datasets.tdw import TDWSource
+from hyp.datasets.tdw import TDWSource, client
 from hyp.datasets.tdw.builds import close_builds
 from hyp.errors import HypError
 
@@ -28,10 +28,8 @@ def _ends():
 
 
 def fails(source: TDWSource, match: str, design: Design = DESIGN) -> None:
-    begin = time.monotonic()
     with pytest.raises(HypError, match=match) as caught:
         source.render(design, SEED, INDEX)
-    assert time.monotonic() - begin < 20
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith(".")
 
@@ -128,18 +126,31 @@ def test_two_builds_on_one_port():
             sample_often(source)  # the second may be slow to find the port
 
 
-def test_a_build_whose_answers_cannot_be_read():
+@pytest.mark.parametrize("version", ["1.11.24", "1.14.0"])
+def test_a_build_that_is_not_known_is_told_with_both_versions(version):
     port = free_port()
-    with running(port, "--build-version", "1.13.0"):
-        fails(source_at(port), r"is TDW 1.13 or newer, whose answers .* cannot read; use a build")
-    with running(port, "--build-version", "1.11.24"):
-        fails(source_at(port), r"is TDW 1.11.24, whose answers .* cannot read; use a build")
+    told = rf"is TDW {version}, which hyp does not know \(the package tdw is {client.version()}\); "
+    with running(port, "--build-version", version):
+        fails(source_at(port), told + "use a build of TDW 1.12 or 1.13")
 
 
-def test_the_paper_s_version_which_knows_no_use_centroid_gives_the_same_poses():
+@pytest.mark.parametrize("version", ["1.12.27", "1.13.0"])
+@pytest.mark.parametrize("package", ["1.12.23.0", "1.13.0.0"])
+def test_another_package_than_the_build_is_told_with_both_versions(version, package, monkeypatch):
+    monkeypatch.setattr(client, "version", lambda: package)
+    port, told = free_port(), f"is TDW {version} and the package tdw {package}: hyp speaks to both"
+    with running(port, "--build-version", version), warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        source_at(port).sample(DESIGN, SEED, INDEX[:1])
+        close_builds()
+    assert [told in str(one.message) for one in seen] == [True] * (version[:4] != package[:4])
+
+
+@pytest.mark.filterwarnings("ignore:the build on")  # of another version than the package
+def test_all_versions_give_the_same_poses_the_paper_s_too_which_knows_no_use_centroid():
     port = free_port()
     tables = []
-    for version in ("1.12.23", "1.12.27"):
+    for version in ("1.12.23", "1.12.27", "1.13.0"):
         with running(port, "--build-version", version) as process:
             tables.append(source_at(port).sample(DESIGN, SEED, INDEX))
             close_builds()
@@ -147,6 +158,7 @@ def test_the_paper_s_version_which_knows_no_use_centroid_gives_the_same_poses():
         assert set(tables[-1].pop("tdw_build")) == {version}
     for name, column in tables[0].items():
         np.testing.assert_array_equal(column, tables[1][name])
+        np.testing.assert_array_equal(column, tables[2][name])
 
 
 def test_a_view_that_is_never_seen_is_given_up_but_the_build_is_kept():

@@ -47,6 +47,7 @@ from hyp.metrics.neural import (
     subjects,
     write_assembly,
 )
+from hyp.models.hardware import Numerics
 from hyp.models.specs import TrainSpec
 from hyp.store import Step, Store
 from hyp.store.activations import open_layer
@@ -223,6 +224,21 @@ def test_a_simulated_stream_says_so(store):
     assert set(table["origin"]) == {"simulated"}
     assert table["benchmark"].str.startswith("simulated").all()
     assert table["ceiling"].between(0.6, 1).all()
+
+
+def test_what_is_scored_stays_scored_where_another_device_would_be_chosen(
+    store, pictures, assembly, tmp_path
+):
+    recording = imported(pictures, assembly, tmp_path)
+    model = select_models(store, {"seed": "1"})[0]
+    other = Numerics("fp32", True, "cpu")
+    goal = alignment_step(recording, model, SPEC, layers=("relu",), numerics=other)
+    assert alignment_step(recording, model, SPEC, layers=("relu",), store=store) != goal
+    run_steps(store.pending([goal.inputs["grams"]]), store)
+    assert alignment_step(recording, model, SPEC, layers=("relu",), store=store) == goal
+    assert alignment_step(recording, model, SPEC, layers=("relu",)) != goal
+    more = alignment_step(recording, model, SPEC, layers=("fc",), store=store)
+    assert more == alignment_step(recording, model, SPEC, layers=("fc",))
 
 
 @pytest.fixture

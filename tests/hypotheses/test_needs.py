@@ -1,10 +1,14 @@
 """What a run takes, against sizes that are known from elsewhere."""
 
+from io import StringIO
+
 import pytest
+from rich.console import Console
 
 from hyp.hypotheses.needs import plan_needs
 from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.registry import find_hypothesis
+from hyp.reports.plans import plan_page
 from hyp.store import Store
 
 SETTINGS = {
@@ -54,6 +58,18 @@ def test_steps_are_not_divided_among_workers(stages):
     assert by_kind["results"].wall_seconds == by_kind["results"].seconds
     assert not models.measured
     assert needs.total("wall_seconds") < needs.total("seconds")
+
+
+def test_networks_are_made_by_workers_with_a_gpu_and_the_rest_by_those_without():
+    settings = SETTINGS | {"device": "cuda"}
+    plan = make_plan(find_hypothesis("nontarget-variability"), "laptop", settings)
+    by_kind = {stage.stage: stage for stage in plan_needs(plan, None, 3, gpus=2).stages}
+    models, grams = by_kind["models"], by_kind["grams"]
+    assert models.wall_seconds == pytest.approx(models.seconds / 2)  # 12 on 2 GPUs
+    assert grams.wall_seconds == pytest.approx(grams.seconds * 4 / 12)  # 12 on 3 workers
+    page = Console(width=100, record=True, file=StringIO())
+    page.print(plan_page(plan, None, 3, 2))
+    assert "on 2 GPUs and 3 workers of one core" in page.export_text()
 
 
 def test_memory_holds_a_batch_in_training(stages):

@@ -15,7 +15,9 @@ import brainscore_toy as toy
 import numpy as np
 import pytest
 from filelock import FileLock
+from typer.testing import CliRunner
 
+from hyp.cli.main import app
 from hyp.errors import HypError
 from hyp.metrics.brainscore import client, scoring
 from hyp.metrics.brainscore.environment import RECORD, STARTED, Environment, constraints_digest
@@ -249,3 +251,33 @@ def test_a_worker_ends_when_it_is_closed_and_a_dead_one_is_noticed(cohort: Cohor
     with client.Worker(cohort.environment, cohort.out / "worker") as worker:
         assert worker.request("forget", identifier="x")["event"] == "done"
     assert worker._process.poll() == 0
+
+
+def test_the_command_tells_programs_every_score_and_every_failure(cohort: Cohort) -> None:
+    cohort.tell({f"toy-1 {IT}": "unscorable"})
+    arguments = [
+        *("score", *(str(network.weights) for network in cohort.networks)),
+        *("--architecture", toy.ARCHITECTURE, "--image-size", str(toy.SIZE), "--readout", "late"),
+        *(f"--layer={layer}" for layer in toy.LAYERS),
+        *(f"--benchmark={name}" for name in (V4, IT)),
+        *("--out", str(cohort.out), "--folder", str(cohort.environment.folder), "--json"),
+    ]
+    done = CliRunner().invoke(app, arguments)
+    assert isinstance(done.exception, HypError)  # which `hyp` ends with status 1
+    told = json.loads(done.stdout)
+    assert set(told) == {"scores", "failures", "file"}
+    assert told["failures"] == [f"toy-1: {IT}: toy-1 {IT} unscorable."]
+    assert Path(told["file"]).exists()
+    table = score_table(read_scores(cohort.out))
+    found = {(row["name"], row["benchmark"]): row for row in told["scores"]}
+    assert set(found) == {("toy-0", V4), ("toy-0", IT), ("toy-1", V4)}
+    for row in table.to_dict("records"):
+        same = found[row["name"], row["benchmark"]]
+        assert [same[key] for key in ("score", "ceiling")] == pytest.approx(
+            [row["score"], row["ceiling"]]
+        )
+    cohort.tell({})
+    again = CliRunner().invoke(app, arguments)
+    assert again.exit_code == 0, again.output
+    assert len(json.loads(again.stdout)["scores"]) == 4
+    assert json.loads(again.stdout)["failures"] == []

@@ -1,5 +1,6 @@
 """Weights as the paper released them, in a model folder of hyp's."""
 
+import argparse
 import json
 import pickle
 import shutil
@@ -77,7 +78,9 @@ def test_the_real_backbone_and_its_paper_head_fit(tmp_path):
     path = saved(tmp_path / "model.pth", model)
     info = import_weights(path, tmp_path / "m", objective="rotation+distance")
     assert (info.spec.backbone, info.spec.objective) == ("resnet18", "distance+rotation")
-    with pytest.raises(HypError, match=r"not those of a resnet50 .*: layer1\.0\.conv1\.weight has"):
+    with pytest.raises(
+        HypError, match=r"of a resnet50 with 674 outputs: missing: layer1\.0\.conv3"
+    ):
         import_weights(path, tmp_path / "n", objective="distance", backbone="resnet50")
     assert not (tmp_path / "n").exists()
 
@@ -130,6 +133,72 @@ def test_the_sets_normalisation_comes_along(tmp_path):
         norm.write_text(text)
         with pytest.raises(HypError, match=r"norm_column_mean_std\.csv"):
             imported(path, tmp_path / "n", normalisation=norm)
+
+
+def test_training_checkpoints_with_their_arguments_are_read(tmp_path):
+    content = {"model": network(5).state_dict(), "args": argparse.Namespace(lr=0.1), "epoch": 3}
+    torch.save(content, tmp_path / "model.pth")
+    assert imported(tmp_path / "model.pth", tmp_path / "m", objective="category").n_outputs == 5
+
+
+def test_all_that_lacks_and_all_that_is_too_much_is_one_sentence(tmp_path):
+    state = {name.replace("conv.", "stem."): v for name, v in network(5).state_dict().items()}
+    torch.save(state | {"fc.weight": torch.zeros(5, 9)}, tmp_path / "model.pth")
+    with pytest.raises(HypError) as caught:
+        imported(tmp_path / "model.pth", tmp_path / "m", objective="category")
+    assert str(caught.value).partition(" with 5 outputs: ")[2] == (
+        "missing: conv.weight, conv.bias; not expected: stem.weight, stem.bias; "
+        "of another shape: fc.weight (5, 9) instead of (5, 4)."
+    )
+    for key in [*state][:3]:
+        state |= {f"{key}.{number}": torch.zeros(1) for number in range(3)}
+    torch.save(state, tmp_path / "model.pth")
+    with pytest.raises(HypError, match=r"stem\.weight\.0, stem\.weight\.1 and 7 more\.$"):
+        imported(tmp_path / "model.pth", tmp_path / "m", objective="category")
+
+
+def test_a_projector_in_place_of_the_head_is_left_out_where_that_is_said(tmp_path):
+    model = network(7)
+    state = {f"encoder.{n}": v for n, v in model.state_dict().items() if not n.startswith("fc.")}
+    projector = {"encoder.fc.0.weight": torch.zeros(3, 4), "encoder.fc.2.weight": torch.zeros(9, 3)}
+    torch.save({"state_dict": state | projector}, tmp_path / "model.pth")
+    with pytest.raises(HypError, match=r"without a head: not expected: fc\.0\.weight, fc\.2\.wei"):
+        imported(tmp_path / "model.pth", tmp_path / "m", objective="contrast")
+    arguments = [tmp_path / "model.pth", tmp_path / "m", "--backbone", BACKBONE]
+    done = run("import", *arguments, "--objective", "contrast", "--head", "none")
+    assert done.exception is None
+    loaded, info = load_model(tmp_path / "m")
+    assert (info.head, info.n_outputs) == ((), 0)
+    assert torch.equal(loaded.conv.weight, model.conv.weight)
+    saved(tmp_path / "whole.pth", model)  # a head of which nobody knows what it means
+    info = imported(tmp_path / "whole.pth", tmp_path / "w", objective="contrast", head={})
+    assert (info.head, info.n_outputs) == ((), 0)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "head"),
+    [
+        pytest.param("mnasnet0_5", None, id="looks for a version beside the names"),
+        pytest.param("regnet_x_400mf", None, id="computes with numbers while it is made"),
+        pytest.param("efficientnet_b0", {}, id="divides by the number of outputs"),
+    ],
+)
+def test_backbones_with_ways_of_their_own_are_taken(tmp_path, backbone, head):
+    model = models.get_model(backbone, weights=None, num_classes=3)
+    torch.save(model.state_dict(), tmp_path / "model.pth")
+    fields = {"objective": "category" if head is None else "contrast", "backbone": backbone}
+    import_weights(tmp_path / "model.pth", tmp_path / "m", head=head, **fields)
+    loaded, info = load_model(tmp_path / "m")
+    assert info.n_outputs == (3 if head is None else 0)
+    found = loaded.state_dict()
+    assert all(torch.equal(found[name], v) for name, v in [*model.state_dict().items()][:-2])
+
+
+def test_a_network_that_cannot_run_without_its_head_is_refused(tmp_path):
+    torch.save(models.squeezenet1_1(num_classes=3).state_dict(), tmp_path / "model.pth")
+    fields = {"objective": "contrast", "backbone": "squeezenet1_1", "head": {}}
+    with pytest.raises(HypError, match=r"cannot run without its head, as classifier\.1 is a conv"):
+        import_weights(tmp_path / "model.pth", tmp_path / "m", **fields)
 
 
 HEAD = {"distance": 1, "rotation": 6, "category": 5}
@@ -245,12 +314,21 @@ def without(state, name):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda s: without(s, "bn.bias"), r"bn\.bias is missing"),
-        (lambda s: s | {"extra.weight": torch.zeros(1)}, r"extra\.weight is not expected"),
-        (lambda s: s | {"conv.weight": torch.zeros(4, 3, 2, 2)}, r"conv\.weight has shape"),
+        (
+            lambda s: without(s, "bn.bias"),
+            r"with 674 outputs: missing: bn\.bias\.$",
+        ),
+        (
+            lambda s: s | {"extra.weight": torch.zeros(1)},
+            r"outputs: not expected: extra\.weight\.$",
+        ),
+        (
+            lambda s: s | {"conv.weight": torch.zeros(4, 3, 2, 2)},
+            r"shape: conv\.weight \(4, 3, 2, 2\) i",
+        ),
         (
             lambda s: s | {"fc.weight": torch.zeros(8, 4)},
-            r"fc\.bias has shape \(674,\) instead of \(8,\)",
+            r"fc\.bias \(674,\) instead of \(8,\)",
         ),
         (lambda s: s | {"bn.weight": torch.full((4,), torch.nan)}, r"not finite in bn\.weight"),
         (lambda s: s | {"fc.bias": 3.0}, "'fc.bias', which is no tensor"),
@@ -287,8 +365,8 @@ class Evil:
 def test_files_of_another_kind_are_refused(tmp_path, capsys):
     path = tmp_path / "model.pth"
 
-    def refused():
-        with pytest.raises(HypError, match="no PyTorch file of weights"):
+    def refused(sentence="no PyTorch file of weights"):
+        with pytest.raises(HypError, match=sentence):
             imported(path, tmp_path / "m")
 
     for content in (
@@ -303,9 +381,9 @@ def test_files_of_another_kind_are_refused(tmp_path, capsys):
         archive.writestr("a.txt", "x")
     refused()
     torch.save({"fc.weight": Evil()}, path)
-    refused()
+    refused(r"more than tensors \(builtins\.print\), which could run code and is not opened; save")
     torch.save(network(), path)  # a whole module: it would need code
-    refused()
+    refused(r"more than tensors \(.*torch\.nn\.modules\.conv\.Conv2d")
     path.unlink()
     path.mkdir()
     refused()
@@ -405,6 +483,7 @@ def test_the_commands_import_and_describe(tmp_path):
         (["--snapshot", "5"], "--snapshot '5' is not BATCH=FILE"),
         (["--objective", "distance+distance"], "more than once"),
         (["--objective", "smell"], "has none for smell"),
+        (["--head", "none", "--head", "distance=674"], "--head 'none' is not TASK=UNITS"),
         (["--backbone", "resnet17"], "unknown backbone 'resnet17'"),
     ],
 )

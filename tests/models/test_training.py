@@ -231,6 +231,21 @@ def test_damaged_or_foreign_state_is_ignored(dataset, tmp_path, damage):
     assert_same(result(tmp_path / "whole"), result(tmp_path / "cut"))
 
 
+def test_what_a_notebook_has_set_in_its_process_decides_nothing(dataset, tmp_path):
+    spec = spec_of(n_batches=2)
+    train(spec, dataset, tmp_path / "usual")
+    try:
+        torch.set_float32_matmul_precision("medium")
+        torch.set_default_dtype(torch.float64)
+        train(spec, dataset, tmp_path / "other")
+        assert torch.get_float32_matmul_precision() == "medium"
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_float32_matmul_precision("highest")
+    assert_same(result(tmp_path / "usual"), result(tmp_path / "other"))
+
+
 def test_seed_decides_weights_and_nothing_leaks(dataset, tmp_path):
     threads = torch.get_num_threads()
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):

@@ -2,6 +2,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from threading import enumerate as enumerate_threads
@@ -127,11 +128,27 @@ def test_killed_run_is_told_from_a_running_one():
     assert RUN.model_copy(update=reused).seen_state == "killed"
 
 
-def test_run_of_another_host_is_running_while_its_record_is_written_anew():
-    elsewhere = RUN.model_copy(update={"state": "running", "host": "elsewhere", "pid": 1})
-    assert elsewhere.model_copy(update={"updated": now()}).seen_state == "running"
-    assert elsewhere.model_copy(update={"updated": now(SILENT_SECONDS + 5)}).seen_state == "killed"
-    assert RUN.seen_state == "finished"
+@pytest.mark.parametrize("behind", [0.0, 3600.0, -3600.0])
+def test_run_of_another_host_is_running_while_its_record_is_written_anew(tmp_path, behind):
+    elsewhere = {"state": "running", "host": "elsewhere", "pid": 1, "updated": now(behind)}
+    save_run(tmp_path, RUN.model_copy(update=elsewhere))
+    assert [run.seen_state for run in all_runs(tmp_path)] == ["running"]
+    (path,) = (tmp_path / "runs").iterdir()
+    written = path.stat().st_mtime - SILENT_SECONDS - 5
+    os.utime(path, (written, written))
+    assert [run.seen_state for run in all_runs(tmp_path)] == ["killed"]
+
+
+def test_a_store_that_may_only_be_read_is_held_against_the_clock_here(tmp_path, monkeypatch):
+    def refuse(**where):
+        raise PermissionError
+
+    save_run(tmp_path, RUN.model_copy(update={"state": "running", "host": "elsewhere"}))
+    monkeypatch.setattr("hyp.store.runs.tempfile.TemporaryFile", refuse)
+    assert [run.seen_state for run in all_runs(tmp_path)] == ["running"]
+    later = time.time() + SILENT_SECONDS + 5
+    monkeypatch.setattr("hyp.store.runs.time.time", lambda: later)
+    assert [run.seen_state for run in all_runs(tmp_path)] == ["killed"]
 
 
 def test_heart_beats_until_the_block_ends_and_outlives_a_full_disk():

@@ -55,7 +55,7 @@ def hypotheses_json() -> str:
     return as_json({"hypotheses": told, "left_out": problems})
 
 
-def plan_json(plan: Plan, store: Store | None, workers: int) -> str:
+def plan_json(plan: Plan, store: Store | None, workers: int, gpus: int = 0) -> str:
     """Return what ``hyp plan`` shows."""
     from hyp.hypotheses.needs import plan_needs
     from hyp.hypotheses.testability import planned_questions
@@ -68,7 +68,7 @@ def plan_json(plan: Plan, store: Store | None, workers: int) -> str:
         "numerics": plan.numerics.model_dump(mode="json") if plan.numerics else None,
         "left_out": plan.left_out,
     }
-    needs = asdict(plan_needs(plan, store, workers)) if not plan.untestable else {}
+    needs = asdict(plan_needs(plan, store, workers, gpus)) if not plan.untestable else {}
     questions = [asdict(one) for one in planned_questions(plan.hypothesis, plan.profile)]
     return as_json({**told, **needs, "questions": questions})
 

@@ -34,6 +34,7 @@ from hyp.cli.options import (
     ProfileName,
     Settings,
     StorePath,
+    Workers,
     checked_plan,
     here,
     names_for_shell,
@@ -184,26 +185,30 @@ def plan(
     profile: ProfileName = None,
     settings: Settings = None,
     store: StorePath = DEFAULT_STORE,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Of one core each. Default: one a core, as here.")
-    ] = None,
+    workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what would be computed, what is stored, and the hours, disk and memory it takes."""
     from hyp.clusters import cores_here
+    from hyp.hypotheses.workers import read_workers
 
-    opened = store_if_any(store)
+    asked, opened = read_workers(workers), store_if_any(store)
     planned = checked_plan(name, profile, settings, store=opened)
-    count = workers or cores_here()
+    count, n_gpus = cores_here() if asked is None else asked, 0
+    if asked == "gpu":
+        from hyp.hypotheses.run import local_workers
+
+        count, gpus = local_workers(asked, planned.pending(opened))
+        n_gpus = len(gpus)
     if as_json:
         from hyp.cli.as_json import plan_json
 
-        typer.echo(plan_json(planned, opened, count))
+        typer.echo(plan_json(planned, opened, count, n_gpus))
         return
     from hyp.cli.terminal import console
     from hyp.reports.plans import plan_page
 
-    console().print(plan_page(planned, opened, count))
+    console().print(plan_page(planned, opened, count, n_gpus))
 
 
 @app.command()

@@ -50,7 +50,8 @@ def import_(
         list[str] | None,
         typer.Option(
             metavar="TASK=UNITS",
-            help="Output units in their order; repeatable. Known for 674 and 1000 outputs.",
+            help="Output units in their order; repeatable. Known for 674 and 1000 outputs; 'none' "
+            "leaves out whatever the file has in place of a head.",
         ),
     ] = None,
     part: Annotated[
@@ -127,12 +128,14 @@ def _page(info: ModelInfo) -> Table:
     return table
 
 
-def _units(texts: list[str] | None) -> dict[str, int]:
+def _units(texts: list[str] | None) -> dict[str, int] | None:
     found: dict[str, int] = {}
-    for text in texts or []:
+    if not texts or texts == ["none"]:
+        return {} if texts else None
+    for text in texts:
         task, equals, units = text.partition("=")
         if not (equals and task.strip() and units.strip().isdigit()) or task.strip() in found:
-            raise HypError(f"--head {text!r} is not TASK=UNITS, each task once.")
+            raise HypError(f"--head {text!r} is not TASK=UNITS, each task once, nor none alone.")
         found[task.strip()] = int(units)
     return found
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hyp.cli.options import DEFAULT_STORE, StorePath, here, read_settings
+from hyp.cli.options import DEFAULT_STORE, StorePath, Workers, here, read_settings
 
 if TYPE_CHECKING:
     from hyp.datasets.specs import DatasetSpec
@@ -177,7 +177,7 @@ def score(
     out: Annotated[
         Path | None, typer.Option(help="CSV of the scores to write.", callback=here)
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=0, help="Local processes.")] = None,
+    workers: Workers = None,
     scheduler: Annotated[
         str | None, typer.Option(help="A running Dask scheduler, tcp://HOST:PORT.")
     ] = None,
@@ -194,11 +194,12 @@ def score(
         select_models,
     )
     from hyp.hypotheses.recordings import open_recording
+    from hyp.hypotheses.workers import read_workers
     from hyp.metrics.neural import holds_rdms, neural_metric, subjects, usual_formula
     from hyp.store import Store
     from hyp.store.artifacts import write_atomically
 
-    opened = Store.open(store)
+    asked, opened = read_workers(workers), Store.open(store)
     recording = find_recording(opened, name)
     responses = open_recording(opened, recording)
     chosen = neural_metric(metric or ("rsa" if holds_rdms(responses) else "pls"))
@@ -210,11 +211,11 @@ def score(
         subjects="each" if several else by_subject or "pooled",
     )
     goals = [
-        alignment_step(recording, model, spec, layers=layer or (), snapshot=batches)
+        alignment_step(recording, model, spec, layers=layer or (), snapshot=batches, store=opened)
         for model in select_models(opened, read_settings(where))
         for batches in (snapshot or (None,))
     ]
-    _compute(goals, opened, workers, scheduler)
+    _compute(goals, opened, asked, scheduler)
     table = read_alignments(opened, goals)
     console().print(alignment_table(table))
     if out is not None:
@@ -250,17 +251,22 @@ def _record(
     console().print(f"recording {recording.name!r} is in {folder}.", soft_wrap=True)
 
 
-def _compute(goals: list[Step], store: Store, workers: int | None, scheduler: str | None) -> None:
+def _compute(
+    goals: list[Step],
+    store: Store,
+    workers: int | Literal["gpu"] | None,
+    scheduler: str | None,
+) -> None:
     from hyp.cli.terminal import console, resumable
     from hyp.hypotheses.progress import RunProgress, watched
-    from hyp.hypotheses.run import default_workers, run_steps
+    from hyp.hypotheses.run import local_workers, run_steps
     from hyp.reports.live import shown_progress
 
     missing = store.pending(goals)
-    count = default_workers(missing) if workers is None else workers
+    count, gpus = (0, []) if scheduler else local_workers(workers, missing)
     progress = RunProgress(missing)
     with resumable(), shown_progress(console()) as watch, watched(progress, watch) as hear:
-        run_steps(missing, store, workers=count, scheduler=scheduler, listener=hear)
+        run_steps(missing, store, workers=count, scheduler=scheduler, gpus=gpus, listener=hear)
 
 
 def _images(source: str, image_size: int, n: int | None = None) -> DatasetSpec:

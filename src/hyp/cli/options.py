@@ -63,6 +63,13 @@ StorePath = Annotated[
         "--store", envvar="HYP_STORE", help="Folder that keeps all results.", callback=a_store
     ),
 ]
+Workers = Annotated[
+    str | None,
+    typer.Option(
+        help="Local processes; 0: this one; gpu: one per GPU and others beside them. "
+        "Default: one per core."
+    ),
+]
 DEFAULT_STORE = Path("hyp-store")
 AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON, for programs.")]
 

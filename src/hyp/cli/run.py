@@ -18,6 +18,7 @@ from hyp.cli.options import (
     ProfileName,
     Settings,
     StorePath,
+    Workers,
     named_plan,
     store_if_any,
 )
@@ -41,13 +42,7 @@ def run_hypothesis(
     profile: ProfileName = None,
     settings: Settings = None,
     store: StorePath = DEFAULT_STORE,
-    workers: Annotated[
-        str | None,
-        typer.Option(
-            help="Local processes; 0: this one; gpu: one per GPU and others beside them. "
-            "Default: one per core."
-        ),
-    ] = None,
+    workers: Workers = None,
     scheduler: Annotated[
         str | None, typer.Option(help="A running Dask scheduler, tcp://HOST:PORT.")
     ] = None,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product, starmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -15,7 +16,7 @@ from hyp.metrics.neural.ceilings import Formula
 from hyp.metrics.neural.simulation import SimulatedRegion
 from hyp.metrics.neural.specs import CANDIDATE_LAYERS, NeuralMetric, Pls
 from hyp.models.hardware import Numerics, best_device, best_numerics
-from hyp.models.specs import ExtractSpec
+from hyp.models.specs import Device, ExtractSpec, Precision
 from hyp.store import Step, Store
 from hyp.store.runs import KeptNumerics
 
@@ -151,6 +152,7 @@ def alignment_step(
     layers: Sequence[str] = (),
     snapshot: int | None = None,
     numerics: Numerics | None = None,
+    store: Store | None = None,
 ) -> Step:
     """Return the step that scores one network against a recording.
 
@@ -165,6 +167,9 @@ def alignment_step(
     numerics : Numerics, optional
         Of the forward pass; by default those that the network was trained with, if this
         machine has the device, so that scores do not depend on where they are asked for.
+    store : Store, optional
+        Of the forward passes that are stored there already one is taken, whichever device it
+        ran on: what is scored stays scored on a machine that would choose another one.
 
     Raises
     ------
@@ -176,6 +181,12 @@ def alignment_step(
         source = recording.inputs["stimuli"].spec["source"]
         size = model.spec["input_size"] or source.get("image_size", _USUAL_SIZE)
         numerics = _numerics_of(model, size)
+        for stored in _other_numerics(numerics) if store is not None else ():
+            step = alignment_step(
+                recording, model, spec, layers=candidates, snapshot=snapshot, numerics=stored
+            )
+            if store.has(step) or store.has(step.inputs["grams"].inputs["activations"]):
+                return step
     extraction = ExtractSpec(
         layers=candidates, snapshot=snapshot, threads=spec.threads, **numerics._asdict()
     )
@@ -311,6 +322,12 @@ def _numerics_of(model: Step, size: int) -> Numerics:
     if "kind" in model.spec or model.spec["device"] not in ("cpu", device):
         return best_numerics(str(model.spec["backbone"]), size)
     return Numerics(**KeptNumerics.of(model.spec).model_dump())
+
+
+def _other_numerics(first: Numerics) -> list[Numerics]:
+    """Return all numerics there are, those of this machine first."""
+    every = product(get_args(Precision), (False, True), get_args(Device))
+    return sorted(starmap(Numerics, every), key=lambda numerics: numerics != first)
 
 
 def _candidates(backbone: str) -> tuple[str, ...]:

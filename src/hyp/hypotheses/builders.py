@@ -78,14 +78,11 @@ def _check_networks(steps: Iterable[Step]) -> None:
     }
     if not asked:
         return
-    import torch
-
-    from hyp.models.backbones import build_backbone
+    from hyp.models.backbones import outline
     from hyp.models.recording import find_layer
 
     for backbone, layers in asked:
-        with torch.device("meta"):
-            network = build_backbone(backbone, n_outputs=2)
+        network = outline(backbone, n_outputs=2)
         for layer in layers:
             find_layer(network, layer)
 

@@ -68,7 +68,8 @@ class Needs:
 
     Attributes
     ----------
-    workers : int
+    workers, gpus : int
+        Processes of one core each; those with a GPU are not among the workers.
     stages : tuple of StageNeeds
     memory : float or None
         Bytes of a worker, without memory-mapped images, which the system takes back.
@@ -77,6 +78,7 @@ class Needs:
     """
 
     workers: int
+    gpus: int
     stages: tuple[StageNeeds, ...]
     memory: float | None
     memory_measured: bool
@@ -87,7 +89,7 @@ class Needs:
         return None if None in values else float(sum(values))
 
 
-def plan_needs(plan: Plan, store: Store | None, workers: int) -> Needs:
+def plan_needs(plan: Plan, store: Store | None, workers: int, gpus: int = 0) -> Needs:
     """Return what a plan's missing steps take on a number of workers.
 
     Parameters
@@ -96,7 +98,9 @@ def plan_needs(plan: Plan, store: Store | None, workers: int) -> Needs:
     store : Store or None
         What is stored is not computed again; its times and sizes count.
     workers : int
-        At least 1.
+        Processes of one core each; none (0) is this process.
+    gpus : int
+        Processes beside them that have a GPU each, for the steps that take one.
     """
     pending = plan.pending(store)
     every, missing = Counter(s.kind for s in plan.steps), Counter(s.kind for s in pending)
@@ -105,7 +109,9 @@ def plan_needs(plan: Plan, store: Store | None, workers: int) -> Needs:
     for kind, there in records.items():
         seconds, measured, _ = expected_seconds(plan, kind, pending, store)
         count = missing[kind]
-        rounds = math.ceil(count / workers) / count if count else 0.0
+        on_gpu = any(s.kind == kind and s.spec.get("device") == "cuda" for s in pending)
+        makers = gpus if gpus and on_gpu else max(workers, 1)
+        rounds = math.ceil(count / makers) / count if count else 0.0
         sizes = [_bytes(plan, step, there) for step in pending if step.kind == kind]
         stages.append(
             StageNeeds(
@@ -119,7 +125,7 @@ def plan_needs(plan: Plan, store: Store | None, workers: int) -> Needs:
             )
         )
     memory, memory_measured = _memory(plan, pending, records)
-    return Needs(workers, tuple(stages), memory, memory_measured)
+    return Needs(workers, gpus, tuple(stages), memory, memory_measured)
 
 
 def _sum(values: Iterable[float | None]) -> float | None:
@@ -227,10 +233,10 @@ def _network(backbone: str, size: int) -> _Network:
     """Measure a network without its numbers: on torch's meta device."""
     import torch
 
-    from hyp.models.backbones import build_backbone
+    from hyp.models.backbones import outline
 
     with torch.device("meta"):
-        model = build_backbone(backbone, n_outputs=2).eval()
+        model = outline(backbone, n_outputs=2).eval()
         units: dict[str, int] = {}
 
         def note(name: str) -> Any:

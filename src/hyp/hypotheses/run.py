@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from hyp.alone import alone
+from hyp.alone import alone, limited
 from hyp.clusters import (
     CPU,
     GIVEN_UP,
@@ -91,10 +91,23 @@ def run_plan(
             pending = plan.pending(store)
             progress = stack.enter_context(recorded(plan, pending, store))
         hear = stack.enter_context(watched(progress, watch))
-        gpus = chosen_gpus(workers, plan.profile.card) if scheduler is None else []
-        count = workers if isinstance(workers, int) else default_workers(pending, len(gpus))
+        count, gpus = (0, []) if scheduler else local_workers(workers, pending, plan.profile.card)
         run_steps(pending, store, workers=count, scheduler=scheduler, gpus=gpus, listener=hear)
     return store.check(plan.goal)
+
+
+def local_workers(
+    workers: int | Literal["gpu"] | None, pending: list[Step], card: str | None = None
+) -> tuple[int, list[str]]:
+    """Return how many processes of this machine have no GPU, and the GPUs that have one each.
+
+    Raises
+    ------
+    HypError
+        If GPUs are asked for that are not here.
+    """
+    gpus = chosen_gpus(workers, card)
+    return workers if isinstance(workers, int) else default_workers(pending, len(gpus)), gpus
 
 
 def default_workers(pending: list[Step], n_gpus: int = 0) -> int:
@@ -264,7 +277,6 @@ def _execute(
 ) -> str:
     """Make the artifacts of a task; runs in whatever process Dask chose."""
     import dask
-    from threadpoolctl import threadpool_limits
 
     refuse_late_worker(versions)
     steps = opaque.steps
@@ -279,7 +291,7 @@ def _execute(
             alone(),
             # Lazy arrays are computed in this step, not as further tasks of the cluster.
             dask.config.set(scheduler="synchronous"),
-            threadpool_limits(steps[0].spec.get("threads", 1)),
+            limited(steps[0].spec.get("threads", 1)),
         ):
             if len(steps) > 1:
                 return build_together(folders, progress)

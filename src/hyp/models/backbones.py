@@ -6,7 +6,8 @@ import difflib
 import importlib
 import math
 import re
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from hyp.errors import HypError, reason_of
 from hyp.models.inputs import IMAGENET_MEAN, IMAGENET_SD
+from hyp.models.runtime import undisturbed
 from hyp.models.trust import TIMM, names_code
 
 WIDTH = "@"
@@ -53,6 +55,26 @@ def build_backbone(name: str, n_outputs: int) -> nn.Module:
     return _from_torchvision(name, n_outputs)
 
 
+def outline(name: str, n_outputs: int) -> nn.Module:
+    """Make a network without its numbers, on torch's meta device; arguments as `build_backbone`."""
+    try:
+        with torch.device("meta"):
+            return build_backbone(name, n_outputs)
+    except (NotImplementedError, HypError):  # it computes with numbers while it is made
+        with undisturbed():
+            return build_backbone(name, n_outputs).to("meta")
+
+
+def load_weights(network: nn.Module, state: Mapping[str, Tensor], *, assign: bool = False) -> None:
+    """Put weights into a network, as ``load_state_dict`` does.
+
+    Some networks look for a version of their own that a plain dict of tensors does not have.
+    """
+    complete = OrderedDict(state)
+    complete._metadata = network.state_dict()._metadata  # type: ignore[attr-defined]
+    network.load_state_dict(complete, assign=assign)
+
+
 def _from_torchvision(name: str, n_outputs: int) -> nn.Module:
     from torchvision import models
 
@@ -61,7 +83,14 @@ def _from_torchvision(name: str, n_outputs: int) -> nn.Module:
         close = difflib.get_close_matches(name, known, 3)
         hint = f"did you mean {' or '.join(close)}?" if close else "use a torchvision classifier"
         raise HypError(f"unknown backbone {name!r}; {hint} (or package.module:function).")
-    return cast(nn.Module, models.get_model(name, weights=None, num_classes=n_outputs))
+    try:
+        return cast(nn.Module, models.get_model(name, weights=None, num_classes=n_outputs))
+    except ZeroDivisionError:  # it divides by the number of outputs: initial weights of none
+        network: nn.Module = models.get_model(name, weights=None, num_classes=1)
+        for layer, module in list(network.named_modules()):
+            if isinstance(module, nn.Linear) and module.out_features == 1:
+                network.set_submodule(layer, nn.Linear(module.in_features, 0))
+        return network
 
 
 def _of_width(name: str, n_outputs: int) -> nn.Module:

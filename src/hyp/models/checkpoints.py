@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import nn
 
 from hyp.errors import UNREADABLE, HypError, disk_sentence, reason_of
-from hyp.models.backbones import build_backbone
+from hyp.models.backbones import build_backbone, load_weights
 from hyp.models.objectives import Objective
 from hyp.models.runtime import open_device, undisturbed
 from hyp.models.specs import Device, TrainSpec, Units
@@ -161,7 +161,7 @@ def load_model(
         model: nn.Module = build_backbone(info.spec.backbone, info.n_outputs)
     path = Path(folder) / weights_name(batch)
     try:
-        model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        load_weights(model, torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:
         raise HypError(
             f"the weights {path} cannot be read ({reason_of(error)}); delete the folder {folder} "

@@ -304,8 +304,9 @@ def _as_built_here(
     """Put a library's weights into the backbone as hyp builds it; it must compute the same."""
     import torch
 
-    from hyp.models import checkpoints, released
-    from hyp.models.backbones import build_backbone
+    from hyp.models import checkpoints
+    from hyp.models.backbones import build_backbone, load_weights
+    from hyp.models.fitting import mismatch
 
     state = network.state_dict()
     _check_finite(state)
@@ -317,13 +318,13 @@ def _as_built_here(
     if has_head and objective not in (None, "category"):
         raise HypError(f"{where} was trained for category; leave the objective {objective} away.")
     built = build_backbone(backbone, n_outputs).eval()
-    problem = released.mismatch(built.state_dict(), state)
-    if problem is not None:
+    problem = mismatch(built.state_dict(), state)
+    if problem:
         raise HypError(
-            f"{where} is another network than {backbone} without weights: {problem[1]}; choose "
+            f"{where} is another network than {backbone} without weights: {problem}; choose "
             "other weights."
         )
-    built.load_state_dict(state)
+    load_weights(built, state)
     with torch.inference_mode():
         same = torch.equal(built(images), wanted)
     if not same:
@@ -349,15 +350,13 @@ def _as_built_here(
 
 def _from_torchvision(text: str) -> tuple[str, str, int, nn.Module]:
     """Return the full name, the backbone, the input size and the network with its weights."""
-    import torch
     from torchvision import models
 
-    from hyp.models.backbones import WIDTH, build_backbone
+    from hyp.models.backbones import WIDTH, outline
     from hyp.models.inputs import IMAGENET_MEAN, IMAGENET_SD
 
     backbone, _, wanted = text.partition(":")
-    with torch.device("meta"):
-        build_backbone(backbone, 2)
+    outline(backbone, 2)
     has_weights = WIDTH not in backbone
     offered = {w.name: w for w in models.get_model_weights(backbone)} if has_weights else {}
     if not offered:

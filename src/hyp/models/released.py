@@ -8,7 +8,6 @@ import math
 import re
 import shutil
 import uuid
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +15,14 @@ from typing import Any
 
 import torch
 from pydantic import ValidationError
-from torch import Tensor, nn
+from torch import nn
 
 from hyp.errors import HypError, first_problem
 from hyp.models import checkpoints
-from hyp.models.backbones import build_backbone
 from hyp.models.checkpoints import ModelInfo
+from hyp.models.fitting import read_network
 from hyp.models.specs import TrainSpec, Units
-from hyp.models.states import SAFETENSORS, read_state
+from hyp.models.states import SAFETENSORS
 from hyp.store.artifacts import readable_disk_errors
 
 ORIGIN = "origin.json"
@@ -158,7 +157,8 @@ def import_weights(
     image_shape : (int, int, int)
         Of the training images.
     head : mapping of str to int, optional
-        Tasks and their numbers of output units, in the order of the units.
+        Tasks and their numbers of output units, in the order of the units; empty to leave out
+        what the file has in place of a head.
     part : str
         Which part of the file is meant, see `hyp.models.states.read_state`.
 
@@ -170,8 +170,8 @@ def import_weights(
     Raises
     ------
     HypError
-        If a file cannot be read or holds no weights; a tensor is missing, unexpected, of
-        another shape or not finite (the first is named); the head is none of these, or
+        If a file cannot be read or holds no weights; tensors are missing, unexpected or of
+        another shape (all in one sentence), or one is not finite; the head is none of these, or
         lacks a task of the objective; or the folder is not empty. Nothing is written.
     """
     path, folder = Path(path).expanduser(), Path(folder).expanduser().absolute()
@@ -231,7 +231,10 @@ def read_weights(
         snapshots=tuple(files),
         input_size=input_size,
     )
-    fitted = {batch: _fit(spec, file.expanduser(), part) for batch, file in sorted(files.items())}
+    fitted = {
+        batch: read_network(spec.backbone, file.expanduser(), part, without_head=head == {})
+        for batch, file in sorted(files.items())
+    }
     sizes = {units for _, units in fitted.values()}
     if len(sizes) > 1:
         raise HypError(f"the snapshots have heads of different sizes: {sorted(sizes)}.")
@@ -307,75 +310,6 @@ def _spec(**fields: Any) -> TrainSpec:
         problem = first_problem(error)
         where = "" if problem.raised else f"{problem.place[0]} {problem.given}: "
         raise HypError(f"{where}{problem.reason}.") from error
-
-
-def _fit(spec: TrainSpec, path: Path, part: str) -> tuple[nn.Module, int]:
-    """Return the network with the weights of a file, and its number of outputs."""
-    few, more = (_blank(spec.backbone, n).state_dict() for n in (2, 3))
-    heads = {name: axis for name in few if (axis := _head_axis(few[name], more[name])) is not None}
-    state = read_state(path, [name for name in few if name not in heads], part)
-    n_outputs = _count_outputs(few, heads, state)
-    model = _blank(spec.backbone, n_outputs)
-    expected = model.state_dict()
-    if n_outputs == 0:
-        empty = {name: value for name, value in expected.items() if name in heads}
-        state |= {
-            name: torch.zeros(value.shape, dtype=value.dtype) for name, value in empty.items()
-        }
-    problem = mismatch(expected, state)
-    if problem is not None:
-        raise HypError(
-            f"the weights {path} are not those of a {spec.backbone} with {n_outputs} outputs: "
-            f"{problem[1]}."
-        )
-    _load(model, state, path)
-    return model, n_outputs
-
-
-def _blank(backbone: str, n_outputs: int) -> nn.Module:
-    with torch.device("meta"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of a head without outputs
-        return build_backbone(backbone, n_outputs)
-
-
-def _head_axis(few: Tensor, more: Tensor) -> int | None:
-    """Return the axis of a tensor that follows the number of outputs."""
-    pairs = zip(few.shape, more.shape, strict=True)
-    differ = [axis for axis, (one, other) in enumerate(pairs) if one != other]
-    return differ[0] if len(differ) == 1 else None
-
-
-def _count_outputs(
-    expected: Mapping[str, Tensor], heads: Mapping[str, int], state: Mapping[str, Tensor]
-) -> int:
-    """Return the number of outputs that a state dict has; 0 where it has no head at all."""
-    if heads and not any(name in state for name in heads):
-        return 0
-    for name, axis in heads.items():
-        if name in state and state[name].ndim == expected[name].ndim:
-            return int(state[name].shape[axis])
-    return next(iter(HEADS))
-
-
-def mismatch(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> tuple[int, str] | None:
-    """Return the place of the first tensor that is not as expected, and what is wrong."""
-    for place, (name, wanted) in enumerate(expected.items()):
-        if name not in state:
-            return place, f"{name} is missing"
-        found, shape = tuple(state[name].shape), tuple(wanted.shape)
-        if found != shape:
-            return place, f"{name} has shape {found} instead of {shape}"
-    strange = next((name for name in state if name not in expected), None)
-    return None if strange is None else (len(expected), f"{strange} is not expected")
-
-
-def _load(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
-    expected = model.state_dict()
-    fitting = {name: value.to(expected[name].dtype) for name, value in state.items()}
-    broken = next((name for name, value in fitting.items() if not value.isfinite().all()), None)
-    if broken is not None:
-        raise HypError(f"the weights {path} are not finite in {broken}; fetch them again.")
-    model.load_state_dict(fitting, assign=True)
 
 
 def _head(spec: TrainSpec, n_outputs: int, declared: Mapping[str, int] | None) -> tuple[Units, ...]:

@@ -56,12 +56,17 @@ def _settings(device: torch.device, threads: int) -> Iterator[None]:
     # use_deterministic_algorithms does the same, but imports the compiler: seconds.
     torch.set_deterministic_debug_mode("warn")
     memory.fill_uninitialized_memory = False
-    tf32 = torch.backends.cudnn.allow_tf32
+    tf32, matmul = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
     torch.backends.cudnn.allow_tf32 = False  # fp32 means float32
+    torch.set_float32_matmul_precision("highest")
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
     try:
         with torch.random.fork_rng(devices=gpus):
             yield
     finally:
+        torch.set_default_dtype(dtype)
+        torch.set_float32_matmul_precision(matmul)
         torch.backends.cudnn.allow_tf32 = tf32
         memory.fill_uninitialized_memory = fill
         torch.set_deterministic_debug_mode(mode)

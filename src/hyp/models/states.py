@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import pickle
 import struct
 import tarfile
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from hyp.errors import HypError
+from hyp.text import some
 
 SAFETENSORS = ".safetensors"
 _WRAPPERS = ("_orig_mod.", "module.")  # torch.compile and data parallelism
@@ -43,7 +45,8 @@ def read_state(path: Path, wanted: Collection[str], part: str = "") -> dict[str,
     Parameters
     ----------
     path : Path
-        What ``torch.save`` wrote, of which nothing but tensors is unpickled, or safetensors.
+        What ``torch.save`` wrote, of which tensors, plain values and ``argparse.Namespace`` are
+        unpickled and nothing else, or safetensors.
     wanted : collection of str
         Names of the network's tensors, without those of its head.
     part : str
@@ -113,16 +116,31 @@ def _read(path: Path) -> Any:
     if path.suffix.lower() == SAFETENSORS:
         return _read_safetensors(path)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
             warnings.simplefilter("ignore", UserWarning)  # of pickles that are refused anyway
             return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise HypError(f"there is no file {path}; check the path.") from None
     except _UNREADABLE as error:
+        needed = _needed_code(path)
+        if needed:
+            raise HypError(
+                f"{path} holds more than tensors ({some(needed)}), which could run code and is not "
+                "opened; save its state_dict() alone, if you trust where it came from."
+            ) from error
         raise HypError(
-            f"{path} is no PyTorch file of weights, or it is truncated or holds code; "
-            "fetch it again, or save its state_dict() alone."
+            f"{path} is no PyTorch file of weights, or it is truncated; fetch it again, or save "
+            "its state_dict() alone."
         ) from error
+
+
+def _needed_code(path: Path) -> list[str]:
+    """Return the classes and functions that a checkpoint would have imported."""
+    try:
+        found = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except _UNREADABLE:
+        return []
+    return sorted({*found} - {"argparse.Namespace"})
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -131,7 +149,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         from safetensors.torch import load_file
     except ImportError as error:
-        raise HypError(f"{path} needs safetensors; pip install safetensors.") from error
+        raise HypError(f"{path} needs safetensors; install hyp-vision[safetensors].") from error
     try:
         state: dict[str, Tensor] = load_file(path)
     except Exception as error:

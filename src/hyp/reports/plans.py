@@ -68,20 +68,20 @@ def _declared(hypothesis: Hypothesis) -> Iterator[tuple[str, str]]:
         yield "question", f"{question.name}: {question.kind}, {question.describe()}{secondary}"
 
 
-def plan_page(plan: Plan, store: Store | None, workers: int = 1) -> RenderableType:
+def plan_page(plan: Plan, store: Store | None, workers: int = 1, gpus: int = 0) -> RenderableType:
     """Return the page of ``hyp plan``: what is computed, and what it takes on so many workers."""
     heading = Text(f"{plan.name}, profile {plan.profile_name}", style="bold")
     if plan.untestable:
         return Group(heading, Text(f"untestable: {plan.untestable}"))
-    needs = plan_needs(plan, store, workers)
+    needs = plan_needs(plan, store, workers, gpus)
     table = Table(box=None, header_style="bold")
     table.add_column("stage")
-    on = f"{workers} workers" if workers > 1 else ""
+    on = _places(needs)
     for column in filter(None, ("steps", "stored", "to compute", "one core", on, "disk")):
         table.add_column(column, justify="right")
     for stage in needs.stages:
         about = "" if stage.measured else "~"
-        times = [stage.seconds, stage.wall_seconds][: 1 + (workers > 1)]
+        times = [stage.seconds, stage.wall_seconds][: 1 + bool(on)]
         table.add_row(
             stage.stage,
             *map(str, (stage.steps, stage.steps - stage.to_compute, stage.to_compute)),
@@ -101,9 +101,18 @@ def plan_page(plan: Plan, store: Store | None, workers: int = 1) -> RenderableTy
     return Group(heading, table, "", _questions_table(plan), *(Text(note) for note in notes))
 
 
+def _places(needs: Needs) -> str:
+    """Say what computes beside this process; nothing where one process does it all."""
+    if needs.workers + needs.gpus < 2:
+        return ""
+    named = ((needs.gpus, "GPU"), (needs.workers, "worker"))
+    return " and ".join(f"{n} {what}{'s' * (n != 1)}" for n, what in named if n)
+
+
 def _totals(needs: Needs) -> Iterator[str]:
     seconds, wall = needs.total("seconds"), duration(needs.total("wall_seconds"))
-    on = f", {wall} on {needs.workers} workers of one core" if needs.workers > 1 else ""
+    places = _places(needs)
+    on = f", {wall} on {places} of one core" if places else ""
     time = f"{duration(seconds)} of one core{on}"
     if seconds is None:
         time = "how long is known once some of it was timed here"

@@ -9,7 +9,8 @@ import pandas as pd
 
 from hyp.errors import HypError
 from hyp.stats.arguments import LARGEST, too_large
-from hyp.stats.table_roles import Missing, TableRoles, refuse, some
+from hyp.stats.table_roles import Missing, TableRoles, refuse
+from hyp.text import some
 
 _SHOWN = 4
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hyp.errors import HypError
 from hyp.stats.score_text import Decimal, as_numbers
+from hyp.text import some
 
 Missing = Literal["error", "drop-fold", "drop-unit", "own-folds"]
 """What happens to a unit that lacks a score that others have."""
@@ -18,7 +19,6 @@ Missing = Literal["error", "drop-fold", "drop-unit", "own-folds"]
 ONE = "comparison"
 _MANY_GROUPS = 20
 _RESERVED = frozenset({"group", "seed", "fold", "score", "family", "stimulus"})
-_SHOWN = 6
 _WIDE_HINT = (
     " If each group has a column of its own, name these columns with --wide A,B instead of --group."
 )
@@ -260,11 +260,6 @@ def refuse(problems: Sequence[str]) -> None:
     if problems:
         listed = "\n".join(f"  - {problem}" for problem in problems)
         raise HypError(f"the table has {len(problems)} problems:\n{listed}")
-
-
-def some(names: Sequence[str], most: int = _SHOWN) -> str:
-    """List the first names."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" * (len(names) > most))
 
 
 def _splits(text: str, known: Sequence[str]) -> list[list[str]]:

@@ -17,8 +17,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from hyp.stats.table_roles import TableRoles, some
+from hyp.stats.table_roles import TableRoles
 from hyp.stats.verdict import Check
+from hyp.text import some
 
 UNLIKELY = 0.01
 """Chance of an agreement by ties below which two units are taken for copies."""

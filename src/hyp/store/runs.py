@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
+import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Literal
@@ -25,8 +28,9 @@ from hyp.store.artifacts import (
     write_atomically,
 )
 
-RunState = Literal["running", "interrupted", "failed", "finished", "incomplete"]
-"""``incomplete`` is never written: it is what a finished run is whose files are gone."""
+RunState = Literal["running", "interrupted", "failed", "finished", "incomplete", "killed"]
+"""The last two are never written: ``incomplete`` is what a finished run is whose files are gone,
+``killed`` what a running one is that gives no sign of life."""
 
 
 class Stage(BaseModel):
@@ -110,13 +114,11 @@ class Run(BaseModel):
     def seen_state(self) -> str:
         """The state, or ``killed`` where it says running but gives no sign of life.
 
-        On this host its process is looked for; from another host the record must have been
-        written in the last minutes, as a running process does.
+        On this host its process is looked for; of a run of another host `all_runs` has looked
+        at the record, which a running process writes anew every few seconds.
         """
-        if self.state != "running":
-            return self.state
-        alive = _is_running(self) if self.host == platform.node() else _was_seen(self)
-        return "running" if alive else "killed"
+        here = self.state == "running" and self.host == platform.node()
+        return "killed" if here and not _is_running(self) else self.state
 
 
 def _is_running(run: Run) -> bool:
@@ -128,9 +130,19 @@ def _is_running(run: Run) -> bool:
     return bool(began <= datetime.fromisoformat(run.updated).timestamp() + 1)
 
 
-def _was_seen(run: Run) -> bool:
-    silent = datetime.now(UTC) - datetime.fromisoformat(run.updated)
-    return silent.total_seconds() < SILENT_SECONDS
+def _is_silent(path: Path) -> bool:
+    """Return whether a record was not written for long, by the clock of the disk alone.
+
+    The clocks of two hosts may differ by more than a run may be silent.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=path.parent) as probe:
+            probe.write(b".")
+            os.fsync(probe)
+            now = os.fstat(probe.fileno()).st_mtime
+    except OSError:  # a store that may only be read
+        now = time.time()
+    return now - path.stat().st_mtime > SILENT_SECONDS
 
 
 @contextmanager
@@ -198,14 +210,18 @@ def load_run(path: Path) -> Run:
 def all_runs(root: Path) -> list[Run]:
     """Return all runs of a store, the one last run or asked for last.
 
-    Finished ones whose files are gone are ``incomplete``.
+    Finished ones whose files are gone are ``incomplete``, running ones of other hosts that
+    have long not written their record ``killed``.
     """
     store = Store(root)
-    runs = [load_run(path) for path in sorted((root / "runs").glob("*.json"))]
-    return [_as_it_is(store, run) for run in sorted(runs, key=lambda run: run.asked or run.updated)]
+    paths = sorted((root / "runs").glob("*.json"))
+    runs = [_as_it_is(store, load_run(path), path) for path in paths]
+    return sorted(runs, key=lambda run: run.asked or run.updated)
 
 
-def _as_it_is(store: Store, run: Run) -> Run:
+def _as_it_is(store: Store, run: Run, path: Path) -> Run:
+    if run.state == "running" and run.host != platform.node() and _is_silent(path):
+        return run.model_copy(update={"state": "killed"})
     if run.state != "finished" or store.is_whole("results", run.goal):
         return run
     return run.model_copy(update={"state": "incomplete"})

@@ -97,7 +97,7 @@ HOME = Path(__file__).parent.parent
 def write_launcher(path: Path, *flags: str) -> Path:
     """Write an executable that starts the stand-in with these flags, in place of TDW.x86_64."""
     words = shlex.join([sys.executable, "-m", "tdw_build", *flags])
-    path.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(HOME))} exec {words} "$@"\n')
+    path.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(_paths())} exec {words} "$@"\n')
     path.chmod(0o755)
     return path
 
@@ -106,13 +106,17 @@ def write_launcher(path: Path, *flags: str) -> Path:
 def running(port: int, *flags: str) -> Iterator[subprocess.Popen[str]]:
     """Run the stand-in in a process of its own, whose ``stdout`` is its log."""
     words = [sys.executable, "-m", "tdw_build", "--port", str(port), *flags]
-    environment = os.environ | {"PYTHONPATH": str(HOME)}
+    environment = os.environ | {"PYTHONPATH": _paths()}
     process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True)
     with process:
         try:
             yield process
         finally:
             process.kill()
+
+
+def _paths() -> str:
+    return os.pathsep.join(filter(None, [str(HOME), os.environ.get("PYTHONPATH")]))
 
 
 def read_summary(path: Path) -> dict[str, Any]:

@@ -135,7 +135,8 @@ class Scene:
         pass
 
     def set_vsync_count(self, *, count: kinds.integer = 1) -> None:
-        pass
+        if frames.numbers_of(self.build_version) < (1, 13):
+            raise Objection("is known to builds only from 1.13 on")
 
     def set_screen_size(self, *, width: kinds.integer = 256, height: kinds.integer = 256) -> None:
         if not (0 < width <= 8192 and 0 < height <= 8192):

@@ -7,6 +7,7 @@ lowest quality while poses are tried, the image at the highest.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from hyp.datasets.engine import geometry
 from hyp.datasets.tdw import client
 from hyp.datasets.tdw.catalogue import FIELD_OF_VIEW
 from hyp.datasets.tdw.client import output_data, record, unit_scale, url_of
-from hyp.datasets.tdw.connection import Answer, BuildError, Command, Connection
+from hyp.datasets.tdw.connection import Answer, Command, Connection
 from hyp.datasets.tdw.launching import Launched
 from hyp.datasets.tdw.sampling import Candidates, Floats, Regions, regions_of
 
@@ -28,7 +29,7 @@ T = TypeVar("T")
 AVATAR = "a"
 _TRIAL_SIZE = 32
 _MARGIN = 2.0  # s, for the build to tell that a download took too long
-_VERSIONS = "1.12."
+_VERSIONS = ("1.12", "1.13")
 _POST_PROCESSING: tuple[Command, ...] = (
     {"$type": "set_post_exposure", "post_exposure": 0.6},
     {"$type": "set_contrast", "contrast": -20},
@@ -204,19 +205,21 @@ class Stage:
                 {"$type": "load_scene", "scene_name": "ProcGenScene"},
             ]
         )
-        data = self._data(answer, "Version", "vers")
-        try:
-            self.version = str(data.get_tdw_version())
-        except Exception as error:  # of 1.13 it is no FlatBuffer
-            raise self._unknown("1.13 or newer") from error
-        if not self.version.startswith(_VERSIONS):
-            raise self._unknown(self.version)
-
-    def _unknown(self, version: str) -> BuildError:
-        return self._connection.failed(
-            f"is TDW {version}, whose answers the package tdw {client.version()} cannot read",
-            "use a build of that version",
-        )
+        part = self._part(answer, "Version", "vers")
+        self.version = self._read(lambda: client.build_version(part))
+        release, package = _release(self.version), client.version()
+        if release not in _VERSIONS:
+            raise self._connection.failed(
+                f"is TDW {self.version}, which hyp does not know (the package tdw is {package})",
+                f"use a build of TDW {' or '.join(_VERSIONS)}",
+            )
+        if release != _release(package):
+            warnings.warn(
+                f"the build on {self._connection.name} is TDW {self.version} and the package tdw "
+                f"{package}: hyp speaks to both, and looks models up in the list of the package; "
+                f"install tdw=={release}.* for that of the build.",
+                stacklevel=2,
+            )
 
     def _add_scene(self, name: str) -> Regions:
         found = record("scene", name)
@@ -363,11 +366,15 @@ class Stage:
 
     def _data(self, answer: Answer, name: str, kind: str) -> Any:
         """Return output data, read by the class of that name in the tdw package."""
+        part = self._part(answer, name, kind)
+        return self._read(lambda: getattr(output_data(), name)(part))
+
+    def _part(self, answer: Answer, name: str, kind: str) -> bytes:
         if kind not in answer.parts:
             raise self._connection.failed(
                 f"left out the {name} that it was asked for", "restart it"
             )
-        return self._read(lambda: getattr(output_data(), name)(answer.parts[kind]))
+        return answer.parts[kind]
 
     def _read(self, read: Callable[[], T]) -> T:
         """Read output data; FlatBuffers that are none can fail in any way."""
@@ -377,6 +384,10 @@ class Stage:
             raise self._connection.failed(
                 f"sent output data that cannot be read ({type(error).__name__})", "restart it"
             ) from error
+
+
+def _release(version: str) -> str:
+    return ".".join(version.split(".")[:2])
 
 
 def _add_skybox(name: str) -> Command:

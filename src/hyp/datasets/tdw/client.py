@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from typing import Any
 from hyp.errors import HypError
 
 Record = dict[str, Any]
+_PACKED_VERSION = re.compile(rb"\d+(\.\d+)+")
 LIBRARIES = {"model": "models_core", "scene": "scenes", "skybox": "hdri_skyboxes"}
 
 
@@ -80,6 +82,21 @@ def unit_scale(found: Record) -> float:
 def version() -> str:
     """Return the version of the installed package."""
     return metadata.version("tdw")
+
+
+def build_version(part: bytes) -> str:
+    """Return the version of TDW that a build says it is, whichever package is installed.
+
+    Since 1.13 the data are packed: 8 bytes of header, one that tells Unity's editor, the length
+    of the version, the version, and that of Unity. Before, they were a FlatBuffer. The package's
+    own class reads only what builds of its version send.
+    """
+    packed = part[10 : 10 + part[9]]
+    if _PACKED_VERSION.fullmatch(packed):
+        return packed.decode()
+    output_data()
+    table = import_module("tdw.FBOutput.Version").Version
+    return str(table.GetRootAsVersion(bytearray(part), 0).Tdw().decode())
 
 
 @cache

@@ -1,10 +1,10 @@
 """A socket to one build: commands out, output data in, and a clear word when it fails.
 
-On the wire (``tdw.controller``, 1.12): the controller binds a ZMQ REP socket, the build connects
-and says one message. Then each message is a JSON list of commands; each answer is a list of
-FlatBuffers, whose bytes 4 to 8 name their kind, and last the frame's number, big-endian. An
-answer with ``ftre`` ("failed to receive") asks for the same commands again. TDW's own controller
-waits for ever and listens to the whole network; this one does neither.
+On the wire (``tdw.controller``, 1.12 and 1.13): the controller binds a ZMQ REP socket, the build
+connects and says one message. Then each message is a JSON list of commands; each answer is a list
+of FlatBuffers or packed data, whose bytes 4 to 8 name their kind, and last the frame's number,
+big-endian. An answer with ``ftre`` ("failed to receive") asks for the same commands again. TDW's
+own controller waits for ever and listens to the whole network; this one does neither.
 """
 
 from __future__ import annotations

@@ -175,6 +175,7 @@ def describe_weights(
     import torch
 
     from hyp.models.backbones import build_backbone
+    from hyp.models.fitting import mismatch
 
     path = Path(path)
     try:
@@ -186,12 +187,11 @@ def describe_weights(
             "save one with torch.save(model.state_dict(), path)."
         ) from error
     network = build_backbone(architecture, n_outputs)
-    differing = _differing(network.state_dict(), state)
-    if differing:
+    problem = mismatch(network.state_dict(), state)
+    if problem:
         raise HypError(
-            f"the weights {path} do not fit {architecture} with {n_outputs} outputs: "
-            f"{differing[0]}{f' (and {len(differing) - 1} more)' if differing[1:] else ''}; name "
-            "the architecture they were trained with."
+            f"the weights {path} do not fit {architecture} with {n_outputs} outputs: {problem}; "
+            "name the architecture they were trained with."
         )
     layers = _check_layers(network, layers, readout, region_layers, architecture)
     return Network(
@@ -240,17 +240,6 @@ def _check_layers(
 
 def _default_readout(layers: Sequence[str]) -> str:
     return READOUT if READOUT in layers else layers[-1]
-
-
-def _differing(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    missing = [f"{name} is missing" for name in wanted if name not in found]
-    unknown = [f"{name} is not part of it" for name in found if name not in wanted]
-    shapes = [
-        f"{name} has shape {tuple(found[name].shape)} instead of {tuple(value.shape)}"
-        for name, value in wanted.items()
-        if name in found and found[name].shape != value.shape
-    ]
-    return [*missing, *unknown, *shapes]
 
 
 def _plain_names(state: Any) -> dict[str, Any]:
