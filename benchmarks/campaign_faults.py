@@ -62,7 +62,7 @@ def warm(plan) -> None:
 def run_in_fork(plan, root: Path, kill_after: float | None) -> float | None:
     """Run a plan in a child that is killed after so many seconds of processor time.
 
-    Returns how many it took, or None if it was killed or failed.
+    Returns how many it took, or None if it was killed; ends the campaign if it failed.
     """
     child = os.fork()
     if child == 0:
@@ -76,8 +76,10 @@ def run_in_fork(plan, root: Path, kill_after: float | None) -> float | None:
     while True:
         ended, status, used = os.wait4(child, os.WNOHANG)
         if ended:
-            whole = os.waitstatus_to_exitcode(status) == 0
-            return used.ru_utime + used.ru_stime if whole else None
+            exit_code = os.waitstatus_to_exitcode(status)
+            if exit_code > 0:
+                sys.exit(f"lost: a run could not be gone on with; its store is {root}")
+            return used.ru_utime + used.ru_stime if exit_code == 0 else None
         if kill_after is not None and sum(watched.cpu_times()[:2]) > kill_after:
             os.kill(child, signal.SIGKILL)
             kill_after = None
