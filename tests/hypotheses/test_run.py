@@ -66,9 +66,7 @@ def test_progress_is_heard_from_every_worker(tiny_plan, tmp_path, monkeypatch):
     assert {stage.kind: stage.total for stage in record.stages} == stages
 
 
-def test_a_run_under_way_says_how_far_since_when_and_what_is_left(
-    tiny_plan, tmp_path, monkeypatch
-):
+def test_a_run_under_way_says_how_far_since_when_and_what_is_left(tiny_plan, tmp_path, monkeypatch):
     monkeypatch.setattr(run_record, "_SAVED_EVERY", 0.01)
     plan = tiny_plan
     store = Store.create(tmp_path)
@@ -229,7 +227,7 @@ def test_local_workers_answer_nobody_without_the_certificate_of_the_run(monkeypa
 
 def test_strangers_in_an_unfinished_artifact_are_not_published(tiny_plan, tmp_path):
     own = {
-        "datasets": {".parts/00000.parquet", "images/00000.npy", "manifest.json"},
+        "datasets": {".parts/00000.parquet", ".parts/spec.json", "images/00000.npy"},
         "models": {"weights-00000006.pt", "resume.pt"},
     }
     strange = ("mine.txt", "images/0.npy", "weights-00000007.pt", "sub/sub/mine")
@@ -237,9 +235,9 @@ def test_strangers_in_an_unfinished_artifact_are_not_published(tiny_plan, tmp_pa
         folder = tmp_path / step.kind
         for name in (*own.get(step.kind, ()), *strange):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text("")
+            (folder / name).write_text(json.dumps(step.spec) if name == ".parts/spec.json" else "")
         (folder / "link").symlink_to(tmp_path)
-        remove_strangers(folder, gone_on_with(step))
+        remove_strangers(folder, gone_on_with(step, folder))
         files = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
         assert files == own.get(step.kind, set())
     assert (tmp_path / "grams").exists()

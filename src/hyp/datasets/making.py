@@ -42,7 +42,7 @@ from hyp.datasets.rows import Columns, Images
 from hyp.datasets.shards import check_images, write_shard
 from hyp.datasets.sources import places
 from hyp.datasets.specs import DatasetSpec
-from hyp.errors import HypError, reading
+from hyp.errors import UNREADABLE, HypError, reading
 from hyp.store.artifacts import readable_disk_errors
 
 CHUNK_BYTES = 2**24
@@ -127,6 +127,15 @@ def is_finished(spec: DatasetSpec, folder: Path) -> bool:
         return False
     _refuse_other(spec, Dataset.open(folder).spec.model_dump(mode="json"), folder)
     return True
+
+
+def is_begun(spec: DatasetSpec, folder: Path) -> bool:
+    """Return whether a folder holds an unfinished dataset of a spec."""
+    try:
+        found = json.loads((folder / PARTS / _SPEC).read_text(encoding="utf-8"))
+    except UNREADABLE:
+        return False
+    return bool(found == spec.model_dump(mode="json"))
 
 
 def _refuse_other(spec: DatasetSpec, found: dict[str, Any], folder: Path) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from hyp.errors import HypError
 from hyp.hypotheses.profile import PIXELS
-from hyp.hypotheses.unfinished import remove_strangers
 from hyp.store import Step
 
 Progress = Callable[[int, int], None]
@@ -108,14 +107,8 @@ def _check_streams(steps: Iterable[Step]) -> None:
 
 def _build_dataset(step: Step, folder: Path, _: Inputs, progress: Progress) -> None:
     from hyp.datasets.making import make_dataset
-    from hyp.datasets.manifest import MANIFEST
     from hyp.datasets.specs import DatasetSpec
 
-    if (folder / MANIFEST).exists():  # whole, but interrupted before it was published
-        from hyp.datasets.checking import check_dataset
-
-        if check_dataset(folder):
-            remove_strangers(folder, ())
     source = {**step.spec["source"], **step.places}
     make_dataset(
         DatasetSpec.model_validate({**step.spec, "source": source}), folder, progress=progress

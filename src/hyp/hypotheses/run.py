@@ -268,7 +268,7 @@ def _execute(
 
     def make(folders: Mapping[Step, tuple[Path, Mapping[str, Path]]]) -> dict[Step, Exception]:
         for step, (folder, _) in folders.items():
-            remove_strangers(folder, gone_on_with(step))
+            remove_strangers(folder, gone_on_with(step, folder))
         progress = {step: _progress(tell, step) for step in folders}
         with (
             alone(),

@@ -8,17 +8,28 @@ from pathlib import Path
 from hyp.store import Step
 
 
-def gone_on_with(step: Step) -> list[str]:
+def gone_on_with(step: Step, folder: Path) -> list[str]:
     """Return the patterns of the files that an interrupted step goes on with.
 
     There are none where it begins anew, as steps of most kinds do.
+
+    Parameters
+    ----------
+    step : Step
+    folder : Path
+        What was left of it.
     """
     if step.kind == "datasets":
+        from hyp.datasets.checking import check_dataset
+        from hyp.datasets.making import is_begun
         from hyp.datasets.manifest import MANIFEST, PARTS, PLACES, file_names
         from hyp.datasets.specs import DatasetSpec
 
         spec = DatasetSpec.model_validate(step.spec)
-        return [f"{PARTS}/**/*", *file_names(spec), PLACES, MANIFEST]
+        whole = (folder / MANIFEST).exists() and not check_dataset(folder)
+        if not (whole or is_begun(spec, folder)):
+            return []
+        return [f"{PARTS}/**/*", *file_names(spec), PLACES, *([MANIFEST] if whole else [])]
     if step.kind == "models" and "kind" not in step.spec:
         from hyp.models.checkpoints import RESUME, weights_name
         from hyp.models.specs import TrainSpec
