@@ -144,7 +144,7 @@ def test_a_state_saved_before_there_were_schedules_is_gone_on_from(dataset, tmp_
     assert done[0] == 11
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
 def test_signal_saves_the_state_of_that_batch(dataset, tmp_path, signum):
     """In the middle of a window of losses, and in the middle of an evaluation."""
     spec = spec_of(snapshots=(7, 20), evaluate_every=6)

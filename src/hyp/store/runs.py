@@ -6,7 +6,7 @@ import json
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from hyp.names import Name, check_name
 from hyp.store.artifacts import (
     RECORD,
     Store,
+    Time,
     check_artifact,
     read_record,
     readable_disk_errors,
@@ -95,9 +96,9 @@ class Run(BaseModel):
     steps: tuple[tuple[str, str], ...]
     command: str
     state: RunState
-    started: str
-    updated: str
-    asked: str = ""
+    started: Time
+    updated: Time
+    asked: Time = ""
     wall_seconds: float = 0.0
     left_seconds: float | None = None
     stages: tuple[Stage, ...] = ()
@@ -111,7 +112,8 @@ class Run(BaseModel):
         """The state, or ``killed`` where it says running but gives no sign of life.
 
         On this host its process is looked for; from another host the record must have been
-        written in the last minutes, as a running process does.
+        written in the last minutes, as a running process does. What is written in the future,
+        by a clock that was wrong then or is now, is no sign of life.
         """
         if self.state != "running":
             return self.state
@@ -130,7 +132,7 @@ def _is_running(run: Run) -> bool:
 
 def _was_seen(run: Run) -> bool:
     silent = datetime.now(UTC) - datetime.fromisoformat(run.updated)
-    return silent.total_seconds() < SILENT_SECONDS
+    return abs(silent.total_seconds()) < SILENT_SECONDS
 
 
 @contextmanager
@@ -216,13 +218,31 @@ def stored_steps(store: Store, run: Run) -> int:
     return sum(store.is_whole(kind, key) for kind, key in run.steps)
 
 
+def state_of(run: Run, stored: int) -> str:
+    """Return a run's state, given how many of its artifacts are stored whole."""
+    state = run.seen_state
+    return "incomplete" if state == "finished" and stored < len(run.steps) else state
+
+
 def shown_state(run: Run, stored: int) -> str:
     """Return a run's state for people, given how many of its artifacts are stored whole."""
-    state = run.seen_state
-    gone = len(run.steps) - stored
-    return (
-        f"{state}, {gone} of {len(run.steps)} steps gone" if state == "finished" and gone else state
-    )
+    state, gone = state_of(run, stored), len(run.steps) - stored
+    return f"{state}, {gone} of {len(run.steps)} steps gone" if state == "incomplete" else state
+
+
+def now_asked(root: Path) -> str:
+    """Return the present time, but later than all runs of a store were asked for.
+
+    So that the latest run is the latest though a clock was set back, or another machine's is
+    ahead.
+    """
+    latest = datetime.now(UTC)
+    for path in (root / "runs").glob("*.json"):
+        with suppress(HypError):
+            run = load_run(path)
+            asked = datetime.fromisoformat(run.asked or run.updated)
+            latest = max(latest, asked + timedelta(microseconds=1))
+    return latest.isoformat(timespec="microseconds")
 
 
 def kept_numerics(
