@@ -158,7 +158,7 @@ def test_settings_that_cannot_be(refused, setting):
 LINES = {
     "data make out --n 1000000000000000": "10,000,000,000",
     "data make out --n 9999999999 --shard-size 1": "shard_size",
-    "data make out --n 9999999999 --shard-size 9999999": "MB free",
+    "data make out --n 9999999999 --shard-size 9999999": "free; free some space",
     "data make out --n 0": "images",
     "data make out --n 10 --seed 99999999999999999999999": "seed",
     "data make out --n 10 --set supersample=inf": "supersample",

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hyp import stopping
+from hyp.clusters import run_security
 from hyp.errors import UNREADABLE, HypError, problems, reason_of
 from hyp.job_losses import Losses
 
@@ -142,10 +143,9 @@ def job_cluster(
         workers end before they have joined.
     """
     import dask
-    from distributed.security import Security
 
     cluster_class = _cluster_class(spec)
-    security = Security.temporary()
+    security = run_security()
     folder.mkdir(exist_ok=True, mode=0o700)
     settings = {
         # `Losses` counts deaths of workers by their cause.

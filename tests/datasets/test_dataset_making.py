@@ -212,7 +212,7 @@ def test_a_refused_write_is_one_sentence_and_loses_nothing(tmp_path, monkeypatch
 
 def test_a_disk_too_small_is_told_before_rendering(tmp_path, monkeypatch):
     rendered = counting(monkeypatch)
-    with pytest.raises(HypError, match="MB free; free some space"):
+    with pytest.raises(HypError, match="B free; free some space"):
         make_dataset(disc_spec(n_images=10**10, shard_size=10**7), tmp_path / "d")
     assert rendered == []
     assert not (tmp_path / "d").exists()

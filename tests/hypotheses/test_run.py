@@ -6,10 +6,12 @@ import socket
 import subprocess
 import time
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 import xarray as xr
+from cryptography import x509
 from rich.console import Console
 from tiny_runs import (
     ARGUMENTS,
@@ -210,6 +212,14 @@ def test_scheduler_that_accepts_and_says_nothing_is_one_sentence(monkeypatch):
 def test_scheduler_that_cannot_be_spoken_to_is_one_sentence(address, words):
     with pytest.raises(HypError, match=words), clusters.remote_client(address):
         pass
+
+
+def test_the_certificate_of_a_run_is_valid_where_clocks_differ_by_hours():
+    text = clusters.run_security().tls_worker_cert.encode()
+    found = x509.load_pem_x509_certificate(text)
+    now = datetime.now(UTC)
+    assert found.not_valid_before_utc < now - timedelta(hours=23)
+    assert found.not_valid_after_utc > now + timedelta(days=300)
 
 
 def test_local_workers_answer_nobody_without_the_certificate_of_the_run(monkeypatch):

@@ -22,6 +22,7 @@ from typing import Any, cast
 
 import numpy as np
 from filelock import FileLock, Timeout
+from rich.filesize import decimal
 
 from hyp.addresses import refuse_address
 from hyp.alone import alone
@@ -251,7 +252,7 @@ def _check_space(spec: DatasetSpec, folder: Path) -> None:
         free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.is_dir())).free
     if needed > free:
         raise HypError(
-            f"{folder} needs {needed / 1e6:,.0f} MB more but its disk has {free / 1e6:,.0f} MB "
+            f"{folder} needs {decimal(needed)} more but its disk has {decimal(free)} "
             "free; free some space or choose another folder."
         )
 
