@@ -3,9 +3,10 @@
 A tiny `nontarget-variability` is run by a process that is killed (SIGKILL) again and again at
 random moments until it has come to its end; its tables must be those of a run that nobody
 disturbed. Moments are counted in processor time, so that a busy machine kills where an idle one
-would. Then one random bit of a random file of a random artifact is turned, in a store that
-is otherwise whole, and the step that reads it is made again: it must refuse. Not part of CI's
-fast path: python benchmarks/campaign_faults.py --kills 100 --flips 100
+would. After half of the kills a bit is turned in what was left half made. Then one random bit of
+a random file of a random artifact is turned, in a store that is otherwise whole, and the step
+that reads it is made again: it must refuse. Not part of CI's fast path:
+python benchmarks/campaign_faults.py --kills 100 --flips 100
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def warm(plan) -> None:
 def run_in_fork(plan, root: Path, kill_after: float | None) -> float | None:
     """Run a plan in a child that is killed after so many seconds of processor time.
 
-    Returns how many it took, or None if it was killed or failed.
+    Returns how many it took, or None if it was killed; ends the campaign if it failed.
     """
     child = os.fork()
     if child == 0:
@@ -76,8 +77,10 @@ def run_in_fork(plan, root: Path, kill_after: float | None) -> float | None:
     while True:
         ended, status, used = os.wait4(child, os.WNOHANG)
         if ended:
-            whole = os.waitstatus_to_exitcode(status) == 0
-            return used.ru_utime + used.ru_stime if whole else None
+            exit_code = os.waitstatus_to_exitcode(status)
+            if exit_code > 0:
+                sys.exit(f"lost: a run could not be gone on with; its store is {root}")
+            return used.ru_utime + used.ru_stime if exit_code == 0 else None
         if kill_after is not None and sum(watched.cpu_times()[:2]) > kill_after:
             os.kill(child, signal.SIGKILL)
             kill_after = None
@@ -87,12 +90,14 @@ def run_in_fork(plan, root: Path, kill_after: float | None) -> float | None:
 def kill(plan, folder: Path, expected, seconds: float, n_kills: int, rng: random.Random):
     """Kill runs at random moments; count kills by stage, and runs whose tables differ."""
     killed: Counter[str] = Counter()
-    finished = different = damaged = 0
+    finished = different = damaged = turned = 0
     while killed.total() < n_kills:
         root = folder / f"killed-{finished}"
         while run_in_fork(plan, root, seconds * rng.random() ** 2 / 4) is None:
-            unfinished = [path.parent.name for path in root.glob("*/*.partial")]
-            killed[unfinished[0] if unfinished else "between steps"] += 1
+            unfinished = sorted(root.glob("*/*.partial"))
+            killed[unfinished[0].parent.name if unfinished else "between steps"] += 1
+            if unfinished and rng.random() < 0.5:
+                turned += turn_bit(unfinished[0], rng) is not None
         finished += 1
         different += result_tables(root) != expected
         damaged += len(verify_store(Store.open(root)).problems)
@@ -105,10 +110,23 @@ def kill(plan, folder: Path, expected, seconds: float, n_kills: int, rng: random
     return {
         "kills": killed.total(),
         "by stage": dict(killed),
+        "bits turned in unfinished artifacts": turned,
         "runs finished": finished,
         "runs with other tables": different,
         "damaged artifacts": damaged,
     }
+
+
+def turn_bit(folder: Path, rng: random.Random):
+    """Turn one bit in a folder; returns the file, what it held, and which bit; None if empty."""
+    files = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.stat().st_size]
+    if not files:
+        return None
+    path = rng.choice(files)
+    whole = path.read_bytes()
+    place, bit = rng.randrange(len(whole)), rng.randrange(8)
+    path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << bit)]) + whole[place + 1 :])
+    return path, whole, f"byte {place}, bit {bit} of {path.name}"
 
 
 def flip(plan, store: Store, n_flips: int, rng: random.Random):
@@ -120,16 +138,12 @@ def flip(plan, store: Store, n_flips: int, rng: random.Random):
     for number in range(n_flips):
         kind = list(by_kind)[number % len(by_kind)]
         step = rng.choice(by_kind[kind])
-        files = [p for p in sorted(store.path(step).rglob("*")) if p.is_file() and p.stat().st_size]
-        path = rng.choice(files)
-        whole = path.read_bytes()
-        place, bit = rng.randrange(len(whole)), rng.randrange(8)
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << bit)]) + whole[place + 1 :])
+        path, whole, what = turn_bit(store.path(step), rng)
         flips[kind] += 1
         if not refused(store, step, readers.get(step)):
-            believed.append(f"{kind}: byte {place}, bit {bit} of {path.name}")
+            believed.append(f"{kind}: {what}")
         if not verify_one(store, step):
-            believed.append(f"verify, {kind}: byte {place}, bit {bit} of {path.name}")
+            believed.append(f"verify, {kind}: {what}")
         path.write_bytes(whole)
     return {"flips": flips.total(), "by kind": dict(flips), "believed": believed}
 

@@ -1,47 +1,9 @@
-"""What the table of bad inputs needs: hyp in this process, and something to be bad about."""
+"""What may lie where hyp reads or writes, each of it bad in its own way."""
 
 from __future__ import annotations
 
 import gzip
-import io
 import json
-import os
-import sys
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from unittest.mock import patch
-
-from hyp.cli.main import main
-
-
-@dataclass(frozen=True)
-class Done:
-    status: int
-    out: str
-    err: str
-
-
-def hyp(*arguments, encoding="utf-8", out=None):
-    """Run the command line in this process, on streams of its own."""
-    stdout = io.TextIOWrapper(out or io.BytesIO(), encoding=encoding, write_through=False)
-    stderr = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="backslashreplace")
-    with (
-        patch.object(sys, "argv", ["hyp", *map(str, arguments)]),
-        patch.object(sys, "stdout", stdout),
-        patch.object(sys, "stderr", stderr),
-    ):
-        try:
-            main()
-            status = 0
-        except SystemExit as ended:
-            status = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
-    texts = []
-    for stream in (stdout, stderr):
-        stream.seek(0) if out is None or stream is stderr else None
-        raw = stream.buffer
-        texts.append(raw.getvalue().decode(encoding) if isinstance(raw, io.BytesIO) else "")
-    return Done(status, *texts)
 
 
 def tree(folder):
@@ -91,16 +53,6 @@ UNWRITABLE = {
     "below what is no folder": "/dev/null/x",
 }
 """Places that nothing can be written to, below a folder that has a file and a link to itself."""
-
-
-@contextmanager
-def working_in(folder):
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
 
 
 def write_json(path, content):

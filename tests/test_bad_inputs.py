@@ -7,7 +7,8 @@ import socket
 
 import pytest
 
-from bad_inputs import READABLE, UNWRITABLE, hyp, tree, working_in
+from bad_inputs import READABLE, UNWRITABLE, tree
+from command_line import hyp, working_in
 from hyp.hypotheses.templates import start_text
 
 READ = {
@@ -55,9 +56,9 @@ def material(tmp_path_factory):
     root = tmp_path_factory.mktemp("bad")
     with working_in(root), pytest.MonkeyPatch.context() as patch:
         patch.setenv("HYP_CACHE", str(root.parent / "cache"))
-        assert hyp("data", "make", "data", "--n", 24, "--image-size", 16).status == 0
+        assert hyp("data", "make", "data", "--n", 24, "--image-size", 16).returncode == 0
         done = hyp("run", "nontarget-variability", "--set", "n_seeds=3", "--store", "store")
-        assert done.status == 3, done.err
+        assert done.returncode == 3, done.stderr
         (root / "mine.toml").write_text(start_text("mine", "category", "distance"))
         rows = [f"{'ab'[k % 2]},{k},0.{k},2024-01-{k + 10},{k}e307" for k in range(12)]
         (root / "scores.csv").write_text("\n".join(["g,u,score,day,huge", *rows]))
@@ -72,13 +73,13 @@ def refused(material):
         before = tree(material)
         done = hyp(*arguments, **streams)
         assert tree(material) == before
-        assert "fault in hyp" not in done.err, done.err
-        assert done.status == status, done
-        lines = done.err.strip().splitlines()
+        assert "fault in hyp" not in done.stderr, done.stderr
+        assert done.returncode == status, done
+        lines = done.stderr.strip().splitlines()
         assert lines[0].startswith("error: ")
         assert all(line.isprintable() for line in lines)
-        assert all(line.startswith("  ") for line in lines[1:]), done.err
-        assert words in done.err
+        assert all(line.startswith("  ") for line in lines[1:]), done.stderr
+        assert words in done.stderr
         return done
 
     return refused
@@ -157,7 +158,7 @@ def test_settings_that_cannot_be(refused, setting):
 LINES = {
     "data make out --n 1000000000000000": "10,000,000,000",
     "data make out --n 9999999999 --shard-size 1": "shard_size",
-    "data make out --n 9999999999 --shard-size 9999999": "MB free",
+    "data make out --n 9999999999 --shard-size 9999999": "free; free some space",
     "data make out --n 0": "images",
     "data make out --n 10 --seed 99999999999999999999999": "seed",
     "data make out --n 10 --set supersample=inf": "supersample",
@@ -236,7 +237,7 @@ def test_a_port_that_accepts_and_says_nothing(refused, monkeypatch, line):
 
 def test_a_terminal_of_few_letters_shows_every_text(material):
     done = hyp("show", "mine.toml", encoding="ascii")
-    assert (done.status, done.err) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_full_disk_behind_the_output_is_one_sentence(refused):

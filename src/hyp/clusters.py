@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,43 @@ def save_when_workers_close(client: Any) -> None:
     client.register_plugin(SaveWhenClosing())
 
 
+def run_security() -> Any:
+    """Return a `distributed.Security` with a certificate of its own, which stays in memory.
+
+    Dask's own `Security.temporary` is valid from this second on: no use to a machine whose clock
+    is behind this one's, nor here once the clock was set back. This one is from a day ago.
+    """
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from distributed.security import Security
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "dask-internal")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=365))
+        .sign(key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+        .decode()
+    )
+    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    secret = key.private_bytes(serialization.Encoding.PEM, *form).decode()
+    roles = ("client", "scheduler", "worker")
+    return Security(
+        require_encryption=True,
+        tls_ca_file=certificate,
+        **{f"tls_{role}_cert": certificate for role in roles},
+        **{f"tls_{role}_key": secret for role in roles},
+    )
+
+
 GPU, CPU = "GPU", "CPU"
 """Dask resources: a worker that has a GPU to itself, and one that has none."""
 
@@ -149,7 +187,6 @@ def local_client(workers: int, gpus: Sequence[str] = ()) -> Iterator[Any]:
 
     import dask
     from distributed import Client, LocalCluster, Nanny
-    from distributed.security import Security
 
     # Dask's own setting makes glibc return memory after every batch: a quarter of the time.
     settings = {
@@ -178,7 +215,7 @@ def local_client(workers: int, gpus: Sequence[str] = ()) -> Iterator[Any]:
             dashboard_address="127.0.0.1:0",
             local_directory=scratch,
             protocol="tls://",
-            security=Security.temporary(),
+            security=run_security(),
             silence_logs=logging.CRITICAL,
             preload=[__name__],
         )

@@ -45,6 +45,9 @@ _DISK_ERRORS = {
 }
 
 
+_SHOWN = 60
+"""Characters of a refused value that are shown."""
+
 _WRITES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 
 
@@ -59,7 +62,7 @@ class HypError(ValueError):
 
 
 class Problem(NamedTuple):
-    """The first thing that pydantic refuses.
+    """One thing that pydantic refuses; as text, where it is, what was given and why not.
 
     Attributes
     ----------
@@ -78,18 +81,29 @@ class Problem(NamedTuple):
     reason: str
     raised: Exception | None
 
+    def __str__(self) -> str:
+        place = ".".join(map(str, self.place))
+        if not place or isinstance(self.raised, HypError):
+            return self.reason
+        given = repr(self.given)
+        shown = "" if isinstance(self.given, dict) or len(given) > _SHOWN else f" {given}"
+        return f"{place}{shown}: {self.reason}"
+
+
+def problems(error: ValidationError) -> list[Problem]:
+    """Return all that pydantic refuses."""
+    found = []
+    for told in error.errors():
+        raised = told.get("ctx", {}).get("error")
+        reason = told["msg"].removeprefix("Value error, ").rstrip(".")
+        known = raised if isinstance(raised, Exception) else None
+        found.append(Problem(told["loc"], told["input"], reason, known))
+    return found
+
 
 def first_problem(error: ValidationError) -> Problem:
     """Return the first thing that pydantic refuses."""
-    found = error.errors()[0]
-    reason = found["msg"].removeprefix("Value error, ").rstrip(".")
-    raised = found.get("ctx", {}).get("error")
-    return Problem(
-        found["loc"],
-        found["input"],
-        reason,
-        raised if isinstance(raised, Exception) else None,
-    )
+    return problems(error)[0]
 
 
 @contextmanager
@@ -100,12 +114,7 @@ def one_sentence() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        problem = first_problem(error)
-        place = ".".join(map(str, problem.place))
-        if not place or isinstance(problem.raised, HypError):
-            raise HypError(f"{problem.reason}.") from error
-        given = f" {problem.given}" if isinstance(problem.given, int | float | str) else ""
-        raise HypError(f"{place}{given}: {problem.reason}.") from error
+        raise HypError(f"{first_problem(error)}.") from error
 
 
 def did_you_mean(word: str, known: list[str]) -> str:

@@ -17,7 +17,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hyp import stopping
-from hyp.errors import UNREADABLE, HypError, reason_of
+from hyp.clusters import run_security
+from hyp.errors import UNREADABLE, HypError, problems, reason_of
 from hyp.job_losses import Losses
 
 _log = logging.getLogger(__name__)
@@ -108,8 +109,7 @@ def read_cluster(path: Path) -> JobCluster:
     except FileNotFoundError:
         raise HypError(f"there is no cluster file {path}; check the path.") from None
     except ValidationError as error:
-        told = [f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()]
-        raise HypError(f"{path}: {'; '.join(told)}.") from error
+        raise HypError(f"{path}: {'; '.join(map(str, problems(error)))}.") from error
     except UNREADABLE as error:
         raise HypError(f"{path} cannot be read as TOML: {reason_of(error)}.") from error
     try:
@@ -143,10 +143,9 @@ def job_cluster(
         workers end before they have joined.
     """
     import dask
-    from distributed.security import Security
 
     cluster_class = _cluster_class(spec)
-    security = Security.temporary()
+    security = run_security()
     folder.mkdir(exist_ok=True, mode=0o700)
     settings = {
         # `Losses` counts deaths of workers by their cause.

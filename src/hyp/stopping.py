@@ -16,8 +16,9 @@ from types import FrameType
 PATIENCE = 15.0
 """Seconds in which a process that was told to end does so; more signals change nothing."""
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-"""Ctrl-C, the end that a scheduler of jobs asks for, and its early warning (Slurm's)."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
+"""Ctrl-C, the end that a scheduler of jobs asks for, its early warning (Slurm's), and the end of
+the terminal or connection that a command was started from."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -98,6 +99,11 @@ def removed_at_the_latest(folder: Path) -> Iterator[None]:
 def ask_to_stop() -> None:
     """Let `check` raise in every thread of this process, from now on."""
     _PROCESS.asked = True
+
+
+def received() -> int:
+    """Return the signal that has told this process to end; 0 if there was none."""
+    return _PROCESS.signum
 
 
 def check() -> None:

@@ -86,7 +86,7 @@ def test_json_of_a_study(tmp_path):
         (["nothing"], "there is no hypothesis"),
         (["nontarget-variability", "--smallest", "-1"], "must be positive"),
         (["few-latents", "--smallest", "-1"], "must be positive"),
-        (["nontarget-variability", "--out", "power.gif"], "must end in .svg"),
+        (["nontarget-variability", "--out", "power.gif"], "ends in none of .pdf, .png, .svg"),
         (["nontarget-variability", "--out", "nowhere/power.svg"], "there is no folder"),
     ],
 )

@@ -1,6 +1,9 @@
+import os
 import re
+import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ from typer.testing import CliRunner
 
 from command_line import hyp
 from hyp.cli.main import app
+from hyp.stopping import SIGNALS
 from hyp.store import Store
 
 LAPTOP = ["nontarget-variability"]
@@ -117,3 +121,24 @@ def test_import_of_the_command_line_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_lets_every_command_tidy_up_and_a_second_one_changes_nothing(
+    monkeypatch, tmp_path, signum
+):
+    def interrupted():
+        with tempfile.TemporaryDirectory(dir=tmp_path) as scratch:
+            try:
+                os.kill(os.getpid(), signum)
+            finally:
+                os.kill(os.getpid(), signal.SIGINT)
+                (Path(scratch) / "file").touch()
+
+    monkeypatch.setattr("hyp.reports.plans.hypotheses_table", interrupted)
+    handlers = [signal.getsignal(one) for one in SIGNALS]
+    done = hyp("list")
+    for one, handler in zip(SIGNALS, handlers, strict=True):
+        signal.signal(one, handler)
+    assert (done.returncode, done.stderr.strip()) == (128 + signum, "")
+    assert not list(tmp_path.iterdir())

@@ -137,6 +137,16 @@ def test_a_run_is_logged_where_it_is_asked_for(tmp_path):
     assert "finished after" in lines[-1]
 
 
+@pytest.mark.usefixtures("as_before")
+def test_a_log_that_cannot_be_written_is_told_once_and_ends_nothing(capsys):
+    start_logging(["list", "--log-file", "/dev/full"])
+    for _ in range(3):
+        logging.getLogger("hyp").info("something")
+    assert capsys.readouterr().err == (
+        "note: cannot write /dev/full: the disk is full; free some space; nothing more is logged.\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

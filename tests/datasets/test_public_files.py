@@ -78,7 +78,7 @@ def test_an_interrupted_unpacking_leaves_nothing(tmp_path, cache):
 def test_a_full_disk_is_said_before_and_while_writing(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 9, 1))
-    with pytest.raises(HypError, match="has 0 MB free; free some space or set HYP_CACHE"):
+    with pytest.raises(HypError, match="has 1 byte free; free some space or set HYP_CACHE"):
         unpacked(tmp_path, "key", ARRAY.shape, blocks)
     monkeypatch.undo()
     if not Path("/dev/full").exists():

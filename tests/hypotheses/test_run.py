@@ -6,10 +6,12 @@ import socket
 import subprocess
 import time
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 import xarray as xr
+from cryptography import x509
 from rich.console import Console
 from tiny_runs import (
     ARGUMENTS,
@@ -25,15 +27,20 @@ from tiny_runs import (
 import hyp as package
 from hyp import clusters
 from hyp.errors import HypError
-from hyp.hypotheses import run as running
 from hyp.hypotheses import run_record
 from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.progress import StepEvent
 from hyp.hypotheses.registry import find_hypothesis
-from hyp.hypotheses.run import run_plan
+from hyp.hypotheses.run import run_plan, run_steps
+from hyp.hypotheses.unfinished import gone_on_with, remove_strangers
 from hyp.reports.plans import status_table
 from hyp.store import Store
 from hyp.store.runs import all_runs
+
+
+@pytest.fixture(scope="module")
+def tiny_plan():
+    return make_plan(find_hypothesis("nontarget-variability"), "short", SETTINGS)
 
 
 def test_workers_give_the_same_bytes(finished, tmp_path):
@@ -42,9 +49,9 @@ def test_workers_give_the_same_bytes(finished, tmp_path):
     assert result_tables(store) == result_tables(finished[0])
 
 
-def test_progress_is_heard_from_every_worker(tmp_path, monkeypatch):
+def test_progress_is_heard_from_every_worker(tiny_plan, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
-    plan = make_plan(find_hypothesis("nontarget-variability"), "short", SETTINGS)
+    plan = tiny_plan
     shares, stages = [], {}
 
     def watch(progress):
@@ -61,9 +68,9 @@ def test_progress_is_heard_from_every_worker(tmp_path, monkeypatch):
     assert {stage.kind: stage.total for stage in record.stages} == stages
 
 
-def test_a_run_under_way_says_how_far_since_when_and_what_is_left(tmp_path, monkeypatch):
+def test_a_run_under_way_says_how_far_since_when_and_what_is_left(tiny_plan, tmp_path, monkeypatch):
     monkeypatch.setattr(run_record, "_SAVED_EVERY", 0.01)
-    plan = make_plan(find_hypothesis("nontarget-variability"), "short", SETTINGS)
+    plan = tiny_plan
     store = Store.create(tmp_path)
     done = [step for step in plan.steps if step.kind in ("datasets", "models")]
     with run_record.recorded(plan, plan.steps, store) as progress:
@@ -207,6 +214,14 @@ def test_scheduler_that_cannot_be_spoken_to_is_one_sentence(address, words):
         pass
 
 
+def test_the_certificate_of_a_run_is_valid_where_clocks_differ_by_hours():
+    text = clusters.run_security().tls_worker_cert.encode()
+    found = x509.load_pem_x509_certificate(text)
+    now = datetime.now(UTC)
+    assert found.not_valid_before_utc < now - timedelta(hours=23)
+    assert found.not_valid_after_utc > now + timedelta(days=300)
+
+
 def test_local_workers_answer_nobody_without_the_certificate_of_the_run(monkeypatch):
     monkeypatch.setattr(clusters, "_CONNECT_SECONDS", 2)
     with clusters.local_client(1) as client:
@@ -220,18 +235,40 @@ def test_local_workers_answer_nobody_without_the_certificate_of_the_run(monkeypa
                 clusters._require_answer(address.replace("tls://", "tcp://"))
 
 
-def test_strangers_in_an_unfinished_artifact_are_not_published(tmp_path):
-    for kind, own in running._GONE_ON_WITH.items() | {("grams", ())}:
-        folder = tmp_path / kind
-        names = {"models": "weights-00000007.pt", "datasets": ".parts/00000.parquet"}
-        for name in filter(None, (names.get(kind), "mine.txt", "images/mine", "sub/sub/mine")):
+def test_strangers_in_an_unfinished_artifact_are_not_published(tiny_plan, tmp_path):
+    own = {
+        "datasets": {".parts/00000.parquet", ".parts/spec.json", "images/00000.npy"},
+        "models": {"weights-00000006.pt", "resume.pt"},
+    }
+    strange = ("mine.txt", "images/0.npy", "weights-00000007.pt", "sub/sub/mine")
+    for step in {step.kind: step for step in reversed(tiny_plan.steps)}.values():
+        folder = tmp_path / step.kind
+        for name in (*own.get(step.kind, ()), *strange):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text("")
+            (folder / name).write_text(json.dumps(step.spec) if name == ".parts/spec.json" else "")
         (folder / "link").symlink_to(tmp_path)
-        running.remove_strangers(folder, own)
-        files = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()]
-        assert files == ([names[kind]] if own else [])
+        remove_strangers(folder, gone_on_with(step, folder))
+        files = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
+        assert files == own.get(step.kind, set())
     assert (tmp_path / "grams").exists()
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_dataset_interrupted_before_it_was_published_is(tiny_plan, tmp_path, damaged):
+    """Its manifest is there and what it was made from is not, so that nothing but it is checked."""
+    store = Store.create(tmp_path)
+    (step, *_) = tiny_plan.steps
+    run_steps([step], store)
+    final = store.path(step)
+    whole = {path.name: path.read_bytes() for path in final.rglob("*") if path.is_file()}
+    (final / "artifact.json").unlink()
+    (final / ".parts").mkdir()
+    partial = final.rename(final.with_suffix(".partial"))
+    if damaged:
+        (partial / "latents.parquet").write_bytes(whole["latents.parquet"][:-1] + b"?")
+    run_steps([step], store)
+    again = {path.name: path.read_bytes() for path in final.rglob("*") if path.is_file()}
+    assert {**again, "artifact.json": b""} == {**whole, "artifact.json": b""}
 
 
 def test_unreachable_scheduler_is_one_sentence(tmp_path):

@@ -1,3 +1,4 @@
+import json
 import os
 import platform
 import subprocess
@@ -17,6 +18,7 @@ from hyp.store.runs import (
     all_runs,
     heartbeat,
     latest_run,
+    now_asked,
     run_path,
     save_run,
     shown_state,
@@ -78,7 +80,7 @@ def test_a_finished_run_whose_files_are_gone_is_not_called_finished(tmp_path):
     (run,) = all_runs(tmp_path)
     assert shown_state(run, stored_steps(store, run)) == "finished"
     (store.path(SECOND) / "result.json").unlink()
-    assert shown_state(run, stored_steps(store, run)) == "finished, 1 of 2 steps gone"
+    assert shown_state(run, stored_steps(store, run)) == "incomplete, 1 of 2 steps gone"
     (store.path(FIRST) / "result.json").unlink()
     (run,) = all_runs(tmp_path)
     assert run.seen_state == "incomplete"
@@ -107,11 +109,22 @@ def test_no_run_record_leaves_the_store(tmp_path, name):
         all_runs(tmp_path)
 
 
-def test_damaged_run_record_is_named(tmp_path):
+@pytest.mark.parametrize("change", [{}, {"updated": "yesterday"}, {"asked": "2026-01-01"}])
+def test_damaged_run_record_is_named(tmp_path, change):
     save_run(tmp_path, RUN)
-    next((tmp_path / "runs").glob("*.json")).write_text("{")
+    text = json.dumps(RUN.model_dump() | change) if change else "{"
+    next((tmp_path / "runs").glob("*.json")).write_text(text)
     with pytest.raises(HypError, match=r"runs.*damaged"):
         all_runs(tmp_path)
+
+
+def test_the_latest_run_is_the_latest_though_the_clock_was_set_back(tmp_path):
+    ahead = "2099-01-01T00:00:00.000000+00:00"
+    save_run(tmp_path, RUN.model_copy(update={"goal": "first", "asked": ahead}))
+    for number in ("second", "third"):
+        asked = now_asked(tmp_path)
+        save_run(tmp_path, RUN.model_copy(update={"goal": number, "asked": asked}))
+    assert [run.goal for run in all_runs(tmp_path)] == ["first", "second", "third"]
 
 
 def now(ago=0.0):
@@ -134,9 +147,10 @@ def test_run_of_another_host_is_running_while_its_record_is_written_anew(tmp_pat
     save_run(tmp_path, RUN.model_copy(update=elsewhere))
     assert [run.seen_state for run in all_runs(tmp_path)] == ["running"]
     (path,) = (tmp_path / "runs").iterdir()
-    written = path.stat().st_mtime - SILENT_SECONDS - 5
-    os.utime(path, (written, written))
-    assert [run.seen_state for run in all_runs(tmp_path)] == ["killed"]
+    for off in (-SILENT_SECONDS - 5, SILENT_SECONDS + 60):
+        written = time.time() + off
+        os.utime(path, (written, written))
+        assert [run.seen_state for run in all_runs(tmp_path)] == ["killed"]
 
 
 def test_a_store_that_may_only_be_read_is_held_against_the_clock_here(tmp_path, monkeypatch):

@@ -94,16 +94,17 @@ def shares_json(shares: Iterable[Share], left_out: Sequence[str]) -> str:
 
 def runs_json(store: Store) -> str:
     """Return what ``hyp status`` shows."""
-    from hyp.store.runs import all_runs, stored_steps
+    from hyp.store.runs import all_runs, state_of, stored_steps
 
     told = [
         {
             **run.model_dump(mode="json", exclude={"steps"}),
-            "state": run.seen_state,
+            "state": state_of(run, stored),
             "steps": len(run.steps),
-            "stored": stored_steps(store, run),
+            "stored": stored,
         }
         for run in all_runs(store.root)
+        for stored in [stored_steps(store, run)]
     ]
     return as_json({"store": store.root, "runs": told})
 

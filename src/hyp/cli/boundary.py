@@ -7,7 +7,7 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeGuard
 
-from hyp.errors import HypError, disk_sentence, first_problem, reason_of
+from hyp.errors import HypError, disk_sentence, first_problem, problems, reason_of
 from hyp.text import one_line
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _kind(error: BaseException) -> str | None:
     if isinstance(error, ValueError) and "embedded null" in str(error):
         return "a path has a zero byte in it; write it anew"
     if _is_validation(error):
-        return _invalid(error)
+        return "; ".join(map(str, problems(error)))
     if type(error).__module__.partition(".")[0] in _LIBRARIES:
         said = f"{type(error).__name__}: {reason_of(error)}"
         return f"a file that was read is damaged or of another kind ({said}); get or make it again"
@@ -115,15 +115,3 @@ def _has_folder() -> bool:
 def _is_validation(error: BaseException) -> TypeGuard[ValidationError]:
     pydantic = sys.modules.get("pydantic_core")  # not imported anew: that may fail now
     return pydantic is not None and isinstance(error, pydantic.ValidationError)
-
-
-def _invalid(error: ValidationError) -> str:
-    """Return what pydantic found, all of it."""
-    told = []
-    for problem in error.errors():
-        place = ".".join(map(str, problem["loc"]))
-        reason = problem["msg"].removeprefix("Value error, ")
-        given = repr(problem.get("input"))
-        shown = f" {given}" if problem["loc"] and len(given) <= 60 else ""
-        told.append(f"{place}{shown}: {reason}" if place else reason)
-    return "; ".join(told)

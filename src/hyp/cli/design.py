@@ -34,7 +34,8 @@ def show_design(
     from hyp.cli.design_page import design_json, design_page
     from hyp.cli.terminal import console
     from hyp.hypotheses.testability import contrast_designs
-    from hyp.reports.figures.power import check_figure_path, write_power_figure
+    from hyp.reports.figures.files import check_figure_path
+    from hyp.reports.figures.power import write_power_figure
     from hyp.stats.designs import examine, power_table
 
     plan = named_plan(name, profile, settings)

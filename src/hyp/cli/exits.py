@@ -17,7 +17,10 @@ UNTESTABLE, INVALID, CONFOUNDED = 3, 4, 5
 FAULT = 70
 """A fault in hyp."""
 
-INTERRUPTED = 130
+SIGNALLED = 128
+"""And the number of the signal that ended the command, as shells have it."""
+
+INTERRUPTED = SIGNALLED + 2
 """After Ctrl-C."""
 
 _NO_VERDICT = {"untestable": UNTESTABLE, "invalid": INVALID, "confounded": CONFOUNDED}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import typer
+
 from hyp.addresses import refuse_address
-from hyp.errors import HypError
+from hyp.errors import HypError, disk_sentence
 
 LEVELS = ("debug", "info", "warning", "error")
 _OPTIONS = ("--log-level", "--log-file")
@@ -55,7 +58,18 @@ def _handler(file: str | None) -> logging.Handler:
     path = Path(file).expanduser()
     if not path.parent.is_dir():
         raise HypError(f"--log-file {file}: there is no folder {path.parent}; make it.")
-    return logging.FileHandler(path, encoding="utf-8")
+    return _LogFile(path, encoding="utf-8")
+
+
+class _LogFile(logging.FileHandler):
+    """Says once that it cannot be written, and leaves it at that: no run ends for its log."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        logging.getLogger("hyp").removeHandler(self)
+        error = sys.exc_info()[1]
+        known = disk_sentence(error, self.baseFilename) if isinstance(error, OSError) else ""
+        reason = known or f"cannot write {self.baseFilename}"
+        typer.echo(f"note: {reason}; nothing more is logged.", err=True)
 
 
 def _taken(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:

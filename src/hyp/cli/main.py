@@ -19,7 +19,7 @@ from hyp.cli.boundary import (
 from hyp.cli.brainscore import brainscore_app, doctor, score_models
 from hyp.cli.data import data_app
 from hyp.cli.design import show_design
-from hyp.cli.exits import FAULT, INTERRUPTED, REFUSED
+from hyp.cli.exits import FAULT, INTERRUPTED, REFUSED, SIGNALLED
 from hyp.cli.freeze import freeze_declaration
 from hyp.cli.logs import LEVELS, start_logging
 from hyp.cli.models import models_app
@@ -48,6 +48,7 @@ from hyp.cli.scores import judge_scores
 from hyp.cli.store import store_app
 from hyp.errors import HypError
 from hyp.models.trust import trusting
+from hyp.stopping import Stopped, ignore_signals, received, stoppable
 from hyp.text import printable
 
 _ANYWHERE = ("--debug", "--trust")
@@ -76,8 +77,10 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     prepare_output()
     try:
-        with trusting() if "--trust" in sys.argv[1:] else nullcontext():
+        with stoppable(), trusting() if "--trust" in sys.argv[1:] else nullcontext():
             status = _run(start_logging(arguments))
+    except KeyboardInterrupt as error:
+        status = SIGNALLED + error.signum if isinstance(error, Stopped) else INTERRUPTED
     except BrokenPipeError:  # whoever read the output has had enough
         give_up_output()
         status = 1
@@ -85,6 +88,8 @@ def main() -> None:
         if debug:
             raise
         status = _say(error)
+    if status > SIGNALLED:
+        ignore_signals()  # Python's own tidying up at the end is left alone
     sys.exit(status)
 
 
@@ -92,7 +97,7 @@ def _run(arguments: list[str]) -> int:
     try:
         status = app(arguments, prog_name="hyp", standalone_mode=False)
     except typer.Abort as error:
-        if isinstance(error.__cause__, Exception):  # click takes the end of a file for Ctrl-D
+        if error.__cause__ is not None:  # click takes the end of a file for Ctrl-D
             raise error.__cause__ from error
         status = INTERRUPTED
     except Exception as error:
@@ -101,6 +106,8 @@ def _run(arguments: list[str]) -> int:
         usage: Any = error
         usage.show()
         status = usage.exit_code
+    if status == INTERRUPTED and received():  # typer takes every signal for Ctrl-C
+        return SIGNALLED + received()
     flush_output()
     return status if isinstance(status, int) else 0
 

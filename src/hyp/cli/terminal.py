@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
+from hyp.cli.exits import SIGNALLED
 from hyp.stopping import Stopped, ignore_signals, stoppable
 from hyp.text import printable
 
@@ -42,7 +43,7 @@ def say(text: str, *, err: bool = False) -> None:
 
 @contextmanager
 def resumable() -> Iterator[None]:
-    """End the command on Ctrl-C, SIGTERM or SIGUSR1, and say that the same one goes on.
+    """End the command on Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP, and say that the same one goes on.
 
     The exit status is 128 and the number of the signal, as shells have it: 130 after Ctrl-C.
     """
@@ -53,10 +54,11 @@ def resumable() -> Iterator[None]:
         ignore_signals()
         signum = error.signum if isinstance(error, Stopped) else signal.SIGINT
         what = "interrupted" if signum == signal.SIGINT else f"ended by {error}"
-        typer.echo(
-            f"\n{what}; nothing is lost. The same command goes on where it stopped.", err=True
-        )
-        raise typer.Exit(128 + signum) from None
+        with suppress(OSError):  # a terminal that has closed
+            typer.echo(
+                f"\n{what}; nothing is lost. The same command goes on where it stopped.", err=True
+            )
+        raise typer.Exit(SIGNALLED + signum) from None
 
 
 @contextmanager

@@ -10,23 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-import os
 import shutil
 import signal
 import traceback
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
-from numpy.typing import NDArray
+from rich.filesize import decimal
 
 from hyp.addresses import refuse_address
 from hyp.alone import alone
@@ -42,16 +38,16 @@ from hyp.datasets.manifest import (
     library_versions,
     shard_name,
 )
+from hyp.datasets.parts import is_made, join_parts, remove_temporary, replacing, write_part
 from hyp.datasets.rows import Columns, Images
 from hyp.datasets.shards import check_images, write_shard
 from hyp.datasets.sources import places
 from hyp.datasets.specs import DatasetSpec
-from hyp.errors import HypError
+from hyp.errors import UNREADABLE, HypError, reading
 from hyp.store.artifacts import readable_disk_errors
 
 CHUNK_BYTES = 2**24
 _SPEC = "spec.json"
-_TEMPORARY = ".tmp"
 _JPEG_RATIO = 20
 """Pixels a byte of JPEG, at most; for the check of free space before the first image."""
 
@@ -134,6 +130,15 @@ def is_finished(spec: DatasetSpec, folder: Path) -> bool:
     return True
 
 
+def is_begun(spec: DatasetSpec, folder: Path) -> bool:
+    """Return whether a folder holds an unfinished dataset of a spec."""
+    try:
+        found = json.loads((folder / PARTS / _SPEC).read_text(encoding="utf-8"))
+    except UNREADABLE:
+        return False
+    return bool(found == spec.model_dump(mode="json"))
+
+
 def _refuse_other(spec: DatasetSpec, found: dict[str, Any], folder: Path) -> None:
     wanted = spec.model_dump(mode="json")
     if found != wanted:
@@ -190,7 +195,7 @@ def _make(
 ) -> None:
     shards = range(spec.n_shards)
     key = _key(spec, device)
-    finished = [shard for shard in shards if _is_made(spec, folder, shard, key)]
+    finished = [shard for shard in shards if is_made(spec, folder, shard, key)]
     missing = [shard for shard in shards if shard not in set(finished)]
     done = sum(len(spec.shard_rows(shard)) for shard in finished)
     progress(done, spec.n_stored)
@@ -208,28 +213,33 @@ def _make(
         else:
             for shard in missing:
                 _make_shard(spec, folder, shard, device, made)
-        _join_parts(spec, folder)
-        _write_manifest(spec, folder, device)
+        _write_manifest(spec, folder, device, join_parts(spec, folder))
     finally:
-        _remove_temporary(folder)
+        remove_temporary(folder)
 
 
 def _claim(spec: DatasetSpec, folder: Path) -> None:
     """Mark the folder as this spec's; refuse one that is anything else's."""
     marker = folder / PARTS / _SPEC
     if marker.exists():
-        _refuse_other(spec, json.loads(marker.read_text(encoding="utf-8")), folder)
+        with reading(marker, f"delete {folder} and make the dataset again"):
+            found = dict(json.loads(marker.read_text(encoding="utf-8")))
+        _refuse_other(spec, found, folder)
     else:
-        taken = [name for name in ("images", TABLE) if (folder / name).exists()]
+        taken = [name for name in ("images", TABLE) if _is_taken(folder / name)]
         if taken:
             raise HypError(
                 f"{folder} already has {taken[0]!r}, which hyp did not put there; "
                 "choose an empty folder."
             )
-        with _replacing(marker) as stream:
+        with replacing(marker) as stream:
             stream.write(json.dumps(spec.model_dump(mode="json")).encode())
     (folder / "images").mkdir(exist_ok=True)
-    _remove_temporary(folder)
+    remove_temporary(folder)
+
+
+def _is_taken(path: Path) -> bool:
+    return any(path.iterdir()) if path.is_dir() else path.exists()
 
 
 def _check_space(spec: DatasetSpec, folder: Path) -> None:
@@ -242,7 +252,7 @@ def _check_space(spec: DatasetSpec, folder: Path) -> None:
         free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.is_dir())).free
     if needed > free:
         raise HypError(
-            f"{folder} needs {needed / 1e6:,.0f} MB more but its disk has {free / 1e6:,.0f} MB "
+            f"{folder} needs {decimal(needed)} more but its disk has {decimal(free)} "
             "free; free some space or choose another folder."
         )
 
@@ -257,33 +267,6 @@ def _device_kind(device: str) -> str:
     return device.partition(":")[0]
 
 
-def _part_path(folder: Path, shard: int) -> Path:
-    return folder / PARTS / f"{shard:05d}.parquet"
-
-
-def _read_part(folder: Path, shard: int) -> dict[str, str]:
-    """Return what a finished shard's part says of it; empty if there is none."""
-    try:
-        metadata = pq.read_schema(_part_path(folder, shard)).metadata or {}
-    except (OSError, pa.ArrowInvalid):
-        return {}
-    return {name.decode(): value.decode() for name, value in metadata.items()}
-
-
-def _is_made(spec: DatasetSpec, folder: Path, shard: int, key: str) -> bool:
-    part = _read_part(folder, shard)
-    path = folder / shard_name(spec, shard)
-    return (
-        part.get("key") == key
-        and path.is_file()
-        and vars(_record(part)) == vars(FileRecord.of(path))
-    )
-
-
-def _record(part: dict[str, str]) -> FileRecord:
-    return FileRecord(size=int(part["size"]), sha256=part["sha256"])
-
-
 def _make_shard(
     spec: DatasetSpec, folder: Path, shard: int, device: str, made: Callable[[int], None]
 ) -> None:
@@ -291,7 +274,7 @@ def _make_shard(
     rows = spec.shard_rows(shard)
     shape = (len(rows), *spec.image_shape)
     chunk = max(1, CHUNK_BYTES // int(np.prod(spec.image_shape)))
-    tables: list[pa.Table] = []
+    rendered: list[Columns] = []
 
     def chunks() -> Iterator[Images]:
         for start in range(rows.start, rows.stop, chunk):
@@ -299,36 +282,12 @@ def _make_shard(
             images, columns = spec.source.render(spec.design, spec.seed, indices, device=device)
             check_images(images, spec.source.encoding, (len(indices), *spec.image_shape))
             yield images
-            tables.append(_table(spec, columns))
+            rendered.append(columns)
             made(len(indices))
 
-    with alone(), _replacing(path) as stream:
+    with alone(), replacing(path) as stream:
         write_shard(stream, spec.source.encoding, shape, chunks())
-    record = FileRecord.of(path)
-    part = {"key": _key(spec, device), "size": str(record.size), "sha256": record.sha256}
-    with _replacing(_part_path(folder, shard)) as stream:
-        pq.write_table(pa.concat_tables(tables).replace_schema_metadata(part), stream)
-
-
-def _table(spec: DatasetSpec, columns: Columns) -> pa.Table:
-    names = [latent.name for latent in spec.source.latents]
-    names += [name for name in columns if name not in names]
-    return pa.table([_column(columns[name]) for name in names], names=names)
-
-
-def _column(values: NDArray[Any]) -> pa.Array:
-    """Return an Arrow array of numbers or strings; ``pa.array`` would import pandas."""
-    if values.dtype.kind in "iuf":
-        numbers = pa.py_buffer(np.ascontiguousarray(values))
-        return pa.Array.from_buffers(
-            pa.from_numpy_dtype(values.dtype), len(values), [None, numbers]
-        )
-    if values.dtype.kind not in "OU":
-        return pa.array(values)
-    encoded = [str(value).encode() for value in values]
-    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
-    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))]
-    return pa.Array.from_buffers(pa.string(), len(values), buffers)
+    write_part(spec, folder, shard, _key(spec, device), rendered)
 
 
 def _make_on_cluster(
@@ -424,18 +383,9 @@ def _work(
         writer.send(RuntimeError(f"a rendering process failed:\n{traceback.format_exc()}"))
 
 
-def _join_parts(spec: DatasetSpec, folder: Path) -> None:
-    paths = [_part_path(folder, shard) for shard in range(spec.n_shards)]
-    schema = pq.read_schema(paths[0]).remove_metadata()
-    with _replacing(folder / TABLE) as stream, pq.ParquetWriter(stream, schema) as writer:
-        for path in paths:
-            writer.write_table(pq.ParquetFile(path).read().replace_schema_metadata(None))
-
-
-def _write_manifest(spec: DatasetSpec, folder: Path, device: str) -> None:
-    files = {TABLE: FileRecord.of(folder / TABLE)}
-    for shard in range(spec.n_shards):
-        files[shard_name(spec, shard)] = _record(_read_part(folder, shard))
+def _write_manifest(
+    spec: DatasetSpec, folder: Path, device: str, files: dict[str, FileRecord]
+) -> None:
     manifest = Manifest(
         spec=spec,
         device=_device_kind(device),
@@ -444,30 +394,7 @@ def _write_manifest(spec: DatasetSpec, folder: Path, device: str) -> None:
         files=files,
     )
     if known := places(spec.source):
-        with _replacing(folder / PLACES) as stream:
+        with replacing(folder / PLACES) as stream:
             stream.write(json.dumps(known).encode())
-    with _replacing(folder / MANIFEST) as stream:
+    with replacing(folder / MANIFEST) as stream:
         stream.write(manifest.to_json().encode())
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Write a file beside its place and rename it when it is whole and on the disk."""
-    beside = path.with_name(f"{path.name}.{uuid.uuid4().hex}{_TEMPORARY}")
-    try:
-        with beside.open("wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-        raise
-
-
-def _remove_temporary(folder: Path) -> None:
-    for place in (folder, folder / "images", folder / PARTS):
-        for path in place.glob(f"*{_TEMPORARY}"):
-            with suppress(OSError):
-                path.unlink()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pydantic import Field, ValidationError
 
-from hyp.errors import HypError
+from hyp.errors import HypError, first_problem
 from hyp.hypotheses.profile import Declared
 from hyp.hypotheses.questions.base import SCORE_COLUMNS, Similarities
 from hyp.hypotheses.scores import DIMENSIONS
@@ -344,7 +344,7 @@ def load_result(folder: Path) -> Result:
         if (folder / "comparisons.parquet").exists():
             raise HypError(f"{folder} was written by an earlier hyp; {again}") from error
         raise HypError(
-            f"{path} is damaged ({error.errors()[0]['msg']}); delete {folder} and {again}"
+            f"{path} is damaged ({first_problem(error)}); delete {folder} and {again}"
         ) from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +29,7 @@ from hyp.hypotheses.builders import build, build_together, check_steps
 from hyp.hypotheses.progress import Listener, RunProgress, StepEvent, watched
 from hyp.hypotheses.run_record import recorded
 from hyp.hypotheses.together import make_all, training_groups
+from hyp.hypotheses.unfinished import gone_on_with, remove_strangers
 from hyp.hypotheses.workers import (
     check_this_process,
     check_workers,
@@ -43,12 +44,6 @@ if TYPE_CHECKING:
     from hyp.hypotheses.plan import Plan
 
 _TELL_SECONDS = 0.2
-
-_GONE_ON_WITH = {
-    "models": ("weights-[0-9]*.pt", "resume.pt"),
-    "datasets": (".parts/**/*", "images/[0-9]*", "latents.parquet"),
-}
-"""Files that an interrupted step of a kind goes on with; other kinds begin anew."""
 
 
 def run_plan(
@@ -285,7 +280,7 @@ def _execute(
 
     def make(folders: Mapping[Step, tuple[Path, Mapping[str, Path]]]) -> dict[Step, Exception]:
         for step, (folder, _) in folders.items():
-            remove_strangers(folder, _GONE_ON_WITH.get(step.kind, ()))
+            remove_strangers(folder, gone_on_with(step, folder))
         progress = {step: _progress(tell, step) for step in folders}
         with (
             alone(),
@@ -326,26 +321,6 @@ def _progress(tell: Listener, step: Step) -> Callable[[int, int], None]:
             tell(StepEvent(step.kind, step.key, "running", done, total))
 
     return progress
-
-
-def remove_strangers(folder: Path, own: Iterable[str]) -> None:
-    """Remove what an unfinished artifact's folder holds beside files of its own.
-
-    Parameters
-    ----------
-    folder : Path
-    own : iterable of str
-        Patterns of the names that an interrupted step goes on with.
-    """
-    kept = {path for pattern in own for path in folder.glob(pattern)}
-    kept |= {above for path in kept for above in path.parents}
-    for path in sorted(folder.rglob("*"), reverse=True):  # what a folder holds before the folder
-        if path in kept:
-            continue
-        if path.is_dir() and not path.is_symlink():
-            path.rmdir()
-        else:
-            path.unlink()
 
 
 def _log_to_scheduler(event: StepEvent) -> None:

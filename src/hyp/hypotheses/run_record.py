@@ -16,7 +16,7 @@ from hyp.errors import HypError
 from hyp.hypotheses.progress import RunProgress
 from hyp.hypotheses.timing import expected_seconds
 from hyp.store import Step, Store
-from hyp.store.runs import Run, RunState, Stage, heartbeat, load_run, run_path, save_run
+from hyp.store.runs import Run, RunState, Stage, heartbeat, load_run, now_asked, run_path, save_run
 
 if TYPE_CHECKING:
     from hyp.hypotheses.plan import Plan
@@ -44,7 +44,7 @@ def recorded(plan: Plan, pending: list[Step], store: Store) -> Iterator[RunProgr
     expected = {kind: expected_seconds(plan, kind, pending, store).weight for kind in missing}
     progress = RunProgress(pending, expected, earlier.wall_seconds if earlier else 0.0)
     if earlier and earlier.state == "finished" and not pending:
-        save_run(store.root, earlier.model_copy(update={"asked": _now("microseconds")}))
+        save_run(store.root, earlier.model_copy(update={"asked": now_asked(store.root)}))
         yield progress
         return
     started = earlier.started if earlier else _now()
@@ -60,7 +60,7 @@ def recorded(plan: Plan, pending: list[Step], store: Store) -> Iterator[RunProgr
             state=state,
             started=started,
             updated=_now(),
-            asked=_now("microseconds"),
+            asked=now_asked(store.root),
             wall_seconds=round(progress.seconds, 1),
             left_seconds=progress.left if state == "running" else None,
             stages=tuple(
@@ -105,5 +105,5 @@ def record_of(plan: Plan, **found: Any) -> Run:
     )
 
 
-def _now(timespec: str = "seconds") -> str:
-    return datetime.now(UTC).isoformat(timespec=timespec)
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

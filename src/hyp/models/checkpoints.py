@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import io
 import json
 import os
@@ -21,11 +20,11 @@ from hyp.models.objectives import Objective
 from hyp.models.runtime import open_device, undisturbed
 from hyp.models.specs import Device, TrainSpec, Units
 from hyp.models.trust import require_trust
+from hyp.store.checksums import checksum, sealed, unsealed
 
 MODEL = "model.json"
 HISTORY = "history.json"
 RESUME = "resume.pt"
-_DIGEST = 32
 _HALF = ".half"
 
 
@@ -80,12 +79,17 @@ def weights_name(batch: int) -> str:
     return f"weights-{batch:08d}.pt"
 
 
-def save_weights(folder: Path, batch: int, model: nn.Module) -> None:
-    """Write a state dict (on the CPU) atomically; ``torch.load(weights_only=True)`` reads it."""
+def save_weights(folder: Path, batch: int, model: nn.Module) -> str:
+    """Write a state dict (on the CPU) atomically; ``torch.load(weights_only=True)`` reads it.
+
+    Returns the file's checksum.
+    """
     state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    _write(folder / weights_name(batch), buffer.getvalue())
+    content = buffer.getvalue()
+    _write(folder / weights_name(batch), content)
+    return checksum(content)
 
 
 def write_json(path: Path, value: object) -> None:
@@ -192,19 +196,16 @@ def save_resume(folder: Path, fingerprint: str, state: dict[str, Any]) -> None:
     """Write the state of an unfinished run, with a digest, by one atomic rename."""
     buffer = io.BytesIO()
     torch.save({"fingerprint": fingerprint, **state}, buffer)
-    payload = buffer.getvalue()
-    digest = hashlib.blake2b(payload, digest_size=_DIGEST).digest()
-    _write(folder / RESUME, digest + payload)
+    _write(folder / RESUME, sealed(buffer.getvalue()))
 
 
 def load_resume(folder: Path, fingerprint: str) -> dict[str, Any] | None:
     """Return the saved state of an unfinished run; None if absent, damaged or of another run."""
     try:
-        content = (folder / RESUME).read_bytes()
+        payload = unsealed((folder / RESUME).read_bytes())
     except OSError:
         return None
-    digest, payload = content[:_DIGEST], content[_DIGEST:]
-    if hashlib.blake2b(payload, digest_size=_DIGEST).digest() != digest:
+    if payload is None:
         return None
     state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
     return state if state["fingerprint"] == fingerprint else None

@@ -26,6 +26,7 @@ from hyp.models.objectives import Objective, baselines, fit_objective
 from hyp.models.runtime import autocast
 from hyp.models.specs import TrainSpec
 from hyp.models.stepping import Stepper, new_model, new_schedule
+from hyp.store.checksums import file_checksum
 
 LOG_EVERY = 10
 FIT_IMAGES = 100_000
@@ -137,12 +138,13 @@ class Run:
         self.due = True
         self.log = LossLog([task.name for task in self.objective.tasks])
         self.evaluations: list[dict[str, Any]] = []
+        self.kept: dict[int, str] = {}
         self.fingerprint = hashlib.sha256(
             f"{self.info.model_dump_json()} {self.dataset.n_images} {torch.__version__}".encode()
             + _text(self.rows["train"])
         ).hexdigest()
         state = checkpoints.load_resume(self.folder, self.fingerprint)
-        if state is not None and self._kept_all_before(state["batch"]):
+        if state is not None and self._kept_all(state):
             self._restore(state)
         if self.due:
             self._keep_if_due()
@@ -211,7 +213,8 @@ class Run:
         last = self.batch == self.spec.n_batches
         if self.batch in self.info.checkpoints:
             self.log.check(self.batch)
-            checkpoints.save_weights(self.folder, self.batch, self.model)
+            found = checkpoints.save_weights(self.folder, self.batch, self.model)
+            self.kept[self.batch] = found
         if last or (every is not None and self.batch and self.batch % every == 0):
             self.log.check(self.batch)
             self._evaluate()
@@ -235,11 +238,17 @@ class Run:
             for (task, metric), value in found.items()
         ]
 
-    def _kept_all_before(self, batch: int) -> bool:
+    def _kept_all(self, state: dict[str, Any]) -> bool:
+        """Return whether all weights that a state follows upon are there, and unchanged."""
+        sums = state.get("kept", {})  # an older hyp kept none
+        paths = {
+            batch: self.folder / checkpoints.weights_name(batch)
+            for batch in self.info.checkpoints
+            if batch <= state["batch"]
+        }
         return all(
-            (self.folder / checkpoints.weights_name(kept)).exists()
-            for kept in self.info.checkpoints
-            if kept <= batch
+            path.exists() and sums.get(batch) in (None, file_checksum(path))
+            for batch, path in paths.items()
         )
 
     def _state(self) -> dict[str, Any]:
@@ -255,6 +264,7 @@ class Run:
             "means": self.log.means,
             "window": self.log.window,
             "evaluations": self.evaluations,
+            "kept": self.kept,
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -269,6 +279,7 @@ class Run:
         self.log.means = state["means"]
         self.log.window = [losses.to(self.device) for losses in state.get("window", [])]
         self.evaluations = state["evaluations"]
+        self.kept = state.get("kept", {})
 
 
 class LossLog:

@@ -175,7 +175,7 @@ def _read(path: Path) -> ScalingStudy:
     except tomllib.TOMLDecodeError as error:
         raise HypError(f"{path} is no TOML: {error}.") from error
     except ValidationError as error:
-        raise HypError(f"{path} declares no scaling study: {first_problem(error)}") from error
+        raise HypError(f"{path} declares no scaling study: {first_problem(error)}.") from error
 
 
 def _kept(table: pd.DataFrame, where: dict[str, tuple[str, ...]], name: str) -> pd.DataFrame:

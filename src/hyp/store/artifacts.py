@@ -15,10 +15,10 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from hyp import __version__
 from hyp.addresses import STORE, refuse_address
@@ -37,6 +37,16 @@ _PASSING = (errno.ENOENT, errno.EEXIST, errno.EINVAL)
 
 Build = Callable[[Path, Mapping[str, Path]], None]
 """Fills a working folder from the folders of the inputs, by role."""
+
+
+def _is_time(text: str) -> str:
+    if text and datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("a time needs a time zone")
+    return text
+
+
+Time = Annotated[str, AfterValidator(_is_time)]
+"""A time in a record, as ISO 8601 has it with its zone, or empty where none is known."""
 
 
 class Record(BaseModel):
@@ -60,7 +70,7 @@ class Record(BaseModel):
     spec: Mapping[str, Any]
     inputs: Mapping[str, str]
     label: str
-    created: str
+    created: Time
     seconds: float
     libraries: Mapping[str, str]
     machine: Mapping[str, str]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 _BYTES = 16
+_SEAL_BYTES = 32
 _REMEMBERED = 2**17
 
 
@@ -32,6 +33,32 @@ def file_checksum(path: Path) -> str:
         If the file cannot be read.
     """
     return _digest(_File.of(path))
+
+
+def checksum(content: bytes) -> str:
+    """Return what `file_checksum` returns of a file with this content."""
+    return hashlib.blake2b(content, digest_size=_BYTES).hexdigest()
+
+
+def sealed(payload: bytes) -> bytes:
+    """Return a payload behind its checksum, for a file that is one of an unfinished step."""
+    return _payload_checksum(payload) + payload
+
+
+def unsealed(content: bytes) -> bytes | None:
+    """Return the payload of what `sealed` made; None if it was changed since.
+
+    Examples
+    --------
+    >>> unsealed(sealed(b"state")), unsealed(sealed(b"state")[:-1])
+    (b'state', None)
+    """
+    payload = content[_SEAL_BYTES:]
+    return payload if content[:_SEAL_BYTES] == _payload_checksum(payload) else None
+
+
+def _payload_checksum(payload: bytes) -> bytes:
+    return hashlib.blake2b(payload, digest_size=_SEAL_BYTES).digest()
 
 
 def damages(

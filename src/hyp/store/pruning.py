@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from hyp.errors import HypError
 from hyp.store.artifacts import DISCARDED, RECORD, Record, Store, read_record
-from hyp.store.runs import Run, all_runs, run_path
+from hyp.store.runs import Run, all_runs, run_path, state_of
 
 Artifact = tuple[str, str]
 """Kind and key."""
@@ -68,7 +68,7 @@ def holdings(store: Store) -> list[Holding]:
     return [
         Holding(
             run,
-            run.seen_state,
+            state_of(run, len(mine)),
             len(mine),
             sum(map(sizes.__getitem__, mine)),
             sum(sizes[artifact] for artifact in mine if users[artifact] == 1),

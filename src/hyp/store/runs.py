@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from hyp.names import Name, check_name
 from hyp.store.artifacts import (
     RECORD,
     Store,
+    Time,
     check_artifact,
     read_record,
     readable_disk_errors,
@@ -99,9 +100,9 @@ class Run(BaseModel):
     steps: tuple[tuple[str, str], ...]
     command: str
     state: RunState
-    started: str
-    updated: str
-    asked: str = ""
+    started: Time
+    updated: Time
+    asked: Time = ""
     wall_seconds: float = 0.0
     left_seconds: float | None = None
     stages: tuple[Stage, ...] = ()
@@ -133,7 +134,8 @@ def _is_running(run: Run) -> bool:
 def _is_silent(path: Path) -> bool:
     """Return whether a record was not written for long, by the clock of the disk alone.
 
-    The clocks of two hosts may differ by more than a run may be silent.
+    The clocks of two hosts may differ by more than a run may be silent. What was written in the
+    future, by a clock that was wrong then or is now, is no sign of life.
     """
     try:
         with tempfile.TemporaryFile(dir=path.parent) as probe:
@@ -142,7 +144,7 @@ def _is_silent(path: Path) -> bool:
             now = os.fstat(probe.fileno()).st_mtime
     except OSError:  # a store that may only be read
         now = time.time()
-    return now - path.stat().st_mtime > SILENT_SECONDS
+    return abs(now - path.stat().st_mtime) > SILENT_SECONDS
 
 
 @contextmanager
@@ -232,13 +234,31 @@ def stored_steps(store: Store, run: Run) -> int:
     return sum(store.is_whole(kind, key) for kind, key in run.steps)
 
 
+def state_of(run: Run, stored: int) -> str:
+    """Return a run's state, given how many of its artifacts are stored whole."""
+    state = run.seen_state
+    return "incomplete" if state == "finished" and stored < len(run.steps) else state
+
+
 def shown_state(run: Run, stored: int) -> str:
     """Return a run's state for people, given how many of its artifacts are stored whole."""
-    state = run.seen_state
-    gone = len(run.steps) - stored
-    return (
-        f"{state}, {gone} of {len(run.steps)} steps gone" if state == "finished" and gone else state
-    )
+    state, gone = state_of(run, stored), len(run.steps) - stored
+    return f"{state}, {gone} of {len(run.steps)} steps gone" if state == "incomplete" else state
+
+
+def now_asked(root: Path) -> str:
+    """Return the present time, but later than all runs of a store were asked for.
+
+    So that the latest run is the latest though a clock was set back, or another machine's is
+    ahead.
+    """
+    latest = datetime.now(UTC)
+    for path in (root / "runs").glob("*.json"):
+        with suppress(HypError):
+            run = load_run(path)
+            asked = datetime.fromisoformat(run.asked or run.updated)
+            latest = max(latest, asked + timedelta(microseconds=1))
+    return latest.isoformat(timespec="microseconds")
 
 
 def kept_numerics(

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hyp.datasets.folders.pictures import Fit, examples
 from hyp.datasets.latents import LATENT_GROUPS, Latent, LatentKind
 from hyp.datasets.rows import ROW, Columns
-from hyp.errors import HypError, reading
+from hyp.errors import HypError, first_problem, reading
 
 FILE = "file"
 UNITS = (
@@ -113,9 +113,7 @@ def read_settings(path: Path) -> Settings:
     try:
         settings = Settings.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise HypError(f"{path}: {where}: {first['msg'].rstrip('.')}.") from error
+        raise HypError(f"{path}: {first_problem(error)}.") from error
     for name, latent in settings.latents.items():
         if latent.unit is not None and latent.unit not in UNITS:
             raise HypError(

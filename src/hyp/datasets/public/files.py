@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
+from rich.filesize import decimal
 
 from hyp.errors import HypError
 from hyp.store.artifacts import readable_disk_errors, write_atomically
@@ -253,8 +254,8 @@ def _unpack(
     needed, free = prod(shape), shutil.disk_usage(target.parent).free
     if needed > free:
         raise HypError(
-            f"{path} needs {needed / 1e6:,.0f} MB to be unpacked to {target.parent}, which has "
-            f"{free / 1e6:,.0f} MB free; free some space or set HYP_CACHE to a larger disk."
+            f"{path} needs {decimal(needed)} to be unpacked to {target.parent}, which has "
+            f"{decimal(free)} free; free some space or set HYP_CACHE to a larger disk."
         )
     partial = target.with_suffix(".partial")
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}

@@ -10,10 +10,9 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from hyp.errors import HypError
+from hyp.reports.figures.files import write_figure
 from hyp.stats.designs import POWER, ComparisonDesign
 from hyp.stats.power import comparison_power
-from hyp.store.artifacts import check_folder_of, readable_disk_errors
 
 SEEDS = (4, 5, 6, 8, 10, 15)
 _EFFECTS = np.arange(0, 4.01, 0.2)
@@ -79,19 +78,6 @@ def power_figure(designs: Sequence[ComparisonDesign]) -> Figure:
     return figure
 
 
-def check_figure_path(path: Path) -> None:
-    """Refuse a file that `write_power_figure` could not write.
-
-    Raises
-    ------
-    HypError
-        If it does not end in ``.svg``, ``.png`` or ``.pdf``, or its folder is missing.
-    """
-    if path.suffix.lower() not in (".svg", ".png", ".pdf"):
-        raise HypError(f"{path} must end in .svg, .png or .pdf.")
-    check_folder_of(path)
-
-
 def write_power_figure(designs: Sequence[ComparisonDesign], path: Path) -> None:
     """Write the figure as SVG, PNG or PDF, by the file's ending.
 
@@ -100,12 +86,5 @@ def write_power_figure(designs: Sequence[ComparisonDesign], path: Path) -> None:
     HypError
         If the file cannot be written.
     """
-    check_figure_path(path)
-    kind = path.suffix.lower()
-    partial = path.with_name(f".{path.name}.partial")
-    undated = {"CreationDate": None} if kind == ".pdf" else {"Date": None}
-    with mpl.rc_context({"svg.hashsalt": "hyp"}), readable_disk_errors(path.parent):
-        power_figure(designs).savefig(
-            partial, format=kind[1:], dpi=150, metadata=undated if kind != ".png" else None
-        )
-        partial.replace(path)
+    with mpl.rc_context({"svg.hashsalt": "hyp"}):
+        write_figure(power_figure(designs), path, dpi=150)

@@ -21,10 +21,10 @@ from hyp.hypotheses.paper.tables import (
     published_claims,
     published_table,
 )
+from hyp.reports.figures.files import check_figure_path, write_figure
 from hyp.reports.figures.style import LEGEND, dots, new_figure, style
 from hyp.reports.wording import latent_words, p_value, score
 
-FILE_SUFFIXES = (".pdf", ".png", ".svg")
 COLUMN_WORDS = {"neural_mean": "Neural mean", "behavior": "Behaviour"}
 INK, MUTED, GRID, PAPER = "#1d1c1a", "#615c54", "#e9e6df", "#ffffff"
 FIRST, SECOND, REFERENCE = "#0072b2", "#d55e00", "#7d7a75"
@@ -58,17 +58,10 @@ def save_published_figure(name: str, path: Path) -> None:
         If there is no such table, it holds nothing to draw, the suffix is another one, or
         the file cannot be written.
     """
-    suffix = path.suffix.lower()
-    if suffix not in FILE_SUFFIXES:
-        raise HypError(f"{path} ends in none of {', '.join(FILE_SUFFIXES)}; choose one of these.")
+    check_figure_path(path)
     draw = _drawer(find_published_table(name).name)
-    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     with style(), mpl.rc_context(_STYLE):
-        figure = draw()
-        try:
-            figure.savefig(path, dpi=_DOTS_PER_INCH, facecolor=PAPER, metadata=undated.get(suffix))
-        except OSError as error:
-            raise HypError(f"cannot write {path}: {error.strerror or error}.") from error
+        write_figure(draw(), path, dpi=_DOTS_PER_INCH, facecolor=PAPER)
 
 
 def _drawer(table: str) -> Callable[[], Figure]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
-from hyp.errors import HypError
 from hyp.hypotheses.multiverse import Multiverse
+from hyp.reports.figures.files import check_figure_path, write_figure
 
-SUFFIXES = (".png", ".svg", ".pdf")
 _COLOURS = ("#1b6ca8", "#c2571a", "#5b8c3a", "#8a5fa8", "#8c8c8c")
 
 
@@ -32,14 +30,8 @@ def save_specification_curve(found: Multiverse, path: Path) -> None:
     HypError
         If the suffix is none of PNG, SVG and PDF, or the file cannot be written.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise HypError(f"{path} ends in none of {', '.join(SUFFIXES)}; choose one of these.")
-    figure = specification_curve(found)
-    metadata: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    try:
-        figure.savefig(path, dpi=150, metadata=metadata.get(path.suffix.lower()))
-    except OSError as error:
-        raise HypError(f"cannot write {path}: {error.strerror or error}.") from error
+    check_figure_path(path)
+    write_figure(specification_curve(found), path, dpi=150)
 
 
 def specification_curve(found: Multiverse) -> Figure:
