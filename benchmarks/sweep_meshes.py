@@ -24,10 +24,12 @@ from hyp.errors import HypError
 from mesh_surfaces import by_hyp, by_three, by_trimesh, difference
 
 GLTF = (".gltf", ".glb")
+BATCH = 16
+"""Files that one process of three.js reads."""
 
 
 def outcome(path: Path, name: str, three: Path | None) -> tuple[str, str]:
-    """Return what became of a file, and more about it."""
+    """Return what became of a file, and more about it; `three` is what three.js made of it."""
     try:
         model = read_model(path, name, opaque=True).model
     except HypError as error:
@@ -35,12 +37,12 @@ def outcome(path: Path, name: str, three: Path | None) -> tuple[str, str]:
     except Exception as error:
         return "wrong", f"{type(error).__name__}: {error}"
     ours, told = by_hyp(model), {}
-    for reader in ("trimesh", "three.js"):
-        if reader == "three.js" and (three is None or path.suffix.lower() not in GLTF):
-            continue
+    readers = {"trimesh": lambda: by_trimesh(path)}
+    if three is not None:
+        readers["three.js"] = lambda: by_three(three)
+    for reader, read in readers.items():
         try:
-            theirs = by_trimesh(path) if reader == "trimesh" else read_by_three(path, three)
-            told[reader] = difference(ours, theirs)
+            told[reader] = difference(ours, read())
         except Exception as error:
             told[reader] = f"not read ({type(error).__name__}: {error})"
     agreed = [reader for reader, why in told.items() if not why]
@@ -51,35 +53,45 @@ def outcome(path: Path, name: str, three: Path | None) -> tuple[str, str]:
     return ("differs" if read else "drawn, not compared"), others
 
 
-def read_by_three(path: Path, node: Path):
-    """Return what three.js reads of a file."""
-    with tempfile.TemporaryDirectory() as out:
-        script = Path(__file__).with_name("sweep_three.mjs").resolve()
-        command = ["node", str(script), out, str(path.resolve())]
-        subprocess.run(command, cwd=node, check=True, capture_output=True, timeout=300)
-        return by_three(Path(out) / "0.json")
+def read_by_three(paths: list[Path], node: Path, out: str) -> dict[Path, Path]:
+    """Let three.js read glTF files, one process for all; return what it wrote of each."""
+    files = [path for path in paths if path.suffix.lower() in GLTF]
+    script = Path(__file__).with_name("sweep_three.mjs").resolve()
+    command = ["node", str(script), out, *(str(path.resolve()) for path in files)]
+    subprocess.run(command, cwd=node, check=False, capture_output=True, timeout=600)
+    return {path: Path(out) / f"{number}.json" for number, path in enumerate(files)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--three", type=Path, help="a folder with node_modules/three")
+    parser.add_argument("--out", type=Path, help="default: results/mesh_sweep.json")
     asked = parser.parse_args()
     counts: Counter[str] = Counter()
     told = {}
     for folder in asked.folders:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            name = f"{folder.parent.name}/{path.relative_to(folder)}"
-            if path.suffix.lower() in OTHER_SUFFIXES:
-                counts[f"passed over ({path.suffix.lower()})"] += 1
-            elif path.suffix.lower() in SUFFIXES:
-                what, why = outcome(path, name, asked.three)
-                counts[what] += 1
-                told |= {name: f"{what}: {why}"} if why else {}
-                print(f"{name}: {what} {why}", flush=True)
+        found = sorted(path for path in folder.rglob("*") if path.is_file())
+        others = [path.suffix.lower() for path in found if path.suffix.lower() in OTHER_SUFFIXES]
+        counts.update(f"passed over ({suffix})" for suffix in others)
+        meshes = [path for path in found if path.suffix.lower() in SUFFIXES]
+        for some in batched(meshes, BATCH):
+            with tempfile.TemporaryDirectory() as out:
+                three = read_by_three(some, asked.three, out) if asked.three else {}
+                for path in some:
+                    name = f"{folder.parent.name}/{path.relative_to(folder)}"
+                    what, why = outcome(path, name, three.get(path))
+                    counts[what] += 1
+                    told |= {name: f"{what}: {why}"} if why else {}
+                    print(f"{name}: {what} {why}", flush=True)
     for what, count in counts.most_common():
         print(f"{count:6d} {what}")
-    print(write(None, "mesh_sweep", {"counts": dict(counts), "files": told}))
+    print(write(asked.out, "mesh_sweep", {"counts": dict(counts), "files": told}))
+
+
+def batched(paths: list[Path], size: int) -> list[list[Path]]:
+    """Return paths in batches."""
+    return [paths[start : start + size] for start in range(0, len(paths), size)]
 
 
 if __name__ == "__main__":

@@ -202,10 +202,17 @@ def test_a_mirrored_node_is_seen_mirrored(tmp_path):
     assert four(read(card, tmp_path).model) == (GREEN, RED, WHITE, BLUE)
 
 
-@pytest.mark.parametrize("said", ["my tex.png", "my%20tex.png", "./my%20tex.png"])
-def test_textures_beside_the_file_may_have_spaces(tmp_path, said):
+@pytest.mark.parametrize(
+    ("said", "file"),
+    [
+        *[(said, "my tex.png") for said in ("my tex.png", "my%20tex.png", "./my%20tex.png")],
+        *[(said, " my tex.png") for said in (" my tex.png", "%20my%20tex.png")],
+        ("my%20tex.png", "my%20tex.png"),
+    ],
+)
+def test_textures_beside_the_file_may_have_spaces(tmp_path, said, file):
     card = Card()
-    quadrants().save(tmp_path / "my tex.png")
+    quadrants().save(tmp_path / file)
     card.tree["images"] = [{"uri": said}]
     assert four(read(card, tmp_path).model) == PLAIN
 
