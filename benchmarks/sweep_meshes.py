@@ -1,88 +1,97 @@
 """Every mesh file below some folders: drawn, refused by name, or wrong.
 
-What is drawn is compared with what trimesh reads of the same file: the extents, and the area of
-all different triangles, both in units of the largest extent. Files are not part of this
-repository; those of trimesh (``models``) and assimp (``test/models``) are in their sources:
+What is drawn is compared with what trimesh reads of the same file, and of glTF also with what
+three.js reads: extents and area, then triangle by triangle base colours, textures at four points,
+vertex colours and (three.js) emission. Transparent materials are drawn opaque. Files are not part
+of this repository; there are the test files of trimesh (``models``), assimp (``test/models``),
+Khronos (glTF-Sample-Assets, glTF-Validator, glTF-Blender-IO) and others:
 
-    python benchmarks/sweep_meshes.py trimesh/models assimp/test/models
+    npm install --prefix NODE three
+    python benchmarks/sweep_meshes.py --three NODE trimesh/models glTF-Sample-Assets/Models
 """
 
 from __future__ import annotations
 
 import argparse
-import warnings
+import subprocess
+import tempfile
 from collections import Counter
 from pathlib import Path
-
-import numpy as np
-import trimesh
 
 from _machine import write
 from hyp.datasets.engine.meshfiles import OTHER_SUFFIXES, SUFFIXES, read_model
 from hyp.errors import HypError
+from mesh_surfaces import by_hyp, by_three, by_trimesh, difference
 
-ROOM = 0.01
-"""Share by which extents and areas may differ: hyp leaves out what is thinner than a line."""
-
-
-def measures(triangles: np.ndarray) -> np.ndarray:
-    """Return the extents, and the area of the different triangles, by the largest extent."""
-    low, high = triangles.min((0, 1)), triangles.max((0, 1))
-    scaled = (triangles - low) / (high - low).max()
-    grid = np.round(scaled * 1e5).astype(np.int64)
-    order = np.lexsort(np.moveaxis(grid, -1, 0), axis=1)
-    keys = np.take_along_axis(grid, order[..., None], axis=1).reshape(len(grid), -1)
-    kept = scaled[np.unique(keys, axis=0, return_index=True)[1]]
-    edges = kept[:, 1:] - kept[:, :1]
-    area = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1).sum() / 2
-    return np.append(scaled.max((0, 1)), area)
+GLTF = (".gltf", ".glb")
+BATCH = 16
+"""Files that one process of three.js reads."""
 
 
-def others_measures(path: Path) -> np.ndarray:
-    """Return the measures by trimesh."""
-    scene = trimesh.load_scene(path, process=False)
-    meshes = [mesh for mesh in scene.dump() if isinstance(mesh, trimesh.Trimesh)]
-    return measures(np.concatenate([mesh.triangles for mesh in meshes]))
-
-
-def outcome(path: Path, name: str) -> tuple[str, str]:
-    """Return what became of a file, and more about it."""
+def outcome(path: Path, name: str, three: Path | None) -> tuple[str, str]:
+    """Return what became of a file, and more about it; `three` is what three.js made of it."""
     try:
         model = read_model(path, name, opaque=True).model
     except HypError as error:
         return "refused", str(error)
     except Exception as error:
         return "wrong", f"{type(error).__name__}: {error}"
-    ours = measures(model.vertices[model.faces])
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            theirs = others_measures(path)
-    except Exception as error:
-        return "drawn, not compared", f"trimesh: {type(error).__name__}: {error}"
-    if np.allclose(ours, theirs, rtol=ROOM, atol=ROOM):
-        return "drawn", ""
-    return "differs", f"extents and area {ours.round(3)}, by trimesh {theirs.round(3)}"
+    ours, told = by_hyp(model), {}
+    readers = {"trimesh": lambda: by_trimesh(path)}
+    if three is not None:
+        readers["three.js"] = lambda: by_three(three)
+    for reader, read in readers.items():
+        try:
+            told[reader] = difference(ours, read())
+        except Exception as error:
+            told[reader] = f"not read ({type(error).__name__}: {error})"
+    agreed = [reader for reader, why in told.items() if not why]
+    others = "; ".join(f"by {reader}: {why}" for reader, why in told.items() if why)
+    if agreed:
+        return f"drawn as {' and '.join(agreed)} read it", others
+    read = [why for why in told.values() if not why.startswith("not read")]
+    return ("differs" if read else "drawn, not compared"), others
+
+
+def read_by_three(paths: list[Path], node: Path, out: str) -> dict[Path, Path]:
+    """Let three.js read glTF files, one process for all; return what it wrote of each."""
+    files = [path for path in paths if path.suffix.lower() in GLTF]
+    script = Path(__file__).with_name("sweep_three.mjs").resolve()
+    command = ["node", str(script), out, *(str(path.resolve()) for path in files)]
+    subprocess.run(command, cwd=node, check=False, capture_output=True, timeout=600)
+    return {path: Path(out) / f"{number}.json" for number, path in enumerate(files)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--three", type=Path, help="a folder with node_modules/three")
+    parser.add_argument("--out", type=Path, help="default: results/mesh_sweep.json")
+    asked = parser.parse_args()
     counts: Counter[str] = Counter()
     told = {}
-    for folder in parser.parse_args().folders:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            name = f"{folder.parent.name}/{path.relative_to(folder)}"
-            if path.suffix.lower() in OTHER_SUFFIXES:
-                counts[f"passed over ({path.suffix.lower()})"] += 1
-            elif path.suffix.lower() in SUFFIXES:
-                what, why = outcome(path, name)
-                counts[what] += 1
-                told |= {name: f"{what}: {why}"} if why else {}
-                print(f"{name}: {what} {why}", flush=True)
+    for folder in asked.folders:
+        found = sorted(path for path in folder.rglob("*") if path.is_file())
+        others = [path.suffix.lower() for path in found if path.suffix.lower() in OTHER_SUFFIXES]
+        counts.update(f"passed over ({suffix})" for suffix in others)
+        meshes = [path for path in found if path.suffix.lower() in SUFFIXES]
+        for some in batched(meshes, BATCH):
+            with tempfile.TemporaryDirectory() as out:
+                three = read_by_three(some, asked.three, out) if asked.three else {}
+                for path in some:
+                    name = f"{folder.parent.name}/{path.relative_to(folder)}"
+                    what, why = outcome(path, name, three.get(path))
+                    counts[what] += 1
+                    told |= {name: f"{what}: {why}"} if why else {}
+                    print(f"{name}: {what} {why}", flush=True)
     for what, count in counts.most_common():
         print(f"{count:6d} {what}")
-    print(write(None, "mesh_sweep", {"counts": dict(counts), "files": told}))
+    print(write(asked.out, "mesh_sweep", {"counts": dict(counts), "files": told}))
+
+
+def batched(paths: list[Path], size: int) -> list[list[Path]]:
+    """Return paths in batches."""
+    return [paths[start : start + size] for start in range(0, len(paths), size)]
 
 
 if __name__ == "__main__":

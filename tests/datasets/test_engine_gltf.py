@@ -147,6 +147,24 @@ def other_scene(card):
     card.tree["scene"] = 1
 
 
+def unused_node(card):
+    card.tree["nodes"].append({"mesh": 0, "translation": [5, 0, 0]})
+
+
+def coarser_level(card):
+    unused_node(card)
+    card.tree["nodes"][0]["extensions"] = {"MSFT_lod": {"ids": [1]}}
+    card.tree["extensionsUsed"] = ["MSFT_lod"]
+
+
+def variants(card):
+    card.tree["materials"].append({"pbrMetallicRoughness": {"baseColorFactor": [1, 0, 0, 1]}})
+    mappings = [{"material": 1, "variants": [0]}]
+    card.primitive["extensions"] = {"KHR_materials_variants": {"mappings": mappings}}
+    card.tree["extensions"] = {"KHR_materials_variants": {"variants": [{"name": "red"}]}}
+    card.tree["extensionsUsed"] = ["KHR_materials_variants"]
+
+
 def opaque_mask(card):
     card.material["alphaMode"] = "MASK"
     card.tree["images"] = [{"uri": uri(quadrants(alpha=200))}]
@@ -160,7 +178,10 @@ CHANGED = (
     *(fan, fan_beside_triangles, quantised, sparse, skin, morph, second_uv_set),
     *(specular_glossiness, hidden_node),
 )
-UNCHANGED = (strip, webp, fallback_texture, other_scene, opaque_mask, unread_alpha)
+UNCHANGED = (
+    *(strip, webp, fallback_texture, other_scene, unused_node, coarser_level, variants),
+    *(opaque_mask, unread_alpha),
+)
 
 
 @pytest.mark.parametrize("change", [*CHANGED, *UNCHANGED], ids=lambda change: change.__name__)
@@ -173,6 +194,37 @@ def test_the_card_looks_the_same_however_it_is_stored(tmp_path, change):
     content = (tmp_path / "card.gltf").read_bytes()
     plain = hashlib.sha256(hashlib.sha256(content).digest()).hexdigest()
     assert (found.digest != plain) == (change in CHANGED)
+
+
+def test_a_mirrored_node_is_seen_mirrored(tmp_path):
+    card = Card()
+    card.tree["nodes"][0]["scale"] = [-1, 1, 1]
+    assert four(read(card, tmp_path).model) == (GREEN, RED, WHITE, BLUE)
+
+
+@pytest.mark.parametrize(
+    ("said", "file"),
+    [
+        *[(said, "my tex.png") for said in ("my tex.png", "my%20tex.png", "./my%20tex.png")],
+        *[(said, " my tex.png") for said in (" my tex.png", "%20my%20tex.png")],
+        ("my%20tex.png", "my%20tex.png"),
+    ],
+)
+def test_textures_beside_the_file_may_have_spaces(tmp_path, said, file):
+    card = Card()
+    quadrants().save(tmp_path / file)
+    card.tree["images"] = [{"uri": said}]
+    assert four(read(card, tmp_path).model) == PLAIN
+
+
+def test_what_has_no_material_is_grey_and_that_is_said(tmp_path):
+    card = Card()
+    del card.primitive["material"]
+    found = read(card, tmp_path)
+    assert len(set(four(found.model))) == 1
+    assert found.left_out == {"colours (no material: grey)"}
+    card.primitive["attributes"]["COLOR_0"] = card.add(np.eye(4, 3, dtype=np.float32) * 1.0)
+    assert read(card, tmp_path).left_out == frozenset()
 
 
 @pytest.mark.parametrize("required", [False, True])

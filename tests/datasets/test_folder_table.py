@@ -357,14 +357,18 @@ def test_files_that_are_no_images(folder):
         FolderSource.open(folder)
 
 
-def test_a_truncated_image_is_named_when_it_is_read(folder):
-    path = folder / "img_03.png"
+def test_truncated_images_are_all_named_when_they_are_read(folder):
     noise = np.random.default_rng(0).integers(0, 256, (12, 12, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(path)
-    path.write_bytes(path.read_bytes()[:200])
+    for name in ("img_03.png", "img_05.png"):
+        Image.fromarray(noise).save(folder / name)
+        (folder / name).write_bytes((folder / name).read_bytes()[:200])
     source = FolderSource.open(folder)
-    with pytest.raises(HypError, match=r"the image .*img_03.png cannot be decoded"):
+    with pytest.raises(HypError, match=r"the image img_03.png cannot be decoded"):
         source.read(np.array([3]))
+    with pytest.raises(HypError, match=r"2 of 20 files") as caught:
+        source.read(np.arange(20))
+    assert "img_03.png" in str(caught.value)
+    assert "img_05.png" in str(caught.value)
 
 
 @pytest.mark.parametrize("factor", [1.2, 3])
@@ -382,15 +386,17 @@ def test_what_cannot_be_used_is_listed_at_once_and_left_out_within_a_share(folde
     (folder / "img_05.png").write_bytes(whole[: len(whole) // 2])
     (folder / "img_06.png").unlink()
     picture(1).save(folder / "spare.png")
-    with pytest.raises(HypError, match=r"4 of 21 files .* skip=19.1%") as caught:
+    with pytest.raises(HypError, match=r"5 of 21 files .* skip=23.9%") as caught:
         FolderSource.open(folder)
     assert str(caught.value).splitlines()[1:] == [
         "  the file img_03.png is an empty file.",
-        f"  the file img_04.png is no image that can be read (formats: {', '.join(FORMATS)}).",
+        f"  the file img_04.png is no image that can be read (formats: {', '.join(FORMATS)}; of "
+        "at most 16 bits).",
+        "  the image img_05.png cannot be decoded (image file is truncated); replace or remove it.",
         "  the row img_06.png of latents.csv has no file; add it or leave the row out.",
         "  the image spare.png has no row in latents.csv; add one, or name the table.",
     ]
-    with pytest.raises(HypError, match="5 of 21 files"):  # all are decoded now
+    with pytest.raises(HypError, match="5 of 21 files"):
         FolderSource.open(folder, skip="20%")
     source = FolderSource.open(folder, skip="25%")
     gone = [3, 4, 5, 6]

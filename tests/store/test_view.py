@@ -30,7 +30,8 @@ def activations(model, n_units, **spec):
 def build(store, step):
     def fill(folder, inputs, one):
         if one.kind == "activations":
-            write(folder, one.spec["n_units"], one.inputs["model"].spec["seed"])
+            seed = one.inputs["model"].spec["seed"]
+            write(folder, one.spec["n_units"], seed, one.spec.get("n_rows", 1))
         else:
             (folder / "empty").touch()
 
@@ -38,13 +39,14 @@ def build(store, step):
         store.make(one, partial(fill, one=one))
 
 
-def write(folder, n_units, seed):
+def write(folder, n_units, seed, n_rows):
     coords = {
         "stimulus": np.arange(N),
         "file": ("stimulus", np.array([f"a/{i:03d}.png" for i in range(N)], dtype=object)),
     }
     values = np.random.default_rng(seed).normal(size=(N, n_units)).astype(np.float32)
-    units = {"relu": {"channel": np.arange(n_units, dtype=np.int32)}}
+    channel, row = np.divmod(np.arange(n_units, dtype=np.int32), max(n_rows, 1))
+    units = {"relu": {"channel": channel, "row": row} if n_rows else {}}
     attrs = {"input_size": 32}
     with ActivationWriter(
         folder, stimuli=xr.Dataset(coords=coords), attrs=attrs, batch_size=4
@@ -88,6 +90,19 @@ def test_backbones_that_share_the_name_of_a_layer_are_told_apart(store):
     with pytest.raises(HypError, match=r"12 units in wide \(input 32\), 8 units in tiny"):
         view.activations("relu")
     assert view.activations("relu", backbone="wide").sizes["unit"] == 12
+
+
+def test_units_of_one_number_and_several_shapes_are_not_taken_for_each_other(store):
+    build(store, activations(model(0), 8, n_rows=2))
+    build(store, activations(model(1, "wide"), 8))
+    build(store, activations(model(2, "older"), 8, n_rows=0))
+    view = StoreView(store)
+    with pytest.raises(HypError, match=r"8 units in tiny and in wide, but they lie in other"):
+        view.activations("relu", backbone=["tiny", "wide"])
+    assert view.activations("relu", backbone="tiny")["row"].values.tolist() == [0, 1] * 4
+    both = view.activations("relu", backbone=["tiny", "older"])
+    assert both.sizes["model"] == 2
+    assert not {"channel", "row"} & set(both.coords)  # not known of all
 
 
 def test_a_network_is_not_counted_twice(store):

@@ -24,6 +24,8 @@ data_app = typer.Typer(
 )
 
 
+_N = 1000
+
 Place = Annotated[str, typer.Argument(help="Folder or address (s3://...) of a dataset.")]
 Device = Annotated[str, typer.Option(help="Where to render: cpu or cuda.")]
 
@@ -37,7 +39,13 @@ def make(
     design: Annotated[
         str, typer.Option(help="What varies, such as full or categories=4+centered.")
     ] = "full",
-    n: Annotated[int, typer.Option("--n", help="Number of images, held-out ones included.")] = 1000,
+    n: Annotated[
+        int | None,
+        typer.Option(
+            "--n",
+            help="Number of images, held-out ones included; default: 1000, or all of fewer files.",
+        ),
+    ] = None,
     n_val: Annotated[
         int | None,
         typer.Option("--n-val", help="Number of held-out images; default: a tenth, at most 100."),
@@ -80,7 +88,7 @@ def make(
         "design": design,
         "seed": seed,
         "n_images": n,
-        "n_val": min(100, n // 10) if n_val is None else n_val,
+        "n_val": n_val,
         "shard_size": shard_size,
         "online": online,
     }
@@ -225,12 +233,20 @@ def _planned(spec: DatasetSpec, frame_rate: float) -> RenderableType:
 def _spec(source: str, settings: dict[str, Any], fields: dict[str, Any]) -> DatasetSpec:
     from pydantic import ValidationError
 
+    from hyp.datasets.designs import Design
+    from hyp.datasets.rows import RowsSource
     from hyp.datasets.sources import open_source
     from hyp.datasets.specs import DatasetSpec
     from hyp.errors import HypError, first_problem
 
+    opened, n = open_source(source, **settings), fields["n_images"]
+    if n is None:
+        is_finite = isinstance(opened, RowsSource)
+        n = min(_N, opened.admitted(Design.parse(fields["design"]))) if is_finite else _N
+    n_val = min(100, n // 10) if fields["n_val"] is None else fields["n_val"]
+    fields = {**fields, "source": opened, "n_images": n, "n_val": n_val}
     try:
-        return DatasetSpec.model_validate({"source": open_source(source, **settings), **fields})
+        return DatasetSpec.model_validate(fields)
     except ValidationError as error:
         problem = first_problem(error)
         name = "-".join(map(str, problem.place)).replace("_", "-")

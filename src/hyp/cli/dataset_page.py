@@ -21,6 +21,7 @@ from hyp.datasets.manifest import MANIFEST
 from hyp.datasets.summary import BINS, DatasetSummary, LatentSummary, summarise
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
+_LISTED = 6
 _CELLS = 32
 _PAIRS = 8
 _MATRIX = 13
@@ -93,6 +94,9 @@ def _facts(dataset: Dataset) -> Table:
     spec, manifest = dataset.spec, dataset.manifest
     height, width, _ = dataset.image_shape
     settings = spec.source.model_dump(mode="json", exclude={"kind", "latents"})
+    for name, value in settings.items():
+        if isinstance(value, list) and len(value) > _LISTED:
+            settings[name] = f"({len(value):,}; --json has them)"
     source = ", ".join(f"{name} {value}" for name, value in settings.items())
     versions = ", ".join(f"{name} {number}" for name, number in manifest.versions.items())
     facts = Table.grid(padding=(0, 2))

@@ -131,6 +131,10 @@ class RowsSource(BaseModel):
             )
         return self.path
 
+    def admitted(self, design: Design) -> int:
+        """Return how many images a design admits."""
+        return len(_order(self, design, 0))
+
     def check_size(self, design: Design, n_images: int) -> None:
         """Check that a design admits enough images.
 
@@ -139,7 +143,7 @@ class RowsSource(BaseModel):
         HypError
             With the counts, if it does not.
         """
-        _require(self, design, len(_order(self, design, 0)), n_images)
+        _require(self, design, self.admitted(design), n_images)
 
     def sample(self, design: Design, seed: int, indices: Rows) -> Columns:
         """Return the latents of images, the extra columns and `ROW`, shape (n,) each.

@@ -21,6 +21,20 @@ class Problem:
     sentence: str
 
 
+def nothing_in(start: bytes) -> str:
+    """Say what a file is that holds nothing of its own, by its first 64 bytes; else nothing.
+
+    Examples
+    --------
+    >>> nothing_in(b"")
+    'an empty file'
+    """
+    if not start:
+        return "an empty file"
+    is_pointer = start.startswith(b"version https://git-lfs")
+    return "a pointer of Git LFS, not the file itself; run `git lfs pull`" if is_pointer else ""
+
+
 def read_share(skip: Any) -> float:
     """Return the share of files that may be left out: 0 to below 1, or a text such as ``10%``.
 
@@ -45,7 +59,7 @@ def read_share(skip: Any) -> float:
 
 
 def settle(
-    problems: Sequence[Problem], n_files: int, skip: float, where: Path
+    problems: Sequence[Problem], n_files: int, skip: float, where: Path, beside: str = ""
 ) -> tuple[tuple[str, ...], str]:
     """Decide about files that cannot be used.
 
@@ -59,6 +73,8 @@ def settle(
         Share of the files that may be left out.
     where : Path
         What messages call the folder.
+    beside : str
+        What else is to be said of the folder, where files are refused.
 
     Returns
     -------
@@ -90,6 +106,7 @@ def settle(
         hint += f", or leave them out with skip={least:g}% (--set skip={least:g}%)"
     raise HypError(
         f"{len(ordered):,} of {n_files:,} files in {where} cannot be used; {hint}:{lines}"
+        + (f"\n  {beside}" if beside else "")
     )
 
 

@@ -112,7 +112,13 @@ def source_class(kind: str) -> type[Any]:
     if kind in added:
         return _loaded(added[kind])
     known = ", ".join(dict.fromkeys([*SOURCES, *added]))
-    raise HypError(f"unknown source {kind!r}; choose from: {known}.")
+    hint = ""
+    if Path(kind).exists():
+        hint = (
+            f" Of files, say how they are to be read: classes:{kind} (images in a folder for each "
+            f"class), folder:{kind} (images with a table) or engine:{kind} (meshes)."
+        )
+    raise HypError(f"unknown source {kind!r}; choose from: {known}.{hint}")
 
 
 def all_sources() -> tuple[dict[str, type[Any]], tuple[str, ...]]:

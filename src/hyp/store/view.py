@@ -90,15 +90,16 @@ class StoreView:
         -------
         xarray.Dataset
             Lazy variable ``activation`` with dims (model, stimulus, unit); every latent, and
-            images' names, along ``stimulus``; what is known of the units along ``unit``; and
-            what tells the models apart along ``model``, whose index is their key. It can be
+            images' names, along ``stimulus``; what is known of the units of all along ``unit``;
+            and what tells the models apart along ``model``, whose index is their key. It can be
             written anew with ``to_zarr`` or ``to_netcdf``.
 
         Raises
         ------
         HypError
             If nothing matches, or what matches are responses to several sets of stimuli, layers
-            of several sizes, or two stored passes of one network; the message says what there is.
+            of several sizes or shapes, or two stored passes of one network; the message says
+            what there is.
         """
         table = self.catalogue
         for column, value in where.items():
@@ -129,8 +130,7 @@ class StoreView:
             labels = {key: ("model", _label(row[key])) for key in ("model", *MODEL_COORDINATES)}
             parts.append(part.expand_dims("model").assign_coords(labels))
         _refuse_sizes(parts, layer)
-        joined: xr.Dataset = xr.concat(parts, dim="model", combine_attrs="drop_conflicts")
-        return joined
+        return _joined(parts, layer)
 
     def scores(self, hypothesis: str, profile: str | None = None) -> dict[str, xr.DataArray]:
         """Return the scores of the latest finished run of a hypothesis, one array per kind.
@@ -196,6 +196,35 @@ def _refuse_sizes(parts: list[xr.Dataset], layer: str) -> None:
             f"layer {layer} has {', '.join(sorted(sizes))}; choose networks with one size of it, "
             "for instance with backbone=."
         )
+
+
+def _joined(parts: list[xr.Dataset], layer: str) -> xr.Dataset:
+    """Join networks; units that are told apart have to be the same channels, rows and so on."""
+    known = [{str(name) for name in part.coords if part[name].dims == ("unit",)} for part in parts]
+    shared = set.intersection(*known)
+    first = parts[0]
+    for part, names in zip(parts, known, strict=True):
+        if (
+            names
+            and known[0]
+            and not (names == known[0] and all(part[name].equals(first[name]) for name in names))
+        ):
+            raise HypError(
+                f"layer {layer} has {first.sizes['unit']} units in {first['backbone'].item()} and "
+                f"in {part['backbone'].item()}, but they lie in other channels, rows or columns; "
+                "choose networks with one shape of it, for instance with backbone=."
+            )
+    kept = [part.drop_vars(names - shared) for part, names in zip(parts, known, strict=True)]
+    joined: xr.Dataset = xr.concat(
+        kept,
+        dim="model",
+        data_vars="all",
+        coords="minimal",
+        compat="override",
+        join="exact",
+        combine_attrs="drop_conflicts",
+    )
+    return joined
 
 
 def _label(value: object) -> list[object] | NDArray[np.object_]:

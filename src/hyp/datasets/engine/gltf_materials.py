@@ -79,6 +79,8 @@ class Wardrobe:
         uvs = np.zeros((len(corners), 3, 2))
         if "material" not in primitive:
             colour = np.full(3, GREY) if tints is None else NO_COLOUR
+            if tints is None:
+                self._remarks.left_out.add("colours (no material: grey)")
             return corner_tints, uvs, Skin(colour, None, tinted)
         material = self._tree["materials"][primitive["material"]]
         factor, alpha, said = self._base(material)

@@ -51,7 +51,10 @@ def read_tree(content: bytes, *, binary: bool) -> tuple[Tree, bytes | None]:
             raise ValueError("its first chunk is no JSON")
         tree = chunks[0][1]
         chunk = next((data for kind, data in chunks[1:] if kind == _BIN), None)
-    found = json.loads(tree)
+    try:
+        found = json.loads(tree)
+    except ValueError as error:
+        raise ValueError("its JSON is damaged") from error
     if not isinstance(found, dict):
         raise ValueError("its JSON is no object")
     version = str(found.get("asset", {}).get("version", "2.0"))

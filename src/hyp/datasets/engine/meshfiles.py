@@ -25,6 +25,7 @@ from hyp.datasets.engine.scanned import read_ply, read_stl
 from hyp.datasets.engine.soup import Companions, Part, Remarks, joined
 from hyp.datasets.engine.wavefront import read_obj
 from hyp.datasets.engine.worlds import Axis
+from hyp.datasets.skipping import nothing_in
 from hyp.errors import HypError
 
 SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
@@ -111,9 +112,12 @@ def _content(path: Path, name: str) -> bytes:
                 f"{name} has {size >> 20} MiB, more than the {MOST_BYTES >> 20} MiB of a mesh "
                 "file; simplify it or reduce its textures."
             )
-        return path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise HypError(f"{name} cannot be read ({error.strerror}).") from error
+    if absent := nothing_in(content[:64]):
+        raise HypError(f"{name} is {absent}.")
+    return content
 
 
 def _parts(

@@ -152,8 +152,16 @@ class Companions:
 
     def has(self, asked: str) -> bool:
         """Tell whether there is such a file in the mesh's folder or below it."""
-        file = (self._folder / _plain(asked)).resolve()
-        return file.is_relative_to(self._folder) and file.is_file()
+        return self._file(asked) is not None
+
+    def _file(self, asked: str) -> Path | None:
+        """Return the file as a name is usually meant, or else as it stands there, if any."""
+        slashed = asked.replace("\\", "/")
+        for name in dict.fromkeys([_plain(asked), unquote(slashed), slashed]):
+            file = (self._folder / name).resolve()
+            if file.is_relative_to(self._folder) and file.is_file():
+                return file
+        return None
 
     def get(self, asked: str, *, known_as: str = "") -> bytes:
         """Return the content of a file that the mesh names; ``%20`` and backslashes count.
@@ -165,13 +173,13 @@ class Companions:
         HypError
             If it is not in the mesh's folder or below it.
         """
-        plain = _plain(asked)
-        if not self.has(asked):
+        file = self._file(asked)
+        if file is None:
             raise HypError(
-                f"{self.name} names the file {plain!r}, which is not in its folder or below it; "
-                "put it there."
+                f"{self.name} names the file {_plain(asked)!r}, which is not in its folder or "
+                "below it; put it there."
             )
-        content = (self._folder / plain).read_bytes()
+        content = file.read_bytes()
         self.given[_plain(known_as or asked)] = content
         return content
 

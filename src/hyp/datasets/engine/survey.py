@@ -56,11 +56,12 @@ def describe(path: Path, *, skip: float = 0.0, opaque: bool = False) -> dict[str
             continue
         panoramas.append(Panorama(name=name, digest=hashlib.sha256(content).hexdigest()))
     n_files = len(listing.objects) + len(listing.panoramas) + len(listing.problems)
-    skipped, said = settle(problems, n_files, skip, path)
+    others = passed_over(listing.others, meshfiles.SUFFIXES)
+    skipped, said = settle(problems, n_files, skip, path, others)
     without = ", ".join(f"{name} ({count:,})" for name, count in sorted(left_out.items()))
     remarks = [
         said,
-        passed_over(listing.others, meshfiles.SUFFIXES),
+        others,
         f"Drawn without, and in how many objects: {without}." if without else "",
     ]
     fields: dict[str, Any] = {

@@ -13,7 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from hyp.datasets.folders.pictures import SUFFIXES, decode, jpeg_bytes
+from hyp.datasets.folders.pictures import (
+    decode,
+    examples,
+    jpeg_bytes,
+    problem_of,
+    turned_by_exif,
+)
 from hyp.datasets.latents import Latent
 from hyp.datasets.rows import Columns, Images, Rows, RowsSource
 from hyp.datasets.skipping import Problem, passed_over, read_share, settle
@@ -54,7 +60,8 @@ class ClassedSource(RowsSource):
     .jpg or .jpeg are kept as they come (``encoding="jpeg"``) and decoded when they are
     used: RGB, the shorter side resized to `image_size` (bilinear, antialiased), the
     centre taken, as torchvision's evaluation transforms do, which like them leaves the
-    EXIF orientation alone. Other images are decoded so when they are read.
+    EXIF orientation alone, unless `upright`. Other images are decoded so when they are read;
+    transparency is dropped.
 
     The digest is of the names and sizes of all files, not of their contents: ImageNet has
     150 GB of them.
@@ -63,11 +70,14 @@ class ClassedSource(RowsSource):
     ----------
     skipped : tuple of str
         Files that were left out because they are no whole images.
+    upright : bool
+        Whether images are turned as their EXIF orientation says.
     remarks : str or None
         What was left out when the folder was read, and why; not written to keys.
     """
 
     skipped: tuple[str, ...] = Field(default=(), exclude_if=lambda names: not names)
+    upright: bool = Field(default=False, exclude_if=lambda upright: not upright)
     remarks: str | None = Field(default=None, exclude=True, repr=False)
 
     def columns(self) -> Columns:
@@ -93,18 +103,20 @@ class ClassedSource(RowsSource):
         for row, name in enumerate(names):
             try:
                 if raw:
-                    images[row] = decode(folder / name, self.image_size)
+                    images[row] = decode(folder / name, self.image_size, upright=self.upright)
                 else:
                     files.append(jpeg_bytes(folder / name))
             except HypError as error:
-                problems.append(Problem(name, str(error)))
+                problems.append(problem_of(folder, name) or Problem(name, str(error)))
         if len(problems) == 1:
             raise HypError(problems[0].sentence)
         settle(problems, len(names), 0.0, folder)
         return images if raw else files
 
 
-def describe(folder: Path, image_size: int | None, skip: float = 0.0) -> dict[str, Any]:
+def describe(
+    folder: Path, image_size: int | None, skip: float = 0.0, beside: str = ""
+) -> dict[str, Any]:
     """Return the fields of a `ClassedSource` that reads a folder.
 
     Parameters
@@ -114,6 +126,8 @@ def describe(folder: Path, image_size: int | None, skip: float = 0.0) -> dict[st
         Pixels a side; None for 224.
     skip : float
         Share of the images that may be left out; unless it is 0, all are decoded once.
+    beside : str
+        What else is to be said of the folder.
 
     Raises
     ------
@@ -125,9 +139,9 @@ def describe(folder: Path, image_size: int | None, skip: float = 0.0) -> dict[st
     said = ""
     if skip:
         names = _found(folder)[0]
-        problems = [problem for name in names if (problem := _problem(folder, name))]
-        skipped, said = settle(problems, len(names), skip, folder)
-    listing = list_classes(folder, skipped)
+        problems = [problem for name in names if (problem := problem_of(folder, name))]
+        skipped, said = settle(problems, len(names), skip, folder, beside)
+    listing = list_classes(folder, skipped, beside)
     latent = Latent(name="category", kind="categorical", frame="object", values=listing.classes)
     is_jpeg = all(str(name).lower().endswith(_JPEG) for name in listing.names)
     return {
@@ -138,22 +152,8 @@ def describe(folder: Path, image_size: int | None, skip: float = 0.0) -> dict[st
         "digest": listing.digest,
         "path": folder,
         "skipped": skipped,
-        "remarks": said or None,
+        "remarks": "\n".join(line for line in (said, beside) if line) or None,
     }
-
-
-def _empty(name: str) -> Problem:
-    return Problem(name, f"{name} is an empty file, or a link to nothing.")
-
-
-def _problem(folder: Path, name: str) -> Problem | None:
-    if not _size(folder / name):
-        return _empty(name)
-    try:
-        decode(folder / name, 1)
-    except HypError as error:
-        return Problem(name, str(error))
-    return None
 
 
 class ClassFolderSource(ClassedSource):
@@ -169,7 +169,14 @@ class ClassFolderSource(ClassedSource):
     kind: Literal["classes"] = "classes"
 
     @classmethod
-    def open(cls, path: Path, *, image_size: int | None = None, skip: Any = 0.0) -> Self:
+    def open(
+        cls,
+        path: Path,
+        *,
+        image_size: int | None = None,
+        skip: Any = 0.0,
+        upright: bool = False,
+    ) -> Self:
         """Describe a folder of class folders.
 
         Parameters
@@ -181,6 +188,8 @@ class ClassFolderSource(ClassedSource):
             Share of the images that may be left out because they are no whole images, such
             as 0.1 or ``10%``; their names become part of the source. Unless it is 0, all
             images are decoded once.
+        upright : bool
+            Whether to turn images as their EXIF orientation says; then all become pixels.
 
         Raises
         ------
@@ -188,10 +197,30 @@ class ClassFolderSource(ClassedSource):
             If there are no class folders, an empty one, or more files that cannot be used
             than `skip` of them, which are listed.
         """
-        fields = describe(path, image_size, read_share(skip))
-        others = passed_over(_others(path), SUFFIXES)
-        fields["remarks"] = "\n".join(line for line in (fields["remarks"], others) if line) or None
+        from torchvision.datasets.folder import IMG_EXTENSIONS
+
+        others = passed_over(_others(path), IMG_EXTENSIONS)
+        fields = describe(path, image_size, read_share(skip), others)
+        turned = cls(**{**fields, "encoding": "raw", "upright": upright})
+        if turned.upright:
+            return turned
+        lying = _lying(path, fields["skipped"])
+        fields["remarks"] = "\n".join(line for line in (fields["remarks"], lying) if line) or None
         return cls(**fields)
+
+
+def _lying(folder: Path, skipped: tuple[str, ...]) -> str:
+    """Say which images are shown as they are stored, though their EXIF orientation turns them."""
+    names = _found(folder)[0]
+    if len(names) > _FEW:
+        return ""
+    lying = [n for n in names if n not in set(skipped) and turned_by_exif(folder / n)]
+    if not lying:
+        return ""
+    return (
+        f"Not turned as their EXIF orientation says, as torchvision does not: {len(lying):,} "
+        f"images ({examples(lying)}); upright=true (--set upright=true) turns them."
+    )
 
 
 def _others(folder: Path) -> list[str]:
@@ -210,8 +239,10 @@ def _others(folder: Path) -> list[str]:
     return found
 
 
-def list_classes(folder: Path, skipped: tuple[str, ...] = ()) -> Listing:
+def list_classes(folder: Path, skipped: tuple[str, ...] = (), beside: str = "") -> Listing:
     """List the images of class folders but for those that are left out.
+
+    `beside` is said too where some are refused.
 
     Raises
     ------
@@ -230,10 +261,11 @@ def list_classes(folder: Path, skipped: tuple[str, ...] = ()) -> Listing:
                 "remove its folder."
             )
     sizes = [_size(folder / name) for name in names]
-    problems = [_empty(name) for name, size in zip(names, sizes, strict=True) if not size]
-    if problems and len(names) <= _FEW:
-        problems = [problem for name in names if (problem := _problem(folder, name))]
-    settle(problems, len(names), 0.0, folder)
+    suspect = [name for name, size in zip(names, sizes, strict=True) if not size]
+    if suspect:
+        looked_at = names if len(names) <= _FEW else suspect
+        problems = [problem for name in looked_at if (problem := problem_of(folder, name))]
+        settle(problems, len(names), 0.0, folder, beside)
     digest = hashlib.sha256()
     for name, size in zip(names, sizes, strict=True):
         digest.update(f"{name}\0{size}\n".encode("utf-8", "surrogateescape"))
@@ -259,7 +291,8 @@ def _found(folder: Path) -> tuple[list[str], NDArray[np.int64], list[str]]:
     except OSError as error:
         raise HypError(
             f"{folder} cannot be read as class folders ({str(error).rstrip('.')}); it needs a "
-            "folder for each class, with images in it."
+            "folder for each class, with images in it; images with a table of what they show "
+            "are read by folder:PATH."
         ) from error
     names = [path[len(str(folder)) + 1 :].replace(os.sep, "/") for path, _ in found]
     return names, np.array([code for _, code in found], dtype=np.int64), classes

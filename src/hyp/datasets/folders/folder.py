@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from hyp.datasets.folders.pictures import FORMATS, SUFFIXES, Fit, decode, examples
+from hyp.datasets.folders.pictures import FORMATS, SUFFIXES, Fit, decode, examples, problem_of
 from hyp.datasets.folders.table import (
     FILE,
     Settings,
@@ -37,6 +37,8 @@ from hyp.store.steps import content_hash
 _TABLES = (".csv", ".parquet")
 _TABLE = "latents"
 _SIZE = 224
+_FEW = 10_000
+"""Images of which all are decoded where some cannot be used, so that one list says all."""
 
 
 class FolderSource(RowsSource):
@@ -142,13 +144,21 @@ class FolderSource(RowsSource):
         Raises
         ------
         HypError
-            If an image cannot be decoded.
+            With a list of all images among them that cannot be decoded.
         """
         content = _same(self.require_path(), self.digest, self.skipped)
         images = np.empty((len(rows), self.image_size, self.image_size, 3), dtype=np.uint8)
+        problems = []
         for image, row in zip(images, rows.tolist(), strict=True):
-            path = content.root / content.files[row]
-            image[...] = decode(path, self.image_size, fit=self.fit, upright=True)
+            name = content.files[row]
+            try:
+                path = content.root / name
+                image[...] = decode(path, self.image_size, fit=self.fit, upright=True)
+            except HypError as error:
+                problems.append(problem_of(content.root, name) or Problem(name, str(error)))
+        if len(problems) == 1:
+            raise HypError(problems[0].sentence)
+        settle(problems, len(rows), 0.0, content.root)
         return images
 
 
@@ -179,6 +189,8 @@ def _content(path: Path, skipped: tuple[str, ...]) -> _Content:
     table = read_table(place, settings, skipped)
     files, problems, n_files = _match(place, table.files, skipped, is_whole=path.is_dir())
     digest, side, more = _look(root, files)
+    if (problems or more) and len(files) <= _FEW:
+        more = _damaged(root, files, more)
     settle(problems + more, n_files, 0.0, root)
     said = file_digest(toml) if toml.is_file() else ""
     whole = content_hash([file_digest(place), said, digest])
@@ -190,16 +202,16 @@ def _left_out(path: Path, skip: float) -> tuple[tuple[str, ...], str]:
     place = _place(path)
     table = read_table(place, read_settings(place.with_suffix(".toml")))
     files, problems, n_files = _match(place, table.files, (), is_whole=path.is_dir())
-    found = _read_all(place.parent, files)[2]
-    known = {problem.file for problem in found}
-    for name in files:
-        if name not in known:
-            try:
-                decode(place.parent / name, 1)
-            except HypError as error:
-                found.append(Problem(name, str(error)))
+    found = _damaged(place.parent, files, _read_all(place.parent, files)[2])
     found = [Problem(composed(problem.file), problem.sentence) for problem in found]
     return settle(problems + found, n_files, skip, place.parent)
+
+
+def _damaged(root: Path, files: Sequence[str], known: Sequence[Problem]) -> list[Problem]:
+    """Return what is wrong with files, all of which are decoded but those of which it is known."""
+    names = {problem.file for problem in known}
+    found = (problem_of(root, name) for name in files if name not in names)
+    return [*known, *filter(None, found)]
 
 
 def _place(path: Path) -> Path:
@@ -215,7 +227,8 @@ def _table_of(folder: Path) -> Path:
     if len(named or found) != 1:
         names = ", ".join(path.name for path in named or found) or "no table"
         raise HypError(
-            f"{folder} needs one table of latents, latents.csv or latents.parquet; it has {names}."
+            f"{folder} needs one table of latents, latents.csv or latents.parquet; it has {names}. "
+            "Images in a folder for each class need none: classes:PATH reads them."
         )
     return (named or found)[0]
 
@@ -341,19 +354,18 @@ def _read_all(root: Path, files: Sequence[str]) -> tuple[str, set[tuple[int, int
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         for name in files:
-            why = f"is no image that can be read (formats: {', '.join(FORMATS)})"
             try:
                 with (root / name).open("rb") as stream:
                     digest.update(f"{name}\0".encode("utf-8", "surrogateescape"))
                     digest.update(hashlib.file_digest(stream, "sha256").digest())
-                    if not stream.tell():
-                        why = "is an empty file"
                     stream.seek(0)
                     with Image.open(stream, formats=FORMATS) as picture:
                         sizes.add(picture.size)
             except bombs:
                 why = f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller"
                 problems.append(Problem(name, f"the image {name} {why}."))
-            except (OSError, SyntaxError, ValueError):
-                problems.append(Problem(name, f"the file {name} {why}."))
+            except (OSError, SyntaxError, ValueError) as error:
+                known = problem_of(root, name)
+                why = f"the image {name} cannot be decoded ({error}); replace or remove it."
+                problems.append(known or Problem(name, why))
     return digest.hexdigest(), sizes, problems

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyp.datasets.shards import fitted
+from hyp.datasets.skipping import Problem, nothing_in
 from hyp.errors import HypError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _SHOWN = 3
 _END_OF_IMAGE = b"\xff\xd9"
 _TRAILER = 64
 _DEEP_GREY = "I;16"
+_ORIENTATION = 0x112
 
 
 def examples(names: Sequence[str]) -> str:
@@ -40,10 +42,16 @@ def examples(names: Sequence[str]) -> str:
 
 @contextmanager
 def _decodable(name: Path | str) -> Iterator[None]:
+    from PIL import UnidentifiedImageError
     from PIL.Image import DecompressionBombError
 
     try:
         yield
+    except UnidentifiedImageError as error:
+        raise HypError(
+            f"the file {name} is no image that can be read (formats: {', '.join(FORMATS)}; of "
+            "at most 16 bits)."
+        ) from error
     except (OSError, SyntaxError, ValueError, EOFError, DecompressionBombError) as error:
         raise HypError(
             f"the image {name} cannot be decoded ({str(error).rstrip('.')}); replace or remove it."
@@ -91,7 +99,41 @@ def _rgb(picture: Image) -> Image:
         return Image.fromarray((deep >> 8).astype(np.uint8)).convert("RGB")
     if picture.mode in ("I", "F"):
         raise ValueError("its pixels have 32 bits; save it with 8 or 16")
+    if "transparency" in picture.info:  # the same colours, of which Pillow does not warn
+        picture = picture.convert("RGBA")
     return picture.convert("RGB")
+
+
+def problem_of(folder: Path, name: str) -> Problem | None:
+    """Say what keeps an image from being used, having decoded all of it; None if nothing does.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        The file's path in the folder.
+    """
+    try:
+        with (folder / name).open("rb") as stream:
+            if absent := nothing_in(stream.read(64)):
+                return Problem(name, f"the file {name} is {absent}.")
+        decode(folder / name, 1)
+    except OSError as error:
+        return Problem(name, f"the file {name} cannot be opened ({error.strerror}).")
+    except HypError as error:
+        return Problem(name, str(error).replace(str(folder / name), name))
+    return None
+
+
+def turned_by_exif(path: Path) -> bool:
+    """Tell whether an image's EXIF orientation says that it is to be turned."""
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=FORMATS) as picture:
+            return picture.getexif().get(_ORIENTATION, 1) != 1
+    except (OSError, SyntaxError, ValueError):
+        return False
 
 
 def jpeg_bytes(path: Path) -> bytes:
