@@ -4,7 +4,7 @@ UV := uv==0.13.8
 # Compiled modules are kept: to compile them anew takes seconds of every command.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install brainscore demo test lint format bench clean
+.PHONY: help install brainscore demo test lint format docs bench clean
 
 help:
 	@echo "make install     install hyp and its tools into .venv"
@@ -12,6 +12,7 @@ help:
 	@echo "make demo        run nontarget-variability on the embedded engine and write its report"
 	@echo "make test        run the tests"
 	@echo "make lint        check format, style and types"
+	@echo "make docs        build the site into docs/_build/html"
 	@echo "make bench       measure speed beside the peers; JSON goes to benchmarks/results"
 
 install: .venv/.installed
@@ -21,7 +22,7 @@ install: .venv/.installed
 	  || { echo "hyp needs Python 3.11 or newer; name one with make PYTHON=/path/to/python"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e ".[dev,tdw,cluster]"
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e ".[dev]"
 	@touch $@
 
 brainscore: install
@@ -43,8 +44,11 @@ format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: install
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -W -q -b html docs docs/_build/html
+
 bench: install
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache docs/_build docs/reference/generated

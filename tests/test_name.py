@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 import hyp
 from hyp.store.artifacts import installed_versions
@@ -31,3 +32,22 @@ def test_nothing_tells_anyone_to_install_the_other_project(place):
 
 def test_version_is_that_of_the_code_which_runs():
     assert installed_versions(["hyp"]) == {"hyp": hyp.__version__}
+
+
+def test_version_and_citation_and_changelog_say_the_same():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert str(citation["version"]) == hyp.__version__
+    assert citation["license"] == PROJECT["project"]["license"]
+    headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert f"{hyp.__version__} ({citation['date-released']})" in headings
+
+
+def test_ci_runs_the_versions_that_are_declared():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    (job,) = workflow["jobs"].values()
+    declared = re.findall(r"Python :: (3\.\d+)", str(PROJECT["project"]["classifiers"]))
+    assert job["strategy"]["matrix"]["python"] == declared
+    assert job["steps"][-1]["run"] == ".ci/run"
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    assert all(hook["entry"].startswith(".venv/bin/") for hook in hooks)
+    assert (ROOT / "src" / "hyp" / "py.typed").exists()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 """Of the distribution, which the package index knows as ``hyp-vision``."""
 
 __all__ = [

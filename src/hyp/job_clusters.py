@@ -37,6 +37,7 @@ class JobCluster(BaseModel):
     Attributes
     ----------
     system : {"slurm", "pbs", "sge", "lsf"}
+        Which of them the jobs are for.
     workers : int
         Most jobs at a time; one worker is one job. There are as many as there is work for.
     cores : int

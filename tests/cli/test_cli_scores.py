@@ -1,9 +1,6 @@
 """``hyp test`` as a user types it."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -55,21 +52,6 @@ def test_the_page_says_what_can_and_what_cannot_be_concluded(scores):
     ):
         assert words in done.stdout, words
     assert max(map(len, done.stdout.splitlines())) <= 80
-
-
-def test_the_example_of_the_readme(tmp_path):
-    root = Path(__file__).parents[2]
-    script = root / "examples" / "make_scores.py"
-    subprocess.run([sys.executable, script], cwd=tmp_path, check=True, timeout=120)
-    done = hyp(tmp_path / "scores.csv", *ROLES, "--margin", 0.03)
-    assert done.returncode == 0, done.stderr
-    shown = " ".join(done.stdout.replace("│", " ").split())
-    readme = (root / "README.md").read_text().split("## Your own scores")[1]
-    block = readme.split("```")[1].split("--margin 0.03\n")[1]
-    sentences = " ".join(block.replace("│", " ").split()).split("•")
-    assert len(sentences) == 3
-    assert sentences[1].split(" What would")[0].strip() in shown
-    assert sentences[2].strip() in shown
 
 
 def test_json_and_report(scores, tmp_path):

@@ -285,6 +285,7 @@ def test_report_and_store_can_be_read_afterwards(finished, tmp_path):
     view = package.open_store(store)
     scores = view.scores("nontarget-variability")["decoding"]
     assert scores.sizes["network"] == 4
+    assert scores["layer"].dtype.kind == "U"  # which xarray can draw
     activations = view.activations("relu", objective="distance", design="identities=1")
     assert activations["activation"].sizes["model"] == 4
     assert "rel_pos_x" in activations.coords

@@ -35,6 +35,7 @@ class Hypothesis(Declared):
     predictions : dict of str to str
         Rival hypotheses and what each says.
     cohorts : tuple of Cohort
+        Networks that differ in their seed alone.
     questions : tuple of question
         See `hyp.hypotheses.questions` for the kinds there are.
     rule : DecisionRule

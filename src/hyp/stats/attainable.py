@@ -68,6 +68,11 @@ def attainable_p(
     ------
     HypError
         If a group has no seed, or pairs were asked for and the groups differ in size.
+
+    Examples
+    --------
+    >>> attainable_p(3, 3), round(1 / attainable_p(5, 5, two_sided=False))
+    (0.1, 252)
     """
     if n1 < 1 or n2 < 1:
         raise HypError(f"a comparison of {n1} v {n2} seeds needs at least one seed in each group.")
@@ -152,6 +157,11 @@ def is_testable(n1: int, n2: int, m: int, alpha: float = 0.05, **how: Unpack[How
     ------
     HypError
         If a group has no seed, the family is empty or alpha is not in (0, 1).
+
+    Examples
+    --------
+    >>> is_testable(4, 4, 1), is_testable(4, 4, 2)
+    (True, False)
     """
     _check_family(m, alpha)
     return multiplicity(m, how.get("correction", "holm")) * smallest_p(n1, n2, **how) <= alpha
@@ -163,7 +173,13 @@ def multiplicity(m: int, correction: Correction) -> int:
 
 
 def largest_family(n1: int, n2: int, alpha: float = 0.05, **how: Unpack[How]) -> float:
-    """Most comparisons that `n1` v `n2` seeds can carry (0 if none, infinite under max-T)."""
+    """Most comparisons that `n1` v `n2` seeds can carry (0 if none, infinite under max-T).
+
+    Examples
+    --------
+    >>> largest_family(3, 3), largest_family(5, 5)
+    (0, 6)
+    """
     smallest = smallest_p(n1, n2, **how)
     if how.get("correction", "holm") == "max-t":
         return float("inf") if smallest <= alpha else 0
@@ -171,7 +187,13 @@ def largest_family(n1: int, n2: int, alpha: float = 0.05, **how: Unpack[How]) ->
 
 
 def seeds_needed(m: int, alpha: float = 0.05, **how: Unpack[How]) -> int:
-    """Fewest seeds in each group, or pairs, with which a family of `m` can be tested."""
+    """Fewest seeds in each group, or pairs, with which a family of `m` can be tested.
+
+    Examples
+    --------
+    >>> seeds_needed(1), seeds_needed(6)
+    (4, 5)
+    """
     _check_family(m, alpha)
     n = 2
     while not is_testable(n, n, m, alpha, **how):
@@ -188,7 +210,13 @@ _LARGEST = 2000
 
 
 def untestable_sentence(n1: int, n2: int, m: int, alpha: float = 0.05, **how: Unpack[How]) -> str:
-    """Say why `n1` v `n2` seeds cannot test a family of `m`, and what would mend it."""
+    """Say why `n1` v `n2` seeds cannot test a family of `m`, and what would mend it.
+
+    Examples
+    --------
+    >>> untestable_sentence(3, 3, 6)[:52]
+    '3 v 3 seeds cannot test 6 comparisons corrected toge'
+    """
     paired, correction = how.get("paired", False), how.get("correction", "holm")
     divided = m > 1 and correction == "holm"
     family = "1 comparison" if m == 1 else f"{m} comparisons corrected together"

@@ -57,6 +57,13 @@ def check_reduction(
     ------
     HypError
         If a dataset is empty, a value is missing or the stimuli do not vary.
+
+    Examples
+    --------
+    >>> reduced, varies = check_reduction("size", "continuous", full=[1, 2, 3, 4],
+    ...                                   reduced=[2, 2, 2, 2], stimuli=[1, 2, 3, 4])
+    >>> reduced.passed, varies.passed
+    (True, True)
     """
     spreads = {
         name: _spread(latent, kind, values)
@@ -120,6 +127,12 @@ def check_learned(
     ------
     HypError
         If there is no model, or a baseline is not a positive finite number.
+
+    Examples
+    --------
+    >>> check = check_learned({"seed 0": (0.2, 1.0), "seed 1": (0.98, 1.0)})
+    >>> check.passed, check.value
+    (False, 0.98)
     """
     if not errors:
         raise HypError("no model's error was given; the check of learning needs at least one.")
@@ -197,6 +210,17 @@ def check_decodable(
     ------
     HypError
         If the table is not fit, has no finite ``chance``, or a model lacks a layer.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [(group, seed, fold, level + seed / 100 + fold / 200)
+    ...         for group, level in {"full": 0.6, "reduced": 0.5}.items()
+    ...         for seed in range(4) for fold in range(2)]
+    >>> table = pd.DataFrame(rows, columns=["group", "seed", "fold", "score"])
+    >>> check, layers = check_decodable(table.assign(layer="fc", chance=0.25))
+    >>> check.passed, check.value == 1 / 2**8
+    (True, True)
     """
     keys = list(keys)
     if "chance" not in table.columns or not np.isfinite(table["chance"].astype(float)).all():

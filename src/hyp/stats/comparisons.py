@@ -117,6 +117,17 @@ def compare(
     HypError
         If the table is not fit to compare, a comparison lies in two families, a unit has no
         partner, or an argument is unknown or out of range.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [(group, seed, fold, level + seed / 100 + fold / 200)
+    ...         for group, level in {"full": 0.6, "reduced": 0.5}.items()
+    ...         for seed in range(4) for fold in range(2)]
+    >>> table = pd.DataFrame(rows, columns=["group", "seed", "fold", "score"])
+    >>> found = compare(table.assign(layer="fc"), ["layer"]).iloc[0]
+    >>> int(found.n_a), round(float(found.difference), 3), round(float(found.p), 4)
+    (4, 0.1, 0.0286)
     """
     keys = list(keys)
     asked = _asked(test, correction, alternative, margin, equivalence, paired, alpha, groups)

@@ -252,6 +252,12 @@ def spearman_interval(r: float, n: int, confidence: float = 0.95) -> tuple[float
     ------
     HypError
         If r lies outside [-1, 1], n is below 3 or the confidence is not in (0, 1).
+
+    Examples
+    --------
+    >>> low, high = spearman_interval(0.5, 20)
+    >>> round(low, 2), round(high, 2)
+    (0.05, 0.78)
     """
     return _fisher_interval(r, n, confidence, 1 + r**2 / 2)
 

@@ -56,6 +56,14 @@ def judge_design(rule: DecisionRule, planned: Iterable[Comparison]) -> Verdict |
     ------
     HypError
         If there is no comparison, or a part has none.
+
+    Examples
+    --------
+    >>> from hyp.stats.rules import ONLY_BETTER, Prediction
+    >>> rule = DecisionRule(keys=("layer",), predictions=(
+    ...     Prediction(name="H1", claim="variability helps", needs=ONLY_BETTER),))
+    >>> judge_design(rule, [dict(layer="fc", family="all", n_a=3, n_b=3)]).outcome
+    'untestable'
     """
     comparisons = list(planned)
     sizes = Counter(comparison["family"] for comparison in comparisons)
@@ -98,6 +106,16 @@ def judge(
     HypError
         If there is no comparison, a part has none, or comparisons were not made by the test
         and the correction that the rule declares.
+
+    Examples
+    --------
+    >>> from hyp.stats.rules import ONLY_BETTER, Prediction
+    >>> rule = DecisionRule(keys=("layer",), predictions=(
+    ...     Prediction(name="H1", claim="variability helps", needs=ONLY_BETTER),))
+    >>> layer = dict(layer="fc", family="all", n_a=5, n_b=5, difference=0.04, ci_low=0.02,
+    ...              ci_high=0.06, p=0.0079, p_holm=0.0079, direction=1, significant=True)
+    >>> judge(rule, [layer]).outcome
+    'supported'
     """
     rows, checks = list(comparisons), list(checks)
     _check_as_declared(rule, rows)

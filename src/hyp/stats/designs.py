@@ -217,6 +217,13 @@ def power_table(
         One row a (``units``, ``d``): ``one``, the power if one comparison of the family
         is real, and ``all``, the chance to find any if all are (see
         `hyp.stats.power.comparison_power`).
+
+    Examples
+    --------
+    >>> design = ComparisonDesign(n_a=5, n_b=5)
+    >>> table = power_table(design, effects=(2.0,), seeds=(3, 5), studies=500)
+    >>> table["one"].round(1).tolist()
+    [0.0, 0.6]
     """
     sign = -1.0 if design.alternative == "less" else 1.0
     rows = []

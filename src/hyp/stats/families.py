@@ -40,6 +40,11 @@ def holm(p: ArrayLike) -> Floats:
     Returns
     -------
     ndarray, shape (comparisons,)
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.06, 0.06]
     """
     p = np.asarray(p, dtype=float)
     order = np.argsort(p, kind="stable")
@@ -116,6 +121,11 @@ def max_t_paired(
     ------
     HypError
         If there is no pair, a difference is not finite, or an argument is unknown.
+
+    Examples
+    --------
+    >>> max_t_paired([[1, 2, 3, 4, 5, 6], [1, -1, 2, -2, 3, -3]]).round(3).tolist()
+    [0.062, 1.0]
     """
     check_choice("statistic", statistic, get_args(PairStatistic))
     return _step_down(lambda: sign_statistics(differences, statistic), alternative)

@@ -60,6 +60,12 @@ def estimate_of(row: Mapping[str, Any]) -> Estimate:
 
     Ranks: the Hodges-Lehmann shift. Means: the difference of means. A row without a shift
     (of another kind of question, or of an earlier version) has its difference only.
+
+    Examples
+    --------
+    >>> row = {"test": "rank", "shift": 0.04, "shift_low": 0.01, "shift_high": 0.07}
+    >>> estimate_of(row | {"difference": 0.05, "ci_low": 0.02, "ci_high": 0.08})
+    Estimate(value=0.04, low=0.01, high=0.07, name='shift')
     """
     of_ranks = "shift" in row and row.get("test") not in _OF_MEANS
     value, low, high = (

@@ -72,6 +72,15 @@ def within_between_published(
     ------
     HypError
         As `within_between`.
+
+    Examples
+    --------
+    >>> similarity = [[1, 0.9, 0.8, 0.1, 0.1, 0.1], [0.9, 1, 0.9, 0.1, 0.1, 0.1],
+    ...               [0.8, 0.9, 1, 0.1, 0.1, 0.1], [0.1, 0.1, 0.1, 1, 0.3, 0.2],
+    ...               [0.1, 0.1, 0.1, 0.3, 1, 0.4], [0.1, 0.1, 0.1, 0.2, 0.4, 1]]
+    >>> found = within_between_published(similarity, "aaabbb")
+    >>> [(one.contrast, one.first_pairs) for one in found]
+    [('all', 6), ('a', 3), ('b', 3)]
     """
     matrix, names, groups = checked_similarity(similarity, labels)
     check_within(names, groups)
@@ -106,6 +115,15 @@ def closeness_published(
     ------
     HypError
         As `closeness`.
+
+    Examples
+    --------
+    >>> similarity = [[1, 0.9, 0.8, 0.1, 0.1, 0.1], [0.9, 1, 0.9, 0.1, 0.1, 0.1],
+    ...               [0.8, 0.9, 1, 0.1, 0.1, 0.1], [0.1, 0.1, 0.1, 1, 0.3, 0.2],
+    ...               [0.1, 0.1, 0.1, 0.3, 1, 0.4], [0.1, 0.1, 0.1, 0.2, 0.4, 1]]
+    >>> found = closeness_published(similarity, "aabbcc", "a", "b", "c")
+    >>> round(found.difference, 3), found.first_pairs
+    (0.375, 4)
     """
     matrix, (anchors, of_b, of_c) = named_groups(similarity, labels, (anchor, b, c))
     first, second = (matrix[np.ix_(anchors, others)].ravel() for others in (of_b, of_c))
@@ -133,6 +151,15 @@ def tightness_published(
     ------
     HypError
         As `tightness`.
+
+    Examples
+    --------
+    >>> similarity = [[1, 0.9, 0.8, 0.1, 0.1, 0.1], [0.9, 1, 0.9, 0.1, 0.1, 0.1],
+    ...               [0.8, 0.9, 1, 0.1, 0.1, 0.1], [0.1, 0.1, 0.1, 1, 0.3, 0.2],
+    ...               [0.1, 0.1, 0.1, 0.3, 1, 0.4], [0.1, 0.1, 0.1, 0.2, 0.4, 1]]
+    >>> found = tightness_published(similarity, "aaabbb", "a", "b")
+    >>> round(found.p, 3)
+    0.077
     """
     matrix, of_a, of_b = two_groups(similarity, labels, (a, b))
     first, second = (upper_pairs(matrix[np.ix_(own, own)]) for own in (of_a, of_b))

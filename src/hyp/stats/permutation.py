@@ -136,6 +136,11 @@ def exact_permutation_p(
     ------
     HypError
         If a group is empty, a score is not finite or the alternative is unknown.
+
+    Examples
+    --------
+    >>> exact_permutation_p([[1, 2, 3]], [[4, 5, 6]]).tolist()
+    [0.1]
     """
     check_alternative(alternative)
     a, b = rows_of(x, y)

@@ -101,6 +101,11 @@ def comparison_power(
     ------
     HypError
         If a size is not positive, alpha not in (0, 1) or an argument is unknown.
+
+    Examples
+    --------
+    >>> comparison_power(5.0, 3, 3), comparison_power(3.0, 5, 5) > 0.9
+    (0.0, True)
     """
     _check(n1, n2, family, alpha, studies, alternative)
     chosen = chosen_test(test, correction)
@@ -139,6 +144,11 @@ def detectable_effect(n1: int, n2: int, *, power: float = 0.8, **planned: Unpack
 
     Found by bisection on one set of simulated studies, to 0.01; see `comparison_power` for
     the parameters.
+
+    Examples
+    --------
+    >>> detectable_effect(3, 3), 1.8 < detectable_effect(6, 6) < 2.0
+    (inf, True)
     """
     sign = -1.0 if planned.get("alternative") == "less" else 1.0
     low, high = 0.0, _LARGEST_D
@@ -160,6 +170,11 @@ def seeds_for_power(d: float, *, power: float = 0.8, **planned: Unpack[Planned])
     ------
     HypError
         If d is not a finite number other than 0, or as for `comparison_power`.
+
+    Examples
+    --------
+    >>> seeds_for_power(2.0)
+    6
     """
     if not np.isfinite(d) or d == 0:
         raise HypError("the number of seeds needs an effect other than 0.")
@@ -218,6 +233,11 @@ def equivalence_power(
     ------
     HypError
         If a group has fewer than two seeds, or the margin is not positive.
+
+    Examples
+    --------
+    >>> equivalence_power(0.5, 6, 6) < 0.2, equivalence_power(2.5, 6, 6) > 0.8
+    (True, True)
     """
     _check(n1, n2, 1, alpha, studies)
     if min(n1, n2) < 2 or not margin > 0:
@@ -237,6 +257,11 @@ def seeds_for_equivalence(
     """Fewest seeds in each group, or pairs, that show two equal groups to be equivalent.
 
     See `equivalence_power` for the parameters.
+
+    Examples
+    --------
+    >>> seeds_for_equivalence(2.0)
+    6
     """
     z = ndtri(1 - alpha) + ndtri((1 + power) / 2)
     n = max(2, int(0.8 * (1 if paired else 2) * (z / margin) ** 2))

@@ -53,6 +53,17 @@ def compare_published(
     ------
     HypError
         If the table is not fit to compare.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [(group, seed, fold, level + seed / 100 + fold / 200)
+    ...         for group, level in {"full": 0.6, "reduced": 0.5}.items()
+    ...         for seed in range(4) for fold in range(2)]
+    >>> table = pd.DataFrame(rows, columns=["group", "seed", "fold", "score"])
+    >>> found = compare_published(table.assign(layer="fc"), ["layer"]).iloc[0]
+    >>> int(found.n_a), bool(found.p < 0.001)
+    (8, True)
     """
     keys = list(keys)
     scores = checked_scores(table, keys, groups)

@@ -101,6 +101,16 @@ def repeated_correlation(
     HypError
         If a column is missing, a value is not finite, there are fewer than three units, a
         unit has one checkpoint only, or a quantity does not vary within any unit.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [(seed, loss, 1 - loss / (seed + 2) + seed / 10)
+    ...         for seed in range(6) for loss in (0.9, 0.5, 0.2)]
+    >>> table = pd.DataFrame(rows, columns=["seed", "loss", "score"])
+    >>> found = repeated_correlation(table, "loss", "score")
+    >>> round(found.r, 2), found.units, found.p_units_attainable
+    (-0.91, 6, 0.03125)
     """
     import pingouin
 
@@ -167,6 +177,16 @@ def repeated_correlation_published(table: pd.DataFrame, x: str, y: str) -> Corre
     HypError
         If a column is missing, a value is not finite, there are fewer than three points or
         a quantity does not vary.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [(seed, loss, 1 - loss / (seed + 2) + seed / 10)
+    ...         for seed in range(6) for loss in (0.9, 0.5, 0.2)]
+    >>> table = pd.DataFrame(rows, columns=["seed", "loss", "score"])
+    >>> found = repeated_correlation_published(table, "loss", "score")
+    >>> round(found.r, 2), found.n
+    (-0.31, 18)
     """
     points = _repeated_points(table, x, y, [])
     correlated_points(points["x"], points["y"], "pearson")

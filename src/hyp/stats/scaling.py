@@ -143,6 +143,13 @@ def compare_scaling(
     HypError
         As `fit_scaling`, and if there are fewer than six sizes, with which AICc is
         undefined for the laws with three parameters.
+
+    Examples
+    --------
+    >>> sizes = [1, 2, 4, 8, 16, 32, 64, 128] * 2
+    >>> scores = [0.5 - 0.3 * size**-1.5 for size in sizes]
+    >>> compare_scaling(sizes, scores, [0] * 8 + [1] * 8).best.law
+    'power law'
     """
     data = _data(sizes, scores, seeds)
     _check("log-linear", within, confidence)
@@ -179,6 +186,12 @@ def scaling_band(fit: ScalingFit, sizes: ArrayLike) -> ScalingBand:
     ------
     HypError
         If a size is not a positive number.
+
+    Examples
+    --------
+    >>> fit = fit_scaling("log-linear", [1, 10, 100, 1000], [0.1, 0.2, 0.3, 0.4], [0] * 4)
+    >>> scaling_band(fit, [10, 10000]).curve.round(2).tolist()
+    [0.2, 0.5]
     """
     at = np.asarray(sizes, dtype=float)
     if at.ndim != 1 or not (np.isfinite(at) & (at > 0)).all():

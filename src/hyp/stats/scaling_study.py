@@ -45,6 +45,7 @@ class Analysis(_Declared):
     Attributes
     ----------
     name : str
+        What the report calls it.
     axes : tuple of str
         One column of sizes, or two.
     where : dict of str to tuple of str
@@ -76,6 +77,7 @@ class ScalingStudy(_Declared):
     units : dict of str to str
         Words for the axes.
     analyses : tuple of Analysis
+        The questions, one or more.
     """
 
     title: str

@@ -27,7 +27,7 @@ NOTES = "hyp_notes"
 
 
 def read_score_file(path: Path, *, sheet: str | None = None) -> pd.DataFrame:
-    """Read a file of scores as a table with one row a score.
+    r"""Read a file of scores as a table with one row a score.
 
     Text is read as it stands: only an empty cell is missing, so that a group may be called
     ``None`` or ``NA``. The separator (comma, semicolon, tab or bar) is found from the first
@@ -55,6 +55,16 @@ def read_score_file(path: Path, *, sheet: str | None = None) -> pd.DataFrame:
     ------
     HypError
         If the file is missing, of another kind, empty, ambiguous or cannot be read.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "scores.csv"
+    ...     _ = path.write_text("seed;score\n0;0.5\n1;0.7\n")
+    ...     table = read_score_file(path)
+    >>> table.shape
+    (2, 2)
     """
     if not path.exists():
         raise HypError(f"there is no file {path}.")

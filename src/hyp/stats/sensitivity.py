@@ -122,6 +122,16 @@ def mixed_model(
     HypError
         If a column is missing or empty, a score is not finite, a fold occurs twice, a
         group is unknown or has fewer than two seeds, or every seed has one fold only.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [(group, seed, fold, level + seed / 100 + fold / 200)
+    ...         for group, level in {"full": 0.6, "reduced": 0.5}.items()
+    ...         for seed in range(4) for fold in range(2)]
+    >>> table = pd.DataFrame(rows, columns=["group", "seed", "fold", "score"])
+    >>> round(mixed_model(table).effect, 3)
+    0.1
     """
     check_level("the confidence", confidence)
     scores = _folds(table, groups)
@@ -198,6 +208,16 @@ def icc(table: pd.DataFrame, *, confidence: float = 0.95) -> IntraclassCorrelati
     HypError
         If a column is missing or empty, a score is not finite, a fold occurs twice, no
         group has two seeds, or every seed has one fold only.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [(group, seed, fold, level + seed / 100 + fold / 200)
+    ...         for group, level in {"full": 0.6, "reduced": 0.5}.items()
+    ...         for seed in range(4) for fold in range(2)]
+    >>> table = pd.DataFrame(rows, columns=["group", "seed", "fold", "score"])
+    >>> icc(table).value > 0.8
+    True
     """
     check_level("the confidence", confidence)
     scores = _folds(table, None)

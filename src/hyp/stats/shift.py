@@ -96,6 +96,11 @@ def hodges_lehmann_paired(
     ------
     HypError
         If there is no pair, a difference is not finite or the confidence not in (0, 1).
+
+    Examples
+    --------
+    >>> [float(found[0]) for found in hodges_lehmann_paired([[1, 2, 3, 4, 5, 6]])]
+    [3.5, 1.0, 6.0]
     """
     check_level("the confidence", confidence)
     d = pairs_of(differences)

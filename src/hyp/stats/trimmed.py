@@ -154,6 +154,12 @@ def trimmed_difference(
     HypError
         If a cohort has fewer than two scores, one is not finite, or trim or confidence is
         out of range.
+
+    Examples
+    --------
+    >>> found = trimmed_difference([5, 6, 7, 8, 30], [1, 2, 3, 4, 5])
+    >>> found.difference, found.p < 0.05
+    (4.0, True)
     """
     _check(trim, confidence)
     check_alternative(alternative)

@@ -171,7 +171,17 @@ def open_scores(folder: Path) -> dict[str, xr.DataArray]:
             f"{folder} keeps no scores that can be opened: its design was untestable, or an "
             "earlier hyp wrote it; run the hypothesis again, which computes only what is missing."
         )
-    return {kind: xr.open_zarr(cubes / kind)["score"].rename(kind) for kind in kinds}
+    return {kind: _drawable(xr.open_zarr(cubes / kind)["score"].rename(kind)) for kind in kinds}
+
+
+def _drawable(scores: xr.DataArray) -> xr.DataArray:
+    """Return scores with labels as NumPy's own text: of Zarr's, xarray draws nothing."""
+    texts = {
+        name: (labels.dims, np.array(labels.values.tolist(), dtype=str))
+        for name, labels in scores.coords.items()
+        if labels.dtype.kind == "T"
+    }
+    return scores.assign_coords(texts)
 
 
 def _refuse_repeated(table: pd.DataFrame) -> None:

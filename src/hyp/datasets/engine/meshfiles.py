@@ -6,8 +6,8 @@ them are right-handed; the engine's frame is Unity's, left-handed with y up. A f
 is reversed, as Unity's importers do: what faces +z in the file faces +z in the engine, and
 its left side stays on its left.
 
-What is drawn and what is refused is listed in ``docs/meshes.md``. glTF's factors and vertex
-colours are linear, as its specification says; all others are sRGB. Normals in the file are
+What is drawn and what is refused is listed in ``docs/reference/meshes.md``. glTF's factors and
+vertex colours are linear, as its specification says; all others are sRGB. Normals in the file are
 made anew, smooth up to creases of 42 degrees.
 """
 

@@ -34,6 +34,15 @@ class Contrast(Question):
     With several cohorts in `b` it is held against the best of them: higher only if it is
     higher than every one (the largest p counts), lower if it is lower than any (the smallest p,
     times their number).
+
+    Attributes
+    ----------
+    score : score
+        What is measured: decoding, alignment, depth or performance.
+    a : str
+        The cohort that is asked about.
+    b : tuple of str
+        The cohorts that it is held against.
     """
 
     cohort_fields: ClassVar = ("a", "b")

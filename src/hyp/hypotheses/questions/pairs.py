@@ -39,7 +39,13 @@ Matrix = NDArray[np.float64]
 
 
 class PairQuestion(Question):
-    """A question about pairs of networks."""
+    """A question about pairs of networks.
+
+    Attributes
+    ----------
+    similarity : Similarity
+        By which measure two networks are alike.
+    """
 
     pooled_unit: ClassVar = "pair of networks"
     maps: ClassVar[bool] = False
@@ -138,6 +144,13 @@ class Closer(PairQuestion):
     """Whether the networks of `anchor` are more alike those of `b` than those of `c`.
 
     See `hyp.stats.group_pairs`: the models of b and c are permuted.
+
+    Attributes
+    ----------
+    anchor : str
+        The cohort whose neighbours are asked about.
+    b, c : str
+        The cohorts that may be closer to it.
     """
 
     cohort_fields: ClassVar = ("anchor", "b", "c")
@@ -196,6 +209,11 @@ class Alike(PairQuestion):
     """Whether networks are more alike within cohorts than between them.
 
     See `hyp.stats.within_between`: the models' labels are permuted.
+
+    Attributes
+    ----------
+    cohorts : tuple of str
+        Two or more.
     """
 
     cohort_fields: ClassVar = ("cohorts",)
@@ -261,6 +279,11 @@ class Tighter(PairQuestion):
     """Whether the networks of `a` are more alike among themselves than those of `b`.
 
     See `hyp.stats.tightness`: networks, not pairs, are what is counted.
+
+    Attributes
+    ----------
+    a, b : str
+        The cohorts whose pairs of networks are held against each other.
     """
 
     cohort_fields: ClassVar = ("a", "b")

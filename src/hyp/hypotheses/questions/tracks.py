@@ -35,6 +35,10 @@ class Tracks(Question):
 
     Attributes
     ----------
+    cohorts : tuple of str
+        Whose networks are followed.
+    performance, score : score
+        What is followed, and what may follow it.
     loss_below : float or None
         Checkpoints whose held-out loss (mean over tasks) is not below it are left out and
         counted in the row's note. The paper's Figure 3d leaves out losses above 0.2.

@@ -30,6 +30,8 @@ class Trend(Question):
 
     Attributes
     ----------
+    score : score
+        What is measured.
     sizes : dict of str to float
         Cohorts and where they stand on the axis.
     unit : str
