@@ -22,6 +22,9 @@ BY_NAME = {study.name: study for study in CLAIMS}
 COLUMNS = ["kind", "cohort", "seed", "batches", "measured", "layer", "fold", "score", "chosen"]
 REGIONS = ("V1", "V2", "V4", "IT")
 NOISE = 0.01
+WITHOUT_BRAINS = {"recording": "simulated"}
+"""The public recordings need not be on this machine."""
+
 UNTRAINED = -0.2
 """How much lower untrained networks score, unless something else is planted."""
 
@@ -215,12 +218,12 @@ def canonical(objective):
 
 
 def test_published_sizes_are_the_papers():
-    found = trained(make_plan(BY_NAME["convergence"], "published"))
+    found = trained(make_plan(BY_NAME["convergence"], "published", WITHOUT_BRAINS))
     assert {canonical(key[1]) for key in found} == set(map(canonical, OBJECTIVES))
     assert set(found.values()) == {8}
     assert {key[0] for key in found} == {"resnet18"}
 
-    plan = make_plan(BY_NAME["few-latents"], "published")
+    plan = make_plan(BY_NAME["few-latents"], "published", WITHOUT_BRAINS)
     found = trained(plan)
     assert len(found) == 10
     assert set(found.values()) == {5}
@@ -228,7 +231,7 @@ def test_published_sizes_are_the_papers():
     checkpoints = {len(s.spec["snapshots"]) for s in plan.steps if s.kind == "models"} - {0}
     assert checkpoints == {12}
 
-    found = trained(make_plan(BY_NAME["scaling"], "published"))
+    found = trained(make_plan(BY_NAME["scaling"], "published", WITHOUT_BRAINS))
     assert len(found) == 45
     assert set(found.values()) == {3}
     assert len({key[2] for key in found}) == 9
@@ -240,7 +243,7 @@ def test_published_sizes_are_the_papers():
 )
 def test_published_regions_choose_among_the_papers_candidates(name, n_layers):
     """Appendix C: 11 layers of ResNet-18 and 19 of ResNet-50, stem and readout among them."""
-    plan = make_plan(BY_NAME[name], "published")
+    plan = make_plan(BY_NAME[name], "published", WITHOUT_BRAINS)
     activations = [
         goal.inputs["grams"].inputs["activations"]
         for goal in plan.steps
@@ -277,7 +280,7 @@ def objectives(name):
 def test_the_companion_looks_at_the_same_networks():
     for profile in ("short", "published"):
         own = {s.key for s in make_plan(NONTARGET_VARIABILITY, profile).steps if is_network(s)}
-        plan = make_plan(BY_NAME["nontarget-similarity"], profile)
+        plan = make_plan(BY_NAME["nontarget-similarity"], profile, WITHOUT_BRAINS)
         assert own <= {step.key for step in plan.steps}
 
 

@@ -90,11 +90,11 @@ def _performance(history: Mapping[str, Any], cohort: str, seed: int) -> Iterator
     rows = [
         {"measured": row["task"], "batches": row["batch"], "kind": kind, "score": score}
         for row in history["evaluation"]
-        if row["metric"] == "loss"
         for kind, score in (
             ("performance", 1 - row["value"] / row["baseline"]),
-            ("loss", row["value"]),
+            (row["metric"], row["value"]),
         )
+        if row["metric"] == "loss" or kind == "accuracy"
     ]
     if rows:
         yield pd.DataFrame(rows).assign(cohort=cohort, seed=seed, layer="", fold=0)

@@ -5,31 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from hyp.datasets.designs import Design
 from hyp.datasets.sources import open_source, part_of
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError, one_sentence
+from hyp.hypotheses.brain_steps import BrainSteps, recorded_regions
 from hyp.hypotheses.cohort import Asked, Cohort, LeftOut
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.matching import latents_of, matched_questions, refuse_unmatched
-from hyp.hypotheses.profile import PIXELS, SIMULATED, UNTRAINED, Profile, setting_words
+from hyp.hypotheses.profile import PIXELS, UNTRAINED, Profile, setting_words
 from hyp.hypotheses.questions import PairQuestion, Question
-from hyp.hypotheses.scores import ALIGNED, Decoding
-from hyp.hypotheses.steps import END, VERSIONS, SharedSteps, dataset_step, step
+from hyp.hypotheses.scores import ALIGNED, Decoding, NeuralMean
+from hyp.hypotheses.steps import END, VERSIONS, dataset_step, step
 from hyp.hypotheses.testability import untestable
 from hyp.metrics.measures import added_measure
-from hyp.metrics.neural.specs import neural_metric
 from hyp.models.hardware import Ask, Numerics, keeping, suits_here
 from hyp.models.pretrained import resolve_pretrained
 from hyp.store import Step, Store, in_order
 from hyp.store.runs import KeptNumerics, kept_numerics
-
-HIDDEN = "resnet18"
-LATENT_SHARES = {"V1": 0.0, "V2": 0.1, "V4": 0.3, "IT": 0.5}
-"""Of the variance of simulated neuroids, what they read from the latents themselves."""
+from hyp.text import joined
 
 
 @dataclass(frozen=True)
@@ -152,7 +148,7 @@ def make_plan(
 
 
 @dataclass
-class _Graph(SharedSteps):
+class _Graph(BrainSteps):
     hypothesis: Hypothesis
 
     @cached_property
@@ -166,6 +162,7 @@ class _Graph(SharedSteps):
     def result_inputs(self) -> dict[str, Step]:
         self.refuse_too_few()
         refuse_unmatched(self.hypothesis, self.profile)
+        self.refuse_regions_without_recording()
         inputs: dict[str, Step] = {"stimuli": self.stimuli}
         for cohort in self.asked.cohorts:
             for seed in cohort.seeds(self.profile):
@@ -191,6 +188,29 @@ class _Graph(SharedSteps):
                 raise HypError(
                     f"the question {question.name!r} needs {needed}; raise n_seeds or leave the "
                     "question out."
+                )
+
+    def refuse_regions_without_recording(self) -> None:
+        """Refuse a neural mean over regions that no recording has, before anything is trained.
+
+        Raises
+        ------
+        HypError
+            Naming the question and the regions.
+        """
+        asked = [one for one in self.questions if isinstance(one.scored, NeuralMean)]
+        if not asked:
+            return
+        there = {region for step in self.recordings for region in recorded_regions(step)}
+        for question in asked:
+            assert isinstance(question.scored, NeuralMean)
+            missing = [region for region in question.scored.regions if region not in there]
+            if missing:
+                raise HypError(
+                    f"the question {question.name!r} is about the neural mean over "
+                    f"{joined(question.scored.regions, 'and')}, but the recordings have no "
+                    f"{joined(missing, 'or')}; name recordings that do (--set recording=...), or "
+                    "leave the question out."
                 )
 
     def model(self, cohort: Cohort, seed: int) -> Step:
@@ -246,10 +266,10 @@ class _Graph(SharedSteps):
         yield from self._snapshots(cohort, seed, model)
         aligned = [question for question in mine if question.scored.kind in ALIGNED]
         if aligned:
-            yield from self._alignments(f"alignment:{place}:{END}", model, None)
+            yield from self.alignments(f"alignment:{place}:{END}", model, None)
         if any(question.all_checkpoints for question in aligned):
             for batches in self.profile.kept_snapshots:
-                yield from self._alignments(f"alignment:{place}:{batches}", model, batches)
+                yield from self.alignments(f"alignment:{place}:{batches}", model, batches)
 
     def _snapshots(self, cohort: Cohort, seed: int, model: Step) -> Iterator[tuple[str, Step]]:
         """Yield the step that scores a network's snapshots, where a question needs them."""
@@ -316,77 +336,6 @@ class _Graph(SharedSteps):
                 yield f"decoding:{UNTRAINED}:{seed}", self._decoding(initial)
         if PIXELS in self.profile.references:
             yield f"decoding:{PIXELS}:", self._decoding(None)
-
-    @cached_property
-    def recordings(self) -> tuple[Step, ...]:
-        if self.profile.recording != SIMULATED:
-            return tuple(self._recorded(one.strip()) for one in self.profile.recording.split(","))
-        from hyp.hypotheses.aligning import RecordingSpec, SimulatedStream, recording_step
-        from hyp.metrics.neural.simulation import VENTRAL_STREAM
-
-        regions = tuple(
-            region.model_copy(update={"latent_share": LATENT_SHARES[region.region]})
-            for region in VENTRAL_STREAM
-        )
-        spec = RecordingSpec(
-            name=SIMULATED,
-            origin=SimulatedStream(regions=regions, hidden=HIDDEN, seed=0),
-            stratify="category",
-        )
-        images = DatasetSpec.model_validate(self.stimuli.spec)
-        shown = images.model_copy(update={"n_images": self.profile.n_recorded})
-        return (recording_step(spec, shown),)
-
-    def _recorded(self, where: str) -> Step:
-        from hyp.hypotheses.aligning import RecordedFile, RecordingSpec, recording_step
-        from hyp.hypotheses.recordings import digest_of
-        from hyp.metrics.brainscore.exporting import IMAGES, RESPONSES
-        from hyp.metrics.neural.benchmark import PUBLIC_BENCHMARKS
-        from hyp.store.caches import cache_folder
-
-        folder = Path(where).expanduser().absolute()
-        known = PUBLIC_BENCHMARKS.get(folder.name)
-        if known and where == folder.name and not folder.exists():
-            folder = cache_folder("brainscore") / where
-            if not (folder / RESPONSES).exists():
-                raise HypError(
-                    f"the responses of {where} are not on this machine; fetch them once with "
-                    f"'hyp brainscore install' and 'hyp neural import {where}'."
-                )
-        spec = RecordingSpec(
-            name=folder.name,
-            origin=RecordedFile(digest=digest_of(folder / RESPONSES)),
-            stratify=known.stratify if known else None,
-            window=known.window if known else None,
-        )
-        size = self.profile.input_size or self.profile.image_size
-        shown = open_source(f"folder:{folder / IMAGES}", image_size=size)
-        images = DatasetSpec(
-            source=shown, design=Design(), seed=0, n_images=shown.capacity or 0, n_val=0
-        )
-        return recording_step(spec, images, folder / RESPONSES)
-
-    def _alignments(
-        self, role: str, model: Step, snapshot: int | None
-    ) -> Iterator[tuple[str, Step]]:
-        """Yield the step of every recording; the roles of further ones are numbered."""
-        from hyp.hypotheses.aligning import AlignmentSpec, alignment_step
-
-        spec = AlignmentSpec(
-            metric=neural_metric(self.profile.neural_metric),
-            protocol=self.profile.neural_protocol,
-            threads=self.profile.threads,
-        )
-        for number, recording in enumerate(self.recordings):
-            step = alignment_step(
-                recording,
-                model,
-                spec,
-                layers=self.profile.layers,
-                snapshot=snapshot,
-                numerics=self.numerics,
-            )
-            yield f"{role}:{number}" if number else role, step
 
     def _similarities(self) -> Iterator[tuple[str, Step]]:
         """Yield one step per measure, all of the same networks and the raw pixels."""

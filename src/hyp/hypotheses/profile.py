@@ -25,6 +25,9 @@ PIXELS, UNTRAINED = "pixels", "untrained"
 SIMULATED = "simulated"
 """The recording that is simulated: responses of a hidden network."""
 
+WEIGHTS = "weights"
+"""Natural images of which only the networks that saw them are there."""
+
 RESNET_LAYERS = (
     "layer1.0.relu",
     "layer2.0.relu",
@@ -125,7 +128,8 @@ class Profile(Declared):
         How a layer is chosen for a region.
     natural : str
         Where natural images come from, such as ``imagenet:/data/imagenet`` or
-        ``classes:/data/photographs``, for cohorts that are trained on them.
+        ``classes:/data/photographs``, for cohorts that are trained on them; or networks that were,
+        one per seed: ``weights:torchvision:resnet18,timm:resnet18.a1_in1k``.
     """
 
     summary: str
@@ -216,6 +220,12 @@ class Profile(Declared):
     def device_kind(self) -> Literal["auto", "cpu", "cuda"]:
         """The device without the number of a GPU."""
         return cast(Literal["auto", "cpu", "cuda"], _without_number(self.device))
+
+    @property
+    def natural_weights(self) -> tuple[str, ...]:
+        """Networks that stand for those trained on natural images; empty where those are."""
+        kind, _, named = self.natural.partition(":")
+        return tuple(one.strip() for one in named.split(",")) if kind == WEIGHTS else ()
 
     @property
     def card(self) -> str | None:

@@ -11,6 +11,7 @@ from hyp.hypotheses.claims.cohorts import (
     PUBLISHED_18,
     SPATIAL,
     WORKSTATION,
+    beside,
     rivals,
     trained_for,
 )
@@ -86,7 +87,7 @@ def _questions() -> tuple[Question, ...]:
                 figure=tight,
                 secondary=True,
             ),
-            Contrast(
+            aligned := Contrast(
                 name=f"alignment of {target}, {nontarget}",
                 score=Alignment(),
                 a=full,
@@ -94,6 +95,7 @@ def _questions() -> tuple[Question, ...]:
                 figure=align,
                 secondary=True,
             ),
+            beside(aligned, align),
         ]
     return tuple(found)
 
