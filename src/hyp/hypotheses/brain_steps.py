@@ -12,7 +12,7 @@ from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
 from hyp.hypotheses.profile import SIMULATED
 from hyp.hypotheses.steps import SharedSteps
-from hyp.metrics.brainscore.identifiers import PAPER_BENCHMARKS
+from hyp.metrics.brainscore.identifiers import OBSERVERS, PAPER_BENCHMARKS, benchmark_region
 from hyp.metrics.neural.specs import neural_metric
 from hyp.store import Step
 from hyp.text import joined
@@ -60,12 +60,104 @@ class BrainSteps(SharedSteps):
             stratify=known.stratify if known else None,
             window=known.window if known else None,
         )
+        return recording_step(spec, self._shown(folder / IMAGES), folder / RESPONSES)
+
+    @property
+    def regions(self) -> list[str]:
+        """The regions that networks are scored in."""
+        if self.profile.scored_by == "official":
+            return [benchmark_region(name) for name in self.benchmarks]
+        return [region for step in self.recordings for region in recorded_regions(step)]
+
+    @cached_property
+    def observers(self) -> Step:
+        """The observers that the profile names.
+
+        Raises
+        ------
+        HypError
+            If it names none, or they are not on this machine.
+        """
+        from hyp.hypotheses.observers import choices_step
+        from hyp.hypotheses.recordings import digest_of
+        from hyp.metrics.brainscore.exporting import IMAGES, TRIALS
+
+        if not self.profile.behaviour:
+            raise HypError(
+                "this hypothesis compares networks with observers; say which, for instance --set "
+                f"behaviour={OBSERVERS}, or a folder with {TRIALS} and images."
+            )
+        (folder,) = fetched([self.profile.behaviour])
+        path = folder / TRIALS
+        return choices_step(folder.name, path, digest_of(path), self._shown(folder / IMAGES))
+
+    def consistency(self, model: Step, snapshot: int | None) -> Step:
+        """Return the step that scores a network against the observers."""
+        from hyp.hypotheses.observers import consistency_step
+
+        return consistency_step(
+            self.observers,
+            model,
+            layer=self.profile.readout,
+            snapshot=snapshot,
+            numerics=self.numerics,
+            threads=self.profile.threads,
+        )
+
+    def scored(
+        self, place: str, model: Step, snapshot: int | None, *, aligned: bool, judged: bool
+    ) -> Iterator[tuple[str, Step]]:
+        """Yield the steps of a network's scores against brains, and their roles.
+
+        Parameters
+        ----------
+        place : str
+            Cohort, seed and checkpoint, as roles have them.
+        model : Step
+        snapshot : int or None
+            Batch count of the weights; None takes the last.
+        aligned, judged : bool
+            Whether recordings are asked about, and whether observers are.
+        """
+        if self.profile.scored_by == "official":
+            if aligned or judged:
+                yield f"official:{place}", self._official(model, snapshot)
+            return
+        if aligned:
+            yield from self.alignments(f"alignment:{place}", model, snapshot)
+        if judged:
+            yield f"behaviour:{place}", self.consistency(model, snapshot)
+
+    @cached_property
+    def benchmarks(self) -> dict[str, str]:
+        """Brain-Score's benchmarks that the profile names, and the folders of local ones."""
+        from hyp.hypotheses.official import official_benchmarks
+
+        named = [one.strip() for one in self.profile.recording.split(",")]
+        return official_benchmarks([*named, *filter(None, [self.profile.behaviour])])
+
+    def _official(self, model: Step, snapshot: int | None) -> Step:
+        from hyp.hypotheses.official import OfficialSpec, official_step
+        from hyp.metrics.brainscore.environment import open_environment
+
+        spec = OfficialSpec(
+            benchmarks=tuple(self.benchmarks),
+            layers=self.profile.layers,
+            readout=self.profile.readout,
+            image_size=self.profile.input_size or self.profile.image_size,
+            snapshot=snapshot,
+            environment=str(open_environment().record().get("constraints")),
+            threads=self.profile.threads,
+        )
+        return official_step(model, spec, self.benchmarks)
+
+    def _shown(self, folder: Path) -> DatasetSpec:
+        """Return the images of a folder, at the size that networks see."""
         size = self.profile.input_size or self.profile.image_size
-        shown = open_source(f"folder:{folder / IMAGES}", image_size=size)
-        images = DatasetSpec(
+        shown = open_source(f"folder:{folder}", image_size=size)
+        return DatasetSpec(
             source=shown, design=Design(), seed=0, n_images=shown.capacity or 0, n_val=0
         )
-        return recording_step(spec, images, folder / RESPONSES)
 
     def alignments(
         self, role: str, model: Step, snapshot: int | None

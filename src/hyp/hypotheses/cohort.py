@@ -208,6 +208,8 @@ def _why_left_out(question: Question, cohorts: Sequence[Cohort], profile: Profil
     natural = any(one.natural and one.name in question.about for one in cohorts)
     if natural and question.secondary and not profile.natural:
         return "the profile names no natural images (--set natural=...)"
+    if question.scored.kind == "behaviour" and question.secondary and not profile.behaviour:
+        return "the profile names no observers (--set behaviour=...)"
     return ""
 
 

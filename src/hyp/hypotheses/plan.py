@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,13 +11,13 @@ from hyp.datasets.designs import Design
 from hyp.datasets.sources import open_source, part_of
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError, one_sentence
-from hyp.hypotheses.brain_steps import BrainSteps, recorded_regions
+from hyp.hypotheses.brain_steps import BrainSteps
 from hyp.hypotheses.cohort import Asked, Cohort, LeftOut
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.matching import latents_of, matched_questions, refuse_unmatched
 from hyp.hypotheses.profile import PIXELS, UNTRAINED, Profile, setting_words
 from hyp.hypotheses.questions import PairQuestion, Question
-from hyp.hypotheses.scores import ALIGNED, Decoding, NeuralMean
+from hyp.hypotheses.scores import ALIGNED, Behaviour, Decoding, NeuralMean
 from hyp.hypotheses.steps import END, VERSIONS, dataset_step, step
 from hyp.hypotheses.testability import untestable
 from hyp.metrics.measures import added_measure
@@ -201,7 +201,7 @@ class _Graph(BrainSteps):
         asked = [one for one in self.questions if isinstance(one.scored, NeuralMean)]
         if not asked:
             return
-        there = {region for step in self.recordings for region in recorded_regions(step)}
+        there = self.regions
         for question in asked:
             assert isinstance(question.scored, NeuralMean)
             missing = [region for region in question.scored.regions if region not in there]
@@ -264,12 +264,22 @@ class _Graph(BrainSteps):
             pooled = cohort.trained and any(question.pools_folds for question in decoded)
             yield f"decoding:{place}", self._decoding(model, published=pooled)
         yield from self._snapshots(cohort, seed, model)
+        yield from self._against_brains(place, mine, model)
+
+    def _against_brains(
+        self, place: str, mine: Sequence[Question], model: Step
+    ) -> Iterator[tuple[str, Step]]:
+        """Yield a network's scores against recordings and observers, at the asked checkpoints."""
         aligned = [question for question in mine if question.scored.kind in ALIGNED]
-        if aligned:
-            yield from self.alignments(f"alignment:{place}:{END}", model, None)
-        if any(question.all_checkpoints for question in aligned):
-            for batches in self.profile.kept_snapshots:
-                yield from self.alignments(f"alignment:{place}:{batches}", model, batches)
+        judged = [question for question in mine if isinstance(question.scored, Behaviour)]
+        yield from self.scored(
+            f"{place}:{END}", model, None, aligned=bool(aligned), judged=bool(judged)
+        )
+        every = [any(one.all_checkpoints for one in asked) for asked in (aligned, judged)]
+        for batches in self.profile.kept_snapshots:
+            yield from self.scored(
+                f"{place}:{batches}", model, batches, aligned=every[0], judged=every[1]
+            )
 
     def _snapshots(self, cohort: Cohort, seed: int, model: Step) -> Iterator[tuple[str, Step]]:
         """Yield the step that scores a network's snapshots, where a question needs them."""

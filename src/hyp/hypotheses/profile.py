@@ -122,6 +122,15 @@ class Profile(Declared):
         ``FreemanZiemba2013public.V1-pls,MajajHong2015public.IT-pls``: regions of all are scored.
     n_recorded : int
         Images of a simulated recording: the first so many of the test stimuli's design and seed.
+    scored_by : {"native", "official"}
+        Whether scores against brains are computed here, or by the real Brain-Score, on the
+        benchmarks that `recording` and `behaviour` name (identifiers, or folders of local ones).
+    behaviour : str
+        Observers whose choices networks are held against: a folder with ``trials.csv`` and
+        ``images``, or ``Rajalingham2018public-i2n``, which ``hyp neural import`` has fetched.
+        Without any, secondary questions about behaviour are not asked.
+    readout : str
+        The layer that choices are read out from.
     neural_metric : str
         ``pls``, ``ridge``, ``rsa`` or ``cka``, see `hyp.metrics.neural`.
     neural_protocol : {"recommended", "published"}
@@ -171,6 +180,11 @@ class Profile(Declared):
     published_features: Literal["exact", "projected"] = "exact"
     recording: str = SIMULATED
     n_recorded: int = Field(240, ge=60)
+    scored_by: Literal["native", "official"] = Field(
+        "native", exclude_if=lambda scored_by: scored_by == "native"
+    )
+    behaviour: str = Field("", exclude_if=lambda behaviour: not behaviour)
+    readout: str = Field("avgpool", exclude_if=lambda readout: readout == "avgpool")
     neural_metric: str = "pls"
     neural_protocol: Literal["recommended", "published"] = "recommended"
     natural: str = ""
@@ -209,6 +223,12 @@ class Profile(Declared):
             values = getattr(self, name)
             if isinstance(values, tuple) and len(set(values)) < len(values):
                 raise ValueError(f"{name} names something twice")
+        if self.scored_by == "official" and self.recording == SIMULATED:
+            raise ValueError(
+                "Brain-Score scores benchmarks and no simulated recording; name them by recording="
+            )
+        if self.scored_by == "official" and self.neural_metric != "pls":
+            raise ValueError("Brain-Score's benchmarks have metrics of their own; leave pls")
         if self.looks and self.n_seeds not in self.looks:
             planned = ", ".join(map(str, self.looks))
             raise ValueError(f"n_seeds={self.n_seeds} is none of the looks planned ({planned})")

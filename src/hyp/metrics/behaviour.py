@@ -187,7 +187,7 @@ def choice_probabilities(
     missing = sorted(set(objects) - set(labels))
     if missing:
         raise HypError(
-            f"the readout is fitted to no image that shows {missing[0]!r}; add some with this label."
+            f"the readout is fitted to no image that shows {missing[0]!r}; add some of it."
         )
     scaler = StandardScaler().fit(fitted)
     readout = LogisticRegression(C=READOUT_C, solver="newton-cg")

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from hyp.hypotheses.cohort import Cohort
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Contrast, Tracks, Trend
-from hyp.hypotheses.scores import Aligned, Alignment, NeuralMean
-from hyp.metrics.brainscore.identifiers import PAPER_BENCHMARKS
+from hyp.hypotheses.scores import Aligned, Alignment, Behaviour, NeuralMean
+from hyp.metrics.brainscore.identifiers import OBSERVERS, PAPER_BENCHMARKS
 from hyp.metrics.neural.specs import CANDIDATE_LAYERS
 from hyp.stats.rules import DecisionRule, NotLower, Predicate, Prediction, Somewhere
 
@@ -29,7 +29,7 @@ OBJECTIVES = (
 )
 """The ten objectives of the paper's ResNet-18 and ResNet-50 (its Figure 2b)."""
 
-NEURAL_MEAN = NeuralMean()
+NEURAL_MEAN, BEHAVIOUR = NeuralMean(), Behaviour()
 
 _SEEDS_A_COHORT = 50
 _NAMES = {SPATIAL: "spatial", EVERYTHING: "everything"}
@@ -158,7 +158,8 @@ PUBLISHED_18 = Profile(
     n_batches=500_000,
     evaluate_every=10_000,
     snapshots=(100_000, 200_000),
-    recording=",".join(PAPER_BENCHMARKS[:-1]),
+    recording=",".join(one for one in PAPER_BENCHMARKS if one != OBSERVERS),
+    behaviour=OBSERVERS,
 )
 
 PUBLISHED_50 = PUBLISHED_18.but(

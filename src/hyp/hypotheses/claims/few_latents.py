@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import (
+    BEHAVIOUR,
     CONTROL,
     LOWER,
     NATURAL,
@@ -67,6 +68,10 @@ FEW_LATENTS = Hypothesis(
     questions=(
         *_AGAINST_CATEGORY,
         *(beside(one, "Figure 2a, Tables C.1 and C.2") for one in _AGAINST_CATEGORY),
+        *(
+            beside(one, "Figures C.1f and C.3f, Tables C.1 and C.2", BEHAVIOUR)
+            for one in _AGAINST_CATEGORY
+        ),
         *_AGAINST_NATURAL,
         training_helps("category"),
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import (
+    BEHAVIOUR,
     NEURAL_MEAN,
     PUBLISHED_50,
     beside,
@@ -29,6 +30,7 @@ _MEANS = {
 }
 """Where the paper shows the neural mean of each task's networks."""
 
+_CONSISTENT = {"distance": "Figure C.7e, Table C.3"}
 _REGIONS = "Table C.3"
 _BOTH = Tracks(
     name="distance and category networks",
@@ -68,6 +70,7 @@ PERFORMANCE_ALIGNMENT = Hypothesis(
         _WITHOUT_OUTLIERS,
         *(beside(one, _MEANS[one.name]) for one in _EACH),
         beside(_WITHOUT_OUTLIERS, "Figure 3d"),
+        *(beside(one, _CONSISTENT.get(one.name, "Table C.3"), BEHAVIOUR) for one in _EACH),
         Tracks(
             name="category, neural mean by accuracy",
             cohorts=("category",),

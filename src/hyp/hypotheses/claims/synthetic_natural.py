@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import (
+    BEHAVIOUR,
     CONTROL,
     LOWER,
     NATURAL,
@@ -48,6 +49,7 @@ SYNTHETIC_NATURAL = Hypothesis(
     questions=(
         _SYNTHETIC,
         beside(_SYNTHETIC, "Figure 2a, Tables C.1 and C.2"),
+        beside(_SYNTHETIC, "Figures C.1f and C.3f, Tables C.1 and C.2", BEHAVIOUR),
         training_helps("category"),
     ),
     rule=rivals(_PREDICTIONS, NO_LOWER, LOWER, margin=0.05),
