@@ -1,9 +1,11 @@
 """The published numbers: transcribed exactly, and analysed as far as they reach."""
 
+import os
 import re
 from importlib.resources import files
 from itertools import permutations
 from math import atanh, factorial, isnan, sqrt
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -400,6 +402,17 @@ def test_every_hypothesis_has_statements_at_figures_that_exist():
         ):
             for place in places(label):
                 shown(place)
+
+
+def test_every_statement_is_quoted():
+    """In a few words; all occur in the paper, where its text is at hand as plain UTF-8."""
+    quotes = set(published_table("claims")["quote"])
+    assert all(4 < len(quote.split()) < 30 for quote in quotes)
+    text = os.environ.get("HYP_PAPER_TEXT")
+    if text is None:
+        pytest.skip("the paper's text is not at hand; name its file by HYP_PAPER_TEXT")
+    words = " ".join(Path(text).read_text(encoding="utf-8").split())
+    assert [quote for quote in quotes if quote not in words] == []
 
 
 def test_directions_are_those_of_the_printed_numbers():
