@@ -326,10 +326,10 @@ class _Graph(BrainSteps):
         return step("scores", spec, inputs, activations.label)
 
     def _references(self) -> Iterator[tuple[str, Step]]:
-        """Yield what is shown beside decoding: the pixels, and untrained networks.
+        """Yield what is shown beside decoding: the pixels, untrained networks, other cohorts.
 
-        The untrained ones have the seeds, images and first objective of the cohort that the
-        first question about decoding names first.
+        The untrained ones, and those of an objective, have the seeds and images of the cohort
+        that the first question about decoding names first; the former its objective too.
         """
         decoded = [
             one for one in self.questions if isinstance(one.scored, Decoding) and one.pools_folds
@@ -339,13 +339,29 @@ class _Graph(BrainSteps):
         cohort = self.asked.cohort(decoded[0].about[0])
         declared = any(not one.trained for one in self.asked.cohorts)
         plain = not cohort.weights and not cohort.natural
-        if UNTRAINED in self.profile.references and plain and not declared:
-            images = self.images(cohort.design, cohort.name, share=cohort.share)
+        images = self.images(cohort.design, cohort.name, share=cohort.share) if plain else None
+        if UNTRAINED in self.profile.references and images is not None and not declared:
             for seed in cohort.seeds(self.profile):
                 initial = self.untrained(cohort.objective, images, seed)
                 yield f"decoding:{UNTRAINED}:{seed}", self._decoding(initial)
         if PIXELS in self.profile.references:
             yield f"decoding:{PIXELS}:", self._decoding(None)
+        decoded_already = {name for one in decoded for name in one.about}
+        for name in self.profile.references:
+            if name in (UNTRAINED, PIXELS) or name in decoded_already:
+                continue
+            other = next((one for one in self.hypothesis.cohorts if one.name == name), None)
+            for seed in (other or cohort).seeds(self.profile):
+                if other is not None:
+                    model = self.model(other, seed)
+                elif images is not None:
+                    model = self.network(name, images, seed, f"{name}, seed {seed}")
+                else:
+                    raise HypError(
+                        f"the reference {name!r} is an objective, but the networks of "
+                        f"{cohort.name!r} have no images of ours to train on; name a cohort."
+                    )
+                yield f"decoding:{name}:{seed}", self._decoding(model, published=True)
 
     def _similarities(self) -> Iterator[tuple[str, Step]]:
         """Yield one step per measure, all of the same networks and the raw pixels."""

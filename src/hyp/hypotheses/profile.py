@@ -105,9 +105,11 @@ class Profile(Declared):
     objectives, questions, cohorts : tuple of str
         Only these: objectives of cohorts that name several, questions, cohorts. Empty for all.
         A question that is left out is named by the plan.
-    references : tuple of {"untrained", "pixels"}
-        Curves that are shown with decoding: networks with their initial weights, and the
-        stimuli's pixels. Cohorts that are declared untrained take the place of the former.
+    references : tuple of str
+        Curves that are shown with decoding: ``untrained``, networks with their initial weights;
+        ``pixels``, those of the stimuli; a cohort; or an objective, such as ``category``, for
+        which networks are trained on the images of the cohort that a question names first.
+        Cohorts that are declared untrained take the place of ``untrained``.
     family : {"all", "question"}
         Which confirmatory comparisons are corrected together: all, so that the overall verdict
         holds alpha; or those of one question, so that each question holds alpha and the overall
@@ -175,7 +177,7 @@ class Profile(Declared):
     objectives: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     cohorts: tuple[str, ...] = ()
-    references: tuple[Literal["untrained", "pixels"], ...] = ("untrained", "pixels")
+    references: tuple[str, ...] = (UNTRAINED, PIXELS)
     family: Literal["all", "question"] = "all"
     published_features: Literal["exact", "projected"] = "exact"
     recording: str = SIMULATED

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hyp.errors import HypError
-from hyp.hypotheses.profile import SIMULATED, UNTRAINED, Declared, Profile
+from hyp.hypotheses.profile import PIXELS, SIMULATED, UNTRAINED, Declared, Profile
 from hyp.hypotheses.questions.panels import (
     Panel,
     ScorePanel,
@@ -287,11 +287,17 @@ class Question(Declared):
             if isinstance(self.scored, Decoding):
                 own = evidence.scores[
                     (evidence.scores["kind"] == "decoding")
+                    & (evidence.scores["protocol"] == "recommended")
                     & (evidence.scores["measured"] == measured)
                 ]
                 untrained, levels = reference_scores(evidence.scores, measured)
                 if untrained and UNTRAINED not in self.about:
                     series.append(Series("untrained networks", untrained, UNTRAINED, True))
+                beside = own[~own["cohort"].isin([*evidence.titles, UNTRAINED, PIXELS])]
+                for name in unique(beside["cohort"].astype(str)):
+                    theirs = network_scores(beside[beside["cohort"] == name])
+                    title = f"networks trained for {name.replace('+', ' and ')}"
+                    series.append(Series(title, by_layer(theirs), reference=True))
                 if own["chance"].notna().any():
                     levels = {"chance": float(own["chance"].mean()), **levels}
                 metric = next(iter(own["metric"].dropna()), "")
