@@ -161,8 +161,10 @@ def score(
         list[int] | None, typer.Option(help="Batch count of the weights. Repeatable.")
     ] = None,
     metric: Annotated[
-        Literal["pls", "ridge", "rsa", "cka"] | None,
-        typer.Option(help="Default: pls, and rsa for dissimilarities."),
+        Literal["pls", "ridge", "rsa", "cka", "cka-sampled"] | None,
+        typer.Option(
+            help="Default: pls, and rsa for dissimilarities. cka-sampled corrects for few neurons."
+        ),
     ] = None,
     protocol: Annotated[
         Literal["recommended", "published"],

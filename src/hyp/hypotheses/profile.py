@@ -134,7 +134,7 @@ class Profile(Declared):
     readout : str
         The layer that choices are read out from.
     neural_metric : str
-        ``pls``, ``ridge``, ``rsa`` or ``cka``, see `hyp.metrics.neural`.
+        ``pls``, ``ridge``, ``rsa``, ``cka`` or ``cka-sampled``, see `hyp.metrics.neural`.
     neural_protocol : {"recommended", "published"}
         How a layer is chosen for a region.
     natural : str
