@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pkgutil import iter_modules
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,13 +16,17 @@ from hyp.hypotheses.claims.cohorts import OBJECTIVES
 from hyp.hypotheses.claims.nontarget_variability import NONTARGET_VARIABILITY
 from hyp.hypotheses.judge import conclude
 from hyp.hypotheses.plan import make_plan
-from hyp.hypotheses.questions import Similarities
+from hyp.hypotheses.questions import Evidence, Similarities
+from hyp.hypotheses.result_files import order_layers
 from hyp.hypotheses.testability import untestable
 
 BY_NAME = {study.name: study for study in CLAIMS}
 COLUMNS = ["kind", "cohort", "seed", "batches", "measured", "layer", "fold", "score", "chosen"]
 REGIONS = ("V1", "V2", "V4", "IT")
 NOISE = 0.01
+WITHOUT_BRAINS = {"recording": "simulated"}
+"""The public recordings need not be on this machine."""
+
 UNTRAINED = -0.2
 """How much lower untrained networks score, unless something else is planted."""
 
@@ -215,12 +220,12 @@ def canonical(objective):
 
 
 def test_published_sizes_are_the_papers():
-    found = trained(make_plan(BY_NAME["convergence"], "published"))
+    found = trained(make_plan(BY_NAME["convergence"], "published", WITHOUT_BRAINS))
     assert {canonical(key[1]) for key in found} == set(map(canonical, OBJECTIVES))
     assert set(found.values()) == {8}
     assert {key[0] for key in found} == {"resnet18"}
 
-    plan = make_plan(BY_NAME["few-latents"], "published")
+    plan = make_plan(BY_NAME["few-latents"], "published", WITHOUT_BRAINS)
     found = trained(plan)
     assert len(found) == 10
     assert set(found.values()) == {5}
@@ -228,7 +233,7 @@ def test_published_sizes_are_the_papers():
     checkpoints = {len(s.spec["snapshots"]) for s in plan.steps if s.kind == "models"} - {0}
     assert checkpoints == {12}
 
-    found = trained(make_plan(BY_NAME["scaling"], "published"))
+    found = trained(make_plan(BY_NAME["scaling"], "published", WITHOUT_BRAINS))
     assert len(found) == 45
     assert set(found.values()) == {3}
     assert len({key[2] for key in found}) == 9
@@ -240,7 +245,7 @@ def test_published_sizes_are_the_papers():
 )
 def test_published_regions_choose_among_the_papers_candidates(name, n_layers):
     """Appendix C: 11 layers of ResNet-18 and 19 of ResNet-50, stem and readout among them."""
-    plan = make_plan(BY_NAME[name], "published")
+    plan = make_plan(BY_NAME[name], "published", WITHOUT_BRAINS)
     activations = [
         goal.inputs["grams"].inputs["activations"]
         for goal in plan.steps
@@ -277,8 +282,49 @@ def objectives(name):
 def test_the_companion_looks_at_the_same_networks():
     for profile in ("short", "published"):
         own = {s.key for s in make_plan(NONTARGET_VARIABILITY, profile).steps if is_network(s)}
-        plan = make_plan(BY_NAME["nontarget-similarity"], profile)
+        plan = make_plan(BY_NAME["nontarget-similarity"], profile, WITHOUT_BRAINS)
         assert own <= {step.key for step in plan.steps}
+
+
+def test_category_networks_are_a_curve_beside_those_of_spatial_latents():
+    """Figure E.1; at the published size they are those that the other question asks about."""
+    made = make_plan(NONTARGET_VARIABILITY, "published")
+    found = {seed: made.goal.inputs[f"decoding:category:{seed}"] for seed in range(6)}
+    for seed, step in found.items():
+        assert step.key == made.goal.inputs[f"decoding:full/category:{seed}"].key
+    category = made.asked.questions[0]
+    rng = np.random.default_rng(0)
+    table = scores(NONTARGET_VARIABILITY, made.profile.but(layers=("fc",)), {}, rng)
+    decoded = table[table["kind"] == "decoding"].assign(measured="category", batches=1, chance=0.1)
+    names = [name for name in decoded["cohort"].unique() if name.endswith("/distance")]
+    decoded = decoded[decoded["cohort"].isin(names)]
+    beside = decoded[decoded["cohort"] == names[0]].assign(cohort="category")
+    both = order_layers(pd.concat([decoded, beside], ignore_index=True), ("fc",))
+    titles = {name: name for name in names}
+    rows = [SimpleNamespace(measured="category", layer="fc")]
+    [panel] = category.panels(Evidence(both, Similarities(), titles), rows)
+    last = panel.series[-1]
+    assert (last.title, last.reference) == ("networks trained for category", True)
+    assert last.scores == panel.series[0].scores
+
+
+def test_two_cohorts_own_similarity_is_drawn_beside_that_between_them():
+    """Figure D.2: distance against another cohort, and each cohort within itself."""
+    study = BY_NAME["convergence"]
+    profile = study.profiles["laptop"]
+    question = next(one for one in study.questions if one.name == "distance and category")
+    found = similarities(study, profile, {}, np.random.default_rng(0))
+    titles = study.asked(profile).titles
+    evidence = Evidence(pd.DataFrame(), found, titles)
+    rows = [SimpleNamespace(a="within", b="between", layer="fc", difference=0.1)]
+    panel = next(iter(question.panels(evidence, rows)))
+    assert [one.title for one in panel.series] == [
+        *("within", "between", "within distance", "within category")
+    ]
+    matrix = found.matrices["cka", "fc"]
+    own = np.flatnonzero(np.array(found.networks) == "category")
+    mean = (matrix[np.ix_(own, own)].sum() - len(own)) / len(own) / (len(own) - 1)
+    assert np.mean(panel.series[3].scores["fc"]) == pytest.approx(mean)
 
 
 def _shared(study):

@@ -31,12 +31,13 @@ from hyp.hypotheses.aligning import (
     recording_step,
     select_models,
 )
+from hyp.hypotheses.official import OfficialSpec, official_benchmarks, official_step
 from hyp.hypotheses.recordings import digest_of, record_stream
 from hyp.hypotheses.run import run_steps
 from hyp.metrics.brainscore.environment import open_environment
 from hyp.metrics.brainscore.local import write_local_benchmark
 from hyp.metrics.brainscore.networks import describe_checkpoint
-from hyp.metrics.brainscore.results import read_raw
+from hyp.metrics.brainscore.results import read_raw, score_table
 from hyp.metrics.brainscore.scoring import score_cohort
 from hyp.metrics.neural import SimulatedRegion, write_assembly
 from hyp.models.specs import TrainSpec
@@ -177,3 +178,39 @@ def test_scores_ceilings_and_layers_are_the_same(make, store, stimuli, tmp_path,
             assert row["layer"] == theirs["layer"].item()
         assert raw["layer_score"].sizes["layer"] == len(LAYERS)
         assert ours["score"].std() > 10 * SINGLE_PRECISION
+
+
+def test_brainscores_numbers_are_a_step(store, stimuli, tmp_path, monkeypatch):
+    monkeypatch.setenv("HYP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    rows = np.arange(N)
+    assembly, names = majajhong_layout(stimuli, rows)
+    files = {name: tmp_path / f"{name}.png" for name in names}
+    for name, image in zip(names, stimuli.images(rows), strict=True):
+        Image.fromarray(image).save(files[name])
+    folder = tmp_path / "IT"
+    benchmark = write_local_benchmark(folder, assembly, name="shown", region="IT", images=files)
+    folders = official_benchmarks([str(folder)])
+    assert folders == {benchmark.identifier: str(folder)}
+    model = select_models(store, {"seed": "2"})[0]
+    spec = OfficialSpec(
+        benchmarks=tuple(folders),
+        layers=("avgpool",),
+        readout="avgpool",
+        image_size=SIZE,
+        environment="",
+    )
+    goal = official_step(model, spec, folders)
+    run_steps(store.pending([goal]), store)
+    [row] = pd.read_parquet(store.path(goal) / "scores.parquet").to_dict("records")
+    network = describe_checkpoint(store.path(model), layers=("avgpool",))
+    [alone] = score_table(score_cohort([network], [benchmark], tmp_path / "out").scores).to_dict(
+        "records"
+    )
+    assert (row["region"], row["layer"]) == ("IT", "avgpool")
+    assert row["score"] == pytest.approx(alone["score"], rel=1e-9)
+    assert sorted(path.name for path in store.path(goal).iterdir()) == [
+        "artifact.json",
+        "results",
+        "scores.parquet",
+    ]

@@ -1,9 +1,11 @@
 """The published numbers: transcribed exactly, and analysed as far as they reach."""
 
+import os
 import re
 from importlib.resources import files
 from itertools import permutations
 from math import atanh, factorial, isnan, sqrt
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -352,6 +354,7 @@ QUESTIONS = [
     if question.figure
 ]
 SIZES = {"categories": "categories", "share of the images": "images", "output units": "objective"}
+PAPERS = {"natural": "imagenet"}
 ABSTRACT_FIGURES = {"Figure 2b": "objective", "Figure 2c": "images"}
 
 
@@ -370,13 +373,13 @@ def test_a_label_is_a_figure_of_what_is_asked(hypothesis, question):
         varied = {"translation" if "centered" in designs else "category"}
     for place in places(ours):
         rows = shown(place)
-        for row in rows.to_dict("records"):
-            if "alignment" not in row["measure"] and "behaviour" in row["measure"]:
-                continue  # the panel beside those of the regions
-            assert question.scored.kind in row["measure"].split(), place
+        kind = question.scored.kind.replace(" ", "-")
+        panels = [row for row in rows.to_dict("records") if kind in row["measure"].split()]
+        assert panels, place
+        for row in panels:
             assert varied & set(row["varied"].split()), place
             if isinstance(question, Closer):
-                assert row["reference"] == question.anchor, place
+                assert row["reference"] == PAPERS.get(question.anchor, question.anchor), place
             if isinstance(question, Tracks):
                 assert set(question.cohorts) & set(row["trained"].split()), place
     for place in places(of_abstract):
@@ -399,6 +402,17 @@ def test_every_hypothesis_has_statements_at_figures_that_exist():
         ):
             for place in places(label):
                 shown(place)
+
+
+def test_every_statement_is_quoted():
+    """In a few words; all occur in the paper, where its text is at hand as plain UTF-8."""
+    quotes = set(published_table("claims")["quote"])
+    assert all(4 < len(quote.split()) < 30 for quote in quotes)
+    text = os.environ.get("HYP_PAPER_TEXT")
+    if text is None:
+        pytest.skip("the paper's text is not at hand; name its file by HYP_PAPER_TEXT")
+    words = " ".join(Path(text).read_text(encoding="utf-8").split())
+    assert [quote for quote in quotes if quote not in words] == []
 
 
 def test_directions_are_those_of_the_printed_numbers():

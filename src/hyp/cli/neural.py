@@ -47,7 +47,7 @@ def import_recording(
         typer.Argument(
             help="NetCDF, Zarr, CSV, TSV or Parquet of responses, or NetCDF or Zarr of RDMs (rdm x "
             "stimulus x stimulus_2); or a public benchmark of Brain-Score, such as "
-            "MajajHong2015public.IT-pls."
+            "MajajHong2015public.IT-pls, or the observers of Rajalingham2018public-i2n."
         ),
     ],
     name: Annotated[
@@ -80,13 +80,22 @@ def import_recording(
     from hyp.errors import HypError, one_sentence
     from hyp.hypotheses.aligning import RecordedFile, RecordingSpec
     from hyp.hypotheses.recordings import describe_recording, digest_of, read_recording
+    from hyp.metrics.brainscore.exporting import RESPONSES, TRIALS
+    from hyp.metrics.brainscore.identifiers import OBSERVERS
     from hyp.metrics.neural import PUBLIC_BENCHMARKS
     from hyp.names import check_name
 
     path, times = Path(responses).expanduser().absolute(), _window(window)
+    if responses == OBSERVERS and not path.exists():
+        trials, _ = _exported(responses, TRIALS)
+        console().print(
+            f"the observers are in {trials.parent}; ask about them by --set behaviour={OBSERVERS}",
+            soft_wrap=True,
+        )
+        return
     if responses in PUBLIC_BENCHMARKS and not path.exists():
         public = PUBLIC_BENCHMARKS[responses]
-        path, stimuli = _exported(responses)
+        path, stimuli = _exported(responses, RESPONSES)
         name, stratify, times = name or responses, stratify or public.stratify, public.window
     if stimuli is None:
         raise HypError("say with --stimuli which images were shown, such as folder:/data/images.")
@@ -152,8 +161,10 @@ def score(
         list[int] | None, typer.Option(help="Batch count of the weights. Repeatable.")
     ] = None,
     metric: Annotated[
-        Literal["pls", "ridge", "rsa", "cka"] | None,
-        typer.Option(help="Default: pls, and rsa for dissimilarities."),
+        Literal["pls", "ridge", "rsa", "cka", "cka-sampled"] | None,
+        typer.Option(
+            help="Default: pls, and rsa for dissimilarities. cka-sampled corrects for few neurons."
+        ),
     ] = None,
     protocol: Annotated[
         Literal["recommended", "published"],
@@ -223,16 +234,16 @@ def score(
         console().print(f"scores: {out}", soft_wrap=True)
 
 
-def _exported(benchmark: str) -> tuple[Path, str]:
-    """Return the responses and the source of the stimuli that Brain-Score wrote."""
+def _exported(benchmark: str, file: str) -> tuple[Path, str]:
+    """Return the responses, or trials, and the source of the stimuli that Brain-Score wrote."""
     from hyp.cli.terminal import console
-    from hyp.metrics.brainscore.exporting import IMAGES, RESPONSES, export_benchmark
+    from hyp.metrics.brainscore.exporting import IMAGES, export_benchmark
     from hyp.store.caches import cache_folder
 
     with console().status("starting Brain-Score") as status:
         out = cache_folder("brainscore") / benchmark
         folder = export_benchmark(benchmark, out, say=status.update)
-    return folder / RESPONSES, f"folder:{folder / IMAGES}"
+    return folder / file, f"folder:{folder / IMAGES}"
 
 
 def _record(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hyp.errors import HypError
+from hyp.hypotheses.official import check_official
 from hyp.hypotheses.profile import PIXELS
 from hyp.store import Step
 
@@ -52,11 +53,13 @@ def check_steps(steps: Sequence[Step]) -> None:
     ------
     HypError
         Naming the number of folds, the backbone or the layer; or, of a simulated recording, its
-        network or what splits cannot be balanced by.
+        network or what splits cannot be balanced by; or, of Brain-Score, the data that are not
+        here.
     """
     _check_folds(steps)
     _check_networks(steps)
     _check_streams(steps)
+    check_official(steps)
 
 
 def _check_folds(steps: Iterable[Step]) -> None:
@@ -287,6 +290,35 @@ def _build_alignment(step: Step, folder: Path, inputs: Inputs, progress: Progres
     )
 
 
+def _build_choices(step: Step, folder: Path, inputs: Inputs, _: Progress) -> None:
+    from hyp.datasets.dataset import Dataset
+    from hyp.hypotheses.observers import store_choices
+
+    store_choices(step.spec, Path(step.places["path"]), Dataset.open(inputs["stimuli"]), folder)
+
+
+def _build_consistency(step: Step, folder: Path, inputs: Inputs, _: Progress) -> None:
+    from hyp.datasets.dataset import Dataset
+    from hyp.hypotheses.observers import score_consistency
+    from hyp.models.specs import ExtractSpec
+
+    score_consistency(
+        ExtractSpec.model_validate(step.spec),
+        inputs["choices"],
+        inputs["model"],
+        Dataset.open(inputs["stimuli"]),
+        folder,
+        name=step.inputs["choices"].spec["name"],
+        backbone=step.inputs["model"].spec["backbone"],
+    )
+
+
+def _build_official(step: Step, folder: Path, inputs: Inputs, progress: Progress) -> None:
+    from hyp.hypotheses.official import score_officially
+
+    score_officially(step, inputs["model"], folder, progress)
+
+
 def _build_similarity(step: Step, folder: Path, inputs: Inputs, progress: Progress) -> None:
     import numpy as np
 
@@ -322,5 +354,8 @@ _BUILDERS = {
     "results": _build_result,
     "recordings": _build_recording,
     "alignments": _build_alignment,
+    "choices": _build_choices,
+    "consistencies": _build_consistency,
+    "official": _build_official,
     "similarities": _build_similarity,
 }

@@ -33,7 +33,8 @@ class Cohort(Declared):
     trained : bool
         False leaves the initial weights.
     natural : bool
-        Trained on the profile's natural images instead.
+        Trained on the profile's natural images instead, or the networks that it names in their
+        place.
     weights : tuple of str
         Networks that exist already, one per seed, such as ``torchvision:resnet18`` or a model
         folder (`hyp.models.resolve_pretrained`); empty for those that are trained here.
@@ -175,7 +176,7 @@ def ask(cohorts: Sequence[Cohort], declared: Sequence[Question], profile: Profil
     questions: list[Question] = []
     left_out: list[LeftOut] = []
     for question in declared:
-        reason = _why_left_out(question, profile)
+        reason = _why_left_out(question, cohorts, profile)
         targets = _common(question, kept)
         if not reason and targets == ():
             reason = "its cohorts share no objective that the profile trains for"
@@ -192,18 +193,23 @@ def ask(cohorts: Sequence[Cohort], declared: Sequence[Question], profile: Profil
     single = (
         one
         for cohort in cohorts
-        for one in _single(cohort, kept.get(cohort.name), cohort.name in several)
+        for one in _single(cohort, profile, kept.get(cohort.name), cohort.name in several)
         if one.name in named
     )
     return Asked(tuple(single), tuple(questions), tuple(left_out))
 
 
-def _why_left_out(question: Question, profile: Profile) -> str:
+def _why_left_out(question: Question, cohorts: Sequence[Cohort], profile: Profile) -> str:
     if profile.questions and question.name not in profile.questions:
         return "the profile's questions do not name it"
     missing = [name for name in question.about if profile.cohorts and name not in profile.cohorts]
     if missing:
         return f"the profile's cohorts leave out {', '.join(missing)}"
+    natural = any(one.natural and one.name in question.about for one in cohorts)
+    if natural and question.secondary and not profile.natural:
+        return "the profile names no natural images (--set natural=...)"
+    if question.scored.kind == "behaviour" and question.secondary and not profile.behaviour:
+        return "the profile names no observers (--set behaviour=...)"
     return ""
 
 
@@ -220,8 +226,12 @@ def _common(question: Question, kept: Mapping[str, tuple[str, ...]]) -> tuple[st
     )
 
 
-def _single(cohort: Cohort, objectives: tuple[str, ...] | None, several: bool) -> Iterator[Cohort]:
+def _single(
+    cohort: Cohort, profile: Profile, objectives: tuple[str, ...] | None, several: bool
+) -> Iterator[Cohort]:
     """Yield a cohort once per objective."""
+    if cohort.natural and profile.natural_weights:
+        cohort = cohort.model_copy(update={"weights": profile.natural_weights})
     if objectives is None:
         yield cohort
         return

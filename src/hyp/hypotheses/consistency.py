@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyp.hypotheses.profile import PIXELS, UNTRAINED
 from hyp.hypotheses.questions import Contrast, Question
+from hyp.hypotheses.scores import Performance
 from hyp.stats.rules import DecisionRule, NotLower, Predicate
 
 if TYPE_CHECKING:
+    from hyp.hypotheses.cohort import Cohort
     from hyp.hypotheses.declaration import Hypothesis
 
 KEYS = ("question", "objective", "measured", "layer")
@@ -58,6 +60,15 @@ def problems(hypothesis: Hypothesis) -> Iterator[Problem]:
             if name not in names:
                 told = f"the question {question.name!r} names {name!r}, which is no declared cohort"
                 yield Problem(told, ("questions", number))
+        measure = getattr(question, "performance", question.scored)
+        if isinstance(measure, Performance) and measure.by == "accuracy":
+            for one in cohorts:
+                if one.name in question.about and not names_classes(one):
+                    told = (
+                        f"the question {question.name!r} is about accuracy, but {one.name!r} is "
+                        "trained for numbers, which have none"
+                    )
+                    yield Problem(told, ("questions", number))
     yield from _rule_problems(hypothesis.rule, {one.name: one for one in questions})
     if hypothesis.agrees and hypothesis.agrees not in (*hypothesis.predictions, EQUIVALENT):
         yield Problem(f"agrees={hypothesis.agrees!r} is none of the predictions", ("agrees",))
@@ -65,6 +76,12 @@ def problems(hypothesis: Hypothesis) -> Iterator[Problem]:
     if hypothesis.control and not (isinstance(control, Contrast) and control.secondary):
         message = f"control={hypothesis.control!r} is no contrast that is declared secondary"
         yield Problem(message, ("control",))
+
+
+def names_classes(cohort: Cohort) -> bool:
+    """Tell whether all that a cohort is trained for are classes."""
+    tasks = {task for one in cohort.objectives or (cohort.objective,) for task in one.split("+")}
+    return tasks <= {"category", "identity"}
 
 
 def _rule_problems(rule: DecisionRule, asked: Mapping[str, Question]) -> Iterator[Problem]:

@@ -8,10 +8,11 @@ from typing import Any, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from hyp.datasets.latents import LATENT_GROUPS
 from hyp.errors import HypError, choose_from
 from hyp.hypotheses.cohort import Asked, Cohort, ask
 from hyp.hypotheses.consistency import KEYS, problems
-from hyp.hypotheses.profile import Declared, Profile
+from hyp.hypotheses.profile import PIXELS, UNTRAINED, Declared, Profile
 from hyp.hypotheses.questions import Alternative, AnyQuestion, Question
 from hyp.names import Name
 from hyp.stats.rules import DecisionRule, Part, Predicate
@@ -140,6 +141,14 @@ class Hypothesis(Declared):
                         f"{self.name} has no {field.removesuffix('s')} {value!r}"
                         + (choose_from(there) if there else "; leave it out.")
                     )
+        single = [cohort.name for cohort in self.cohorts if cohort.objective]
+        for reference in profile.references:
+            if reference not in (UNTRAINED, PIXELS, *single) and not is_papers(reference):
+                raise HypError(
+                    f"references has {reference!r}, which is neither {UNTRAINED} nor {PIXELS}, a "
+                    "cohort with one objective, nor an objective such as category or "
+                    "distance+rotation."
+                )
         asked = self.asked(profile)
         if not asked.questions:
             reasons = "; ".join(dict.fromkeys(one.reason for one in asked.left_out))
@@ -235,6 +244,11 @@ class Hypothesis(Declared):
     def direction(self, question: Question) -> Alternative:
         """Return the alternative of a question's tests."""
         return question.direction(self.rule.alternative)
+
+
+def is_papers(objective: str) -> bool:
+    """Tell whether an objective is made of the paper's."""
+    return set(objective.split("+")) <= set(LATENT_GROUPS)
 
 
 def _needs(rule: DecisionRule) -> list[Predicate]:

@@ -17,6 +17,7 @@ from hyp.hypotheses.cohort import Asked
 from hyp.hypotheses.matching import SNAPSHOTS
 from hyp.hypotheses.profile import PIXELS, UNTRAINED, Profile
 from hyp.hypotheses.questions import Similarities
+from hyp.hypotheses.questions.base import I2N
 from hyp.hypotheses.result_files import (
     SIMILARITY_FILE,
     CohortSummary,
@@ -24,6 +25,7 @@ from hyp.hypotheses.result_files import (
     order_layers,
 )
 from hyp.hypotheses.steps import END, of_kind
+from hyp.metrics.brainscore.identifiers import BEHAVIOUR
 from hyp.store.artifacts import read_record
 
 
@@ -42,12 +44,11 @@ def gather_scores(
     for (cohort, seed), path in of_kind(inputs, SNAPSHOTS).items():
         table = pd.read_parquet(path / "scores.parquet").rename(columns={"latent": "measured"})
         parts.append(table.assign(kind=SNAPSHOTS, cohort=cohort, seed=int(seed)))
-    for (cohort, seed, at, *_), path in of_kind(inputs, "alignment").items():
-        table = pd.read_parquet(path / SCORES)
-        table = table.rename(columns={"region": "measured", "layer": "chosen"})
-        batches = profile.n_batches if at == END else int(at)
-        labels = {"cohort": cohort, "seed": int(seed), "batches": batches, "layer": "", "fold": 0}
-        part = table[["measured", "score", "chosen"]].assign(**labels)
+    for kind, place, part in _against_brains(inputs, profile):
+        part = part.assign(**place)
+        if kind == "behaviour":
+            parts.append(part.assign(kind=kind, measured=I2N))
+            continue
         depths = [profile.layers.index(layer) for layer in part["chosen"]]
         deep = part.assign(score=np.array(depths) / max(1, len(profile.layers) - 1))
         parts += [part.assign(kind="alignment"), deep.assign(kind="depth")]
@@ -58,6 +59,25 @@ def gather_scores(
     scores = pd.concat(parts, ignore_index=True)
     _refuse_regions_of_two(scores)
     return order_layers(scores, profile.layers)
+
+
+def _against_brains(
+    inputs: Mapping[str, Path], profile: Profile
+) -> Iterator[tuple[str, dict[str, Any], pd.DataFrame]]:
+    """Yield the kind of score, the network and checkpoint, and ``measured, score, chosen``."""
+    for role in ("alignment", "behaviour", "official"):
+        for (cohort, seed, at, *_), path in of_kind(inputs, role).items():
+            table = pd.read_parquet(path / SCORES)
+            table = table.rename(columns={"region": "measured", "layer": "chosen"})
+            table = table[["measured", "score", "chosen"]]
+            batches = profile.n_batches if at == END else int(at)
+            place = {"cohort": cohort, "seed": int(seed), "batches": batches}
+            place |= {"layer": "", "fold": 0}
+            behaviour = table["measured"] == BEHAVIOUR
+            if role == "behaviour" or behaviour.any():
+                yield "behaviour", place, table[behaviour | (role == "behaviour")]
+            if role != "behaviour" and not behaviour.all():
+                yield "alignment", place, table[~behaviour]
 
 
 def _refuse_regions_of_two(scores: pd.DataFrame) -> None:
@@ -90,11 +110,11 @@ def _performance(history: Mapping[str, Any], cohort: str, seed: int) -> Iterator
     rows = [
         {"measured": row["task"], "batches": row["batch"], "kind": kind, "score": score}
         for row in history["evaluation"]
-        if row["metric"] == "loss"
         for kind, score in (
             ("performance", 1 - row["value"] / row["baseline"]),
-            ("loss", row["value"]),
+            (row["metric"], row["value"]),
         )
+        if row["metric"] == "loss" or kind == "accuracy"
     ]
     if rows:
         yield pd.DataFrame(rows).assign(cohort=cohort, seed=seed, layer="", fold=0)

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from hyp.datasets.designs import Design
 from hyp.datasets.sources import open_source, part_of
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError, one_sentence
+from hyp.hypotheses.brain_steps import BrainSteps
 from hyp.hypotheses.cohort import Asked, Cohort, LeftOut
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.matching import latents_of, matched_questions, refuse_unmatched
-from hyp.hypotheses.profile import PIXELS, SIMULATED, UNTRAINED, Profile, setting_words
+from hyp.hypotheses.profile import PIXELS, UNTRAINED, Profile, setting_words
 from hyp.hypotheses.questions import PairQuestion, Question
-from hyp.hypotheses.scores import ALIGNED, Decoding
-from hyp.hypotheses.steps import END, VERSIONS, SharedSteps, dataset_step, step
+from hyp.hypotheses.scores import ALIGNED, Behaviour, Decoding, NeuralMean
+from hyp.hypotheses.steps import END, VERSIONS, dataset_step, step
 from hyp.hypotheses.testability import untestable
 from hyp.metrics.measures import added_measure
-from hyp.metrics.neural.specs import neural_metric
 from hyp.models.hardware import Ask, Numerics, keeping, suits_here
 from hyp.models.pretrained import resolve_pretrained
 from hyp.store import Step, Store, in_order
 from hyp.store.runs import KeptNumerics, kept_numerics
-
-HIDDEN = "resnet18"
-LATENT_SHARES = {"V1": 0.0, "V2": 0.1, "V4": 0.3, "IT": 0.5}
-"""Of the variance of simulated neuroids, what they read from the latents themselves."""
+from hyp.text import joined
 
 
 @dataclass(frozen=True)
@@ -154,7 +150,7 @@ def make_plan(
 
 
 @dataclass
-class _Graph(SharedSteps):
+class _Graph(BrainSteps):
     hypothesis: Hypothesis
 
     @cached_property
@@ -168,6 +164,7 @@ class _Graph(SharedSteps):
     def result_inputs(self) -> dict[str, Step]:
         self.refuse_too_few()
         refuse_unmatched(self.hypothesis, self.profile)
+        self.refuse_regions_without_recording()
         inputs: dict[str, Step] = {"stimuli": self.stimuli}
         for cohort in self.asked.cohorts:
             for seed in cohort.seeds(self.profile):
@@ -193,6 +190,29 @@ class _Graph(SharedSteps):
                 raise HypError(
                     f"the question {question.name!r} needs {needed}; raise n_seeds or leave the "
                     "question out."
+                )
+
+    def refuse_regions_without_recording(self) -> None:
+        """Refuse a neural mean over regions that no recording has, before anything is trained.
+
+        Raises
+        ------
+        HypError
+            Naming the question and the regions.
+        """
+        asked = [one for one in self.questions if isinstance(one.scored, NeuralMean)]
+        if not asked:
+            return
+        there = self.regions
+        for question in asked:
+            assert isinstance(question.scored, NeuralMean)
+            missing = [region for region in question.scored.regions if region not in there]
+            if missing:
+                raise HypError(
+                    f"the question {question.name!r} is about the neural mean over "
+                    f"{joined(question.scored.regions, 'and')}, but the recordings have no "
+                    f"{joined(missing, 'or')}; name recordings that do (--set recording=...), or "
+                    "leave the question out."
                 )
 
     def model(self, cohort: Cohort, seed: int) -> Step:
@@ -247,12 +267,22 @@ class _Graph(SharedSteps):
             pooled = cohort.trained and any(question.pools_folds for question in decoded)
             yield f"decoding:{place}", self._decoding(model, published=pooled)
         yield from self._snapshots(cohort, seed, model)
+        yield from self._against_brains(place, mine, model)
+
+    def _against_brains(
+        self, place: str, mine: Sequence[Question], model: Step
+    ) -> Iterator[tuple[str, Step]]:
+        """Yield a network's scores against recordings and observers, at the asked checkpoints."""
         aligned = [question for question in mine if question.scored.kind in ALIGNED]
-        if aligned:
-            yield from self._alignments(f"alignment:{place}:{END}", model, None)
-        if any(question.all_checkpoints for question in aligned):
-            for batches in self.profile.kept_snapshots:
-                yield from self._alignments(f"alignment:{place}:{batches}", model, batches)
+        judged = [question for question in mine if isinstance(question.scored, Behaviour)]
+        yield from self.scored(
+            f"{place}:{END}", model, None, aligned=bool(aligned), judged=bool(judged)
+        )
+        every = [any(one.all_checkpoints for one in asked) for asked in (aligned, judged)]
+        for batches in self.profile.kept_snapshots:
+            yield from self.scored(
+                f"{place}:{batches}", model, batches, aligned=every[0], judged=every[1]
+            )
 
     def _snapshots(self, cohort: Cohort, seed: int, model: Step) -> Iterator[tuple[str, Step]]:
         """Yield the step that scores a network's snapshots, where a question needs them."""
@@ -299,10 +329,10 @@ class _Graph(SharedSteps):
         return step("scores", spec, inputs, activations.label)
 
     def _references(self) -> Iterator[tuple[str, Step]]:
-        """Yield what is shown beside decoding: the pixels, and untrained networks.
+        """Yield what is shown beside decoding: the pixels, untrained networks, other cohorts.
 
-        The untrained ones have the seeds, images and first objective of the cohort that the
-        first question about decoding names first.
+        The untrained ones, and those of an objective, have the seeds and images of the cohort
+        that the first question about decoding names first; the former its objective too.
         """
         decoded = [
             one for one in self.questions if isinstance(one.scored, Decoding) and one.pools_folds
@@ -312,84 +342,29 @@ class _Graph(SharedSteps):
         cohort = self.asked.cohort(decoded[0].about[0])
         declared = any(not one.trained for one in self.asked.cohorts)
         plain = not cohort.weights and not cohort.natural
-        if UNTRAINED in self.profile.references and plain and not declared:
-            images = self.images(cohort.design, cohort.name, share=cohort.share)
+        images = self.images(cohort.design, cohort.name, share=cohort.share) if plain else None
+        if UNTRAINED in self.profile.references and images is not None and not declared:
             for seed in cohort.seeds(self.profile):
                 initial = self.untrained(cohort.objective, images, seed)
                 yield f"decoding:{UNTRAINED}:{seed}", self._decoding(initial)
         if PIXELS in self.profile.references:
             yield f"decoding:{PIXELS}:", self._decoding(None)
-
-    @cached_property
-    def recordings(self) -> tuple[Step, ...]:
-        if self.profile.recording != SIMULATED:
-            return tuple(self._recorded(one.strip()) for one in self.profile.recording.split(","))
-        from hyp.hypotheses.aligning import RecordingSpec, SimulatedStream, recording_step
-        from hyp.metrics.neural.simulation import VENTRAL_STREAM
-
-        regions = tuple(
-            region.model_copy(update={"latent_share": LATENT_SHARES[region.region]})
-            for region in VENTRAL_STREAM
-        )
-        spec = RecordingSpec(
-            name=SIMULATED,
-            origin=SimulatedStream(regions=regions, hidden=HIDDEN, seed=0),
-            stratify="category",
-        )
-        images = DatasetSpec.model_validate(self.stimuli.spec)
-        shown = images.model_copy(update={"n_images": self.profile.n_recorded})
-        return (recording_step(spec, shown),)
-
-    def _recorded(self, where: str) -> Step:
-        from hyp.hypotheses.aligning import RecordedFile, RecordingSpec, recording_step
-        from hyp.hypotheses.recordings import digest_of
-        from hyp.metrics.brainscore.exporting import IMAGES, RESPONSES
-        from hyp.metrics.neural.benchmark import PUBLIC_BENCHMARKS
-        from hyp.store.caches import cache_folder
-
-        folder = Path(where).expanduser().absolute()
-        known = PUBLIC_BENCHMARKS.get(folder.name)
-        if known and where == folder.name and not folder.exists():
-            folder = cache_folder("brainscore") / where
-            if not (folder / RESPONSES).exists():
-                raise HypError(
-                    f"the responses of {where} are not on this machine; fetch them once with "
-                    f"'hyp brainscore install' and 'hyp neural import {where}'."
-                )
-        spec = RecordingSpec(
-            name=folder.name,
-            origin=RecordedFile(digest=digest_of(folder / RESPONSES)),
-            stratify=known.stratify if known else None,
-            window=known.window if known else None,
-        )
-        size = self.profile.input_size or self.profile.image_size
-        shown = open_source(f"folder:{folder / IMAGES}", image_size=size)
-        images = DatasetSpec(
-            source=shown, design=Design(), seed=0, n_images=shown.capacity or 0, n_val=0
-        )
-        return recording_step(spec, images, folder / RESPONSES)
-
-    def _alignments(
-        self, role: str, model: Step, snapshot: int | None
-    ) -> Iterator[tuple[str, Step]]:
-        """Yield the step of every recording; the roles of further ones are numbered."""
-        from hyp.hypotheses.aligning import AlignmentSpec, alignment_step
-
-        spec = AlignmentSpec(
-            metric=neural_metric(self.profile.neural_metric),
-            protocol=self.profile.neural_protocol,
-            threads=self.profile.threads,
-        )
-        for number, recording in enumerate(self.recordings):
-            step = alignment_step(
-                recording,
-                model,
-                spec,
-                layers=self.profile.layers,
-                snapshot=snapshot,
-                numerics=self.numerics,
-            )
-            yield f"{role}:{number}" if number else role, step
+        decoded_already = {name for one in decoded for name in one.about}
+        for name in self.profile.references:
+            if name in (UNTRAINED, PIXELS) or name in decoded_already:
+                continue
+            other = next((one for one in self.hypothesis.cohorts if one.name == name), None)
+            for seed in (other or cohort).seeds(self.profile):
+                if other is not None:
+                    model = self.model(other, seed)
+                elif images is not None:
+                    model = self.network(name, images, seed, f"{name}, seed {seed}")
+                else:
+                    raise HypError(
+                        f"the reference {name!r} is an objective, but the networks of "
+                        f"{cohort.name!r} have no images of ours to train on; name a cohort."
+                    )
+                yield f"decoding:{name}:{seed}", self._decoding(model, published=True)
 
     def _similarities(self) -> Iterator[tuple[str, Step]]:
         """Yield one step per measure, all of the same networks and the raw pixels."""

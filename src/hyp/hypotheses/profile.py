@@ -25,6 +25,9 @@ PIXELS, UNTRAINED = "pixels", "untrained"
 SIMULATED = "simulated"
 """The recording that is simulated: responses of a hidden network."""
 
+WEIGHTS = "weights"
+"""Natural images of which only the networks that saw them are there."""
+
 RESNET_LAYERS = (
     "layer1.0.relu",
     "layer2.0.relu",
@@ -102,9 +105,11 @@ class Profile(Declared):
     objectives, questions, cohorts : tuple of str
         Only these: objectives of cohorts that name several, questions, cohorts. Empty for all.
         A question that is left out is named by the plan.
-    references : tuple of {"untrained", "pixels"}
-        Curves that are shown with decoding: networks with their initial weights, and the
-        stimuli's pixels. Cohorts that are declared untrained take the place of the former.
+    references : tuple of str
+        Curves that are shown with decoding: ``untrained``, networks with their initial weights;
+        ``pixels``, those of the stimuli; a cohort; or an objective, such as ``category``, for
+        which networks are trained on the images of the cohort that a question names first.
+        Cohorts that are declared untrained take the place of ``untrained``.
     family : {"all", "question"}
         Which confirmatory comparisons are corrected together: all, so that the overall verdict
         holds alpha; or those of one question, so that each question holds alpha and the overall
@@ -119,13 +124,23 @@ class Profile(Declared):
         ``FreemanZiemba2013public.V1-pls,MajajHong2015public.IT-pls``: regions of all are scored.
     n_recorded : int
         Images of a simulated recording: the first so many of the test stimuli's design and seed.
+    scored_by : {"native", "official"}
+        Whether scores against brains are computed here, or by the real Brain-Score, on the
+        benchmarks that `recording` and `behaviour` name (identifiers, or folders of local ones).
+    behaviour : str
+        Observers whose choices networks are held against: a folder with ``trials.csv`` and
+        ``images``, or ``Rajalingham2018public-i2n``, which ``hyp neural import`` has fetched.
+        Without any, secondary questions about behaviour are not asked.
+    readout : str
+        The layer that choices are read out from.
     neural_metric : str
-        ``pls``, ``ridge``, ``rsa`` or ``cka``, see `hyp.metrics.neural`.
+        ``pls``, ``ridge``, ``rsa``, ``cka`` or ``cka-sampled``, see `hyp.metrics.neural`.
     neural_protocol : {"recommended", "published"}
         How a layer is chosen for a region.
     natural : str
         Where natural images come from, such as ``imagenet:/data/imagenet`` or
-        ``classes:/data/photographs``, for cohorts that are trained on them.
+        ``classes:/data/photographs``, for cohorts that are trained on them; or networks that were,
+        one per seed: ``weights:torchvision:resnet18,timm:resnet18.a1_in1k``.
     """
 
     summary: str
@@ -162,11 +177,16 @@ class Profile(Declared):
     objectives: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     cohorts: tuple[str, ...] = ()
-    references: tuple[Literal["untrained", "pixels"], ...] = ("untrained", "pixels")
+    references: tuple[str, ...] = (UNTRAINED, PIXELS)
     family: Literal["all", "question"] = "all"
     published_features: Literal["exact", "projected"] = "exact"
     recording: str = SIMULATED
     n_recorded: int = Field(240, ge=60)
+    scored_by: Literal["native", "official"] = Field(
+        "native", exclude_if=lambda scored_by: scored_by == "native"
+    )
+    behaviour: str = Field("", exclude_if=lambda behaviour: not behaviour)
+    readout: str = Field("avgpool", exclude_if=lambda readout: readout == "avgpool")
     neural_metric: str = "pls"
     neural_protocol: Literal["recommended", "published"] = "recommended"
     natural: str = ""
@@ -205,6 +225,12 @@ class Profile(Declared):
             values = getattr(self, name)
             if isinstance(values, tuple) and len(set(values)) < len(values):
                 raise ValueError(f"{name} names something twice")
+        if self.scored_by == "official" and self.recording == SIMULATED:
+            raise ValueError(
+                "Brain-Score scores benchmarks and no simulated recording; name them by recording="
+            )
+        if self.scored_by == "official" and self.neural_metric != "pls":
+            raise ValueError("Brain-Score's benchmarks have metrics of their own; leave pls")
         if self.looks and self.n_seeds not in self.looks:
             planned = ", ".join(map(str, self.looks))
             raise ValueError(f"n_seeds={self.n_seeds} is none of the looks planned ({planned})")
@@ -216,6 +242,12 @@ class Profile(Declared):
     def device_kind(self) -> Literal["auto", "cpu", "cuda"]:
         """The device without the number of a GPU."""
         return cast(Literal["auto", "cpu", "cuda"], _without_number(self.device))
+
+    @property
+    def natural_weights(self) -> tuple[str, ...]:
+        """Networks that stand for those trained on natural images; empty where those are."""
+        kind, _, named = self.natural.partition(":")
+        return tuple(one.strip() for one in named.split(",")) if kind == WEIGHTS else ()
 
     @property
     def card(self) -> str | None:

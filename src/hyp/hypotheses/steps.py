@@ -26,6 +26,9 @@ VERSIONS = {
     "snapshots": 1,
     "recordings": 1,
     "alignments": 2,
+    "choices": 1,
+    "consistencies": 1,
+    "official": 1,
     "similarities": 1,
     "results": 4,
 }
@@ -35,8 +38,8 @@ END = "end"
 """Stands in roles for the last checkpoint of a network."""
 
 STAGES = (
-    *("datasets", "recordings", "models", "activations", "grams"),
-    *("scores", "snapshots", "alignments", "similarities", "results"),
+    *("datasets", "recordings", "choices", "models", "activations", "grams"),
+    *("scores", "snapshots", "alignments", "consistencies", "official", "similarities", "results"),
 )
 """Kinds of steps in the order data flows."""
 

@@ -18,6 +18,9 @@ _REFERENCE_SECONDS = {
     "scores": 2.8,
     "recordings": 10.0,
     "alignments": 20.0,
+    "choices": 10.0,
+    "consistencies": 20.0,
+    "official": 600.0,
     "similarities": 5.0,
     "results": 5.0,
 }

@@ -30,6 +30,8 @@ _SCORES = {"depth": "layer depth"}
 _EXPLAINED = {
     "decoding": "Accuracy for a latent of categories, correlation r for a number.",
     "alignment": "Alignment: 1 is as well as the recording's own repetitions allow.",
+    "neural mean": "The mean alignment of V1, V2, V4 and IT, or of the regions declared.",
+    "behaviour": "Behaviour: 1 is as consistent with the observers as they are with each other.",
     "depth": "Depth: 0 is the first of the layers looked at, 1 the last.",
     "performance": "Performance: 0 is the best constant answer, 1 is perfect.",
     "cka": "1 is alike up to rotation and scale, 0 unrelated.",
@@ -253,10 +255,14 @@ def axis_words(kind: str, measured: str, settings: Mapping[str, object], metric:
     """Label an axis with a score and its unit."""
     if kind == "decoding":
         return f"Decoding {metric_words(metric) or 'score'}"
-    if kind == "alignment":
-        return f"Alignment ({str(settings.get('neural_metric', '')).upper()}, 1 = ceiling)"
+    if kind in ("alignment", "neural mean"):
+        return f"{plain(kind)} ({str(settings.get('neural_metric', '')).upper()}, 1 = ceiling)"
+    if kind == "behaviour":
+        return "Behavioural consistency (i2n, 1 = ceiling)"
     if kind == "depth":
         return "Chosen layer (0 = first, 1 = last)"
+    if kind == "accuracy":
+        return "Held-out accuracy"
     if kind == "performance":
         return "Performance (0 = constant, 1 = perfect)"
     return measured_words(measured)

@@ -23,7 +23,7 @@ Artifact = tuple[str, str]
 SETTLED = timedelta(days=1)
 """Younger artifacts are left alone: what makes them may not have come to its end."""
 
-_ASKED_FOR = ("recordings", "alignments")
+_ASKED_FOR = ("recordings", "alignments", "choices")
 """Kinds that ``hyp neural`` makes where there is no run."""
 
 _TRASH = ".pruned"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from hyp.hypotheses.cohort import Cohort
 from hyp.hypotheses.profile import Profile
-from hyp.hypotheses.questions import Contrast
-from hyp.hypotheses.scores import Alignment
+from hyp.hypotheses.questions import Contrast, Tracks, Trend
+from hyp.hypotheses.scores import Aligned, Alignment, Behaviour, NeuralMean
+from hyp.metrics.brainscore.identifiers import OBSERVERS, PAPER_BENCHMARKS
 from hyp.metrics.neural.specs import CANDIDATE_LAYERS
 from hyp.stats.rules import DecisionRule, NotLower, Predicate, Prediction, Somewhere
 
@@ -27,6 +28,8 @@ OBJECTIVES = (
     EVERYTHING,
 )
 """The ten objectives of the paper's ResNet-18 and ResNet-50 (its Figure 2b)."""
+
+NEURAL_MEAN, BEHAVIOUR = NeuralMean(), Behaviour()
 
 _SEEDS_A_COHORT = 50
 _NAMES = {SPATIAL: "spatial", EVERYTHING: "everything"}
@@ -66,6 +69,30 @@ def rivals(
         predictions=tuple(
             Prediction(name=name, claim=claim, needs=needed) for (name, claim), needed in named
         ),
+    )
+
+
+NATURAL = Cohort(
+    name="natural",
+    title="categories of photographs",
+    objective="category",
+    natural=True,
+    first_seed=3000,
+)
+"""The paper's are trained on ImageNet."""
+
+_Asked = TypeVar("_Asked", Contrast, Tracks, Trend)
+
+
+def beside(question: _Asked, figure: str, score: Aligned = NEURAL_MEAN) -> _Asked:
+    """Return the same question about another score, by default the neural mean, as secondary."""
+    return question.model_copy(
+        update={
+            "name": f"{question.name}, {score.kind}",
+            "score": score,
+            "figure": figure,
+            "secondary": True,
+        }
     )
 
 
@@ -154,6 +181,8 @@ PUBLISHED_18 = Profile(
     n_batches=500_000,
     evaluate_every=10_000,
     snapshots=(100_000, 200_000),
+    recording=",".join(one for one in PAPER_BENCHMARKS if one != OBSERVERS),
+    behaviour=OBSERVERS,
 )
 
 PUBLISHED_50 = PUBLISHED_18.but(

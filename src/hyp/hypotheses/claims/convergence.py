@@ -1,8 +1,9 @@
-"""Networks trained for different things represent images alike (Figures 4 and D.2)."""
+"""Networks trained for different things represent images alike (Figures 4, D.1 and D.2)."""
 
 from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import (
+    NATURAL,
     OBJECTIVES,
     PUBLISHED_18,
     UNTRAINED,
@@ -29,6 +30,7 @@ _LATE = ("layer4.0.relu", "avgpool")
 _TRAINED = tuple(trained_for(objective) for objective in OBJECTIVES)
 _TASKS = ("distance", "translation", "rotation")
 _FEW = ("distance", "translation", "category")
+_OTHERS = tuple(cohort.name for cohort in _TRAINED if cohort.name != "distance")
 
 
 def _beyond(
@@ -47,6 +49,29 @@ def _beyond(
             secondary=bool(suffix),
         )
         for task in _TASKS
+    )
+
+
+def _like_natural(task: str) -> Closer:
+    """Ask the same of networks that were trained on photographs, layer by layer."""
+    return Closer(
+        name=f"{task} like photographs",
+        anchor=NATURAL.name,
+        b=task,
+        c="untrained",
+        figure="Figure D.1",
+        secondary=True,
+    )
+
+
+def _against_distance(task: str, similarity: Similarity = _UNBIASED) -> Alike:
+    """Ask whether distance networks are less alike those of a task than networks of one task."""
+    return Alike(
+        name=f"distance and {task}" + (", biased CKA" if similarity is _BIASED else ""),
+        cohorts=("distance", task),
+        similarity=similarity,
+        figure="Figure D.2",
+        secondary=True,
     )
 
 
@@ -75,14 +100,17 @@ CONVERGENCE = Hypothesis(
         "for categories than untrained networks are? And are networks with one objective more "
         "alike than networks with different ones?"
     ),
-    source="Xie et al. 2024, section 3.2, Figures 4 and D.2",
+    source="Xie et al. 2024, section 3.2, Figures 4, D.1 and D.2",
     predictions=_PREDICTIONS,
-    cohorts=(*_TRAINED, UNTRAINED),
+    cohorts=(*_TRAINED, NATURAL, UNTRAINED),
     questions=(
         *_beyond(_EARLY),
         *_beyond(_LATE, ", late layers"),
         *_beyond(_EARLY, ", biased CKA", _BIASED),
         *_beyond(_EARLY, ", RSA", _RSA),
+        *(_like_natural(cohort.name) for cohort in _TRAINED),
+        *(_against_distance(task) for task in _OTHERS),
+        *(_against_distance(task, _BIASED) for task in _OTHERS),
         _own("", _FEW),
         _own(", all ten", tuple(cohort.name for cohort in _TRAINED)),
         _own(", biased CKA", _FEW, _BIASED),
@@ -96,7 +124,7 @@ CONVERGENCE = Hypothesis(
     ),
     agrees="alike",
     profiles={
-        **own_sizes(cohorts=(*_FEW, "untrained")),
+        **own_sizes(cohorts=(*_FEW, "natural", "untrained")),
         "published": PUBLISHED_18,
     },
 )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import (
+    BEHAVIOUR,
     CONTROL,
     LOWER,
+    NATURAL,
+    NEURAL_MEAN,
     NO_LOWER,
     OBJECTIVES,
     PUBLISHED_50,
     UNTRAINED,
+    beside,
     own_sizes,
     rivals,
     trained_for,
@@ -27,6 +31,29 @@ _PREDICTIONS = {
 }
 _NAMED = {"category", "identity"}
 _TRAINED = tuple(trained_for(objective) for objective in OBJECTIVES)
+_AGAINST_CATEGORY = tuple(
+    Contrast(
+        name=cohort.title,
+        score=Alignment(),
+        a=cohort.name,
+        b=("category",),
+        figure="Figures C.1 and C.3, Tables C.1 and C.2",
+        secondary=bool(_NAMED & set(cohort.objective.split("+"))),
+    )
+    for cohort in _TRAINED
+    if cohort.name != "category"
+)
+_AGAINST_NATURAL = tuple(
+    Contrast(
+        name=f"{cohort.title}, against photographs",
+        score=NEURAL_MEAN,
+        a=cohort.name,
+        b=(NATURAL.name,),
+        figure="Figure 2a, Tables C.1 and C.2",
+        secondary=True,
+    )
+    for cohort in _TRAINED
+)
 
 FEW_LATENTS = Hypothesis(
     name="few-latents",
@@ -37,20 +64,15 @@ FEW_LATENTS = Hypothesis(
     ),
     source="Xie et al. 2024, section 3.1, Figure 2, Tables C.1 and C.2; abstract of February 2024",
     predictions=_PREDICTIONS,
-    cohorts=(*_TRAINED, UNTRAINED),
+    cohorts=(*_TRAINED, NATURAL, UNTRAINED),
     questions=(
+        *_AGAINST_CATEGORY,
+        *(beside(one, "Figure 2a, Tables C.1 and C.2") for one in _AGAINST_CATEGORY),
         *(
-            Contrast(
-                name=cohort.title,
-                score=Alignment(),
-                a=cohort.name,
-                b=("category",),
-                figure="Figures C.1 and C.3, Tables C.1 and C.2",
-                secondary=bool(_NAMED & set(cohort.objective.split("+"))),
-            )
-            for cohort in _TRAINED
-            if cohort.name != "category"
+            beside(one, "Figures C.1f and C.3f, Tables C.1 and C.2", BEHAVIOUR)
+            for one in _AGAINST_CATEGORY
         ),
+        *_AGAINST_NATURAL,
         training_helps("category"),
     ),
     rule=rivals(_PREDICTIONS, NO_LOWER, LOWER, margin=0.05),
@@ -68,6 +90,7 @@ FEW_LATENTS = Hypothesis(
                 "translation",
                 "distance+translation",
                 "category",
+                "natural",
                 "untrained",
             )
         ),

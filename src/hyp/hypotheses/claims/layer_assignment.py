@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import PUBLISHED_18, own_sizes, rivals, trained_for
+from hyp.hypotheses.claims.cohorts import (
+    EVERYTHING,
+    NATURAL,
+    PUBLISHED_18,
+    UNTRAINED,
+    own_sizes,
+    rivals,
+    trained_for,
+)
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.profile import RESNET_LAYERS
 from hyp.hypotheses.questions import Closer, Contrast
@@ -15,6 +23,8 @@ _PREDICTIONS = {
     "earlier": "networks trained for a spatial latent take earlier layers for a region",
 }
 _ASKED = ("distance", "translation", "rotation")
+_BESIDE = (trained_for(EVERYTHING), NATURAL, UNTRAINED)
+"""The other three of the paper's seven cohorts."""
 
 LAYER_ASSIGNMENT = Hypothesis(
     name="layer-assignment",
@@ -25,11 +35,22 @@ LAYER_ASSIGNMENT = Hypothesis(
     ),
     source="Xie et al. 2024, Figure C.4",
     predictions=_PREDICTIONS,
-    cohorts=tuple(trained_for(task) for task in (*_ASKED, "category")),
+    cohorts=(*(trained_for(task) for task in (*_ASKED, "category")), *_BESIDE),
     questions=(
         *(
             Contrast(name=task, score=Depth(), a=task, b=("category",), figure="Figure C.4")
             for task in _ASKED
+        ),
+        *(
+            Contrast(
+                name=cohort.name,
+                score=Depth(),
+                a=cohort.name,
+                b=("category",),
+                figure="Figure C.4",
+                secondary=True,
+            )
+            for cohort in _BESIDE
         ),
         Closer(
             name="distance like category",
@@ -48,7 +69,7 @@ LAYER_ASSIGNMENT = Hypothesis(
     ),
     agrees="earlier",
     profiles={
-        **own_sizes(cohorts=("distance", "translation", "category")),
+        **own_sizes(cohorts=("distance", "translation", "category", "natural", "untrained")),
         "published": PUBLISHED_18.but(layers=CANDIDATE_LAYERS["resnet18"]),
     },
 )

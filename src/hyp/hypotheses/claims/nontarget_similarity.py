@@ -12,6 +12,7 @@ from hyp.hypotheses.claims.cohorts import (
     SHORT,
     SPATIAL,
     WORKSTATION,
+    beside,
     rivals,
     trained_for,
 )
@@ -87,7 +88,7 @@ def _questions() -> tuple[Question, ...]:
                 figure=tight,
                 secondary=True,
             ),
-            Contrast(
+            aligned := Contrast(
                 name=f"alignment of {target}, {nontarget}",
                 score=Alignment(),
                 a=full,
@@ -95,6 +96,7 @@ def _questions() -> tuple[Question, ...]:
                 figure=align,
                 secondary=True,
             ),
+            beside(aligned, align),
         ]
     return tuple(found)
 

@@ -93,6 +93,7 @@ NONTARGET_VARIABILITY = Hypothesis(
             n_seeds=6,
             family="question",
             published_features="projected",
+            references=("untrained", "pixels", "category"),
         ),
     },
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from hyp.hypotheses.claims.cohorts import (
     CONTROL,
     PUBLISHED_50,
+    SPATIAL,
     UNTRAINED,
+    beside,
     own_sizes,
     rivals,
     trained_for,
@@ -23,6 +25,18 @@ _PREDICTIONS = {
     for word in ("better", "worse")
 }
 _PARTS = ("distance", "translation", "rotation")
+_COMBINED = {
+    "two together": ("distance+translation", _PARTS[:2]),
+    "distance and rotation together": ("distance+rotation", (_PARTS[0], _PARTS[2])),
+    "translation and rotation together": ("translation+rotation", _PARTS[1:]),
+    "three together": ("spatial", _PARTS),
+}
+"""The paper's four, and the parts that each is held against."""
+
+_QUESTIONS = tuple(
+    Contrast(name=name, score=Alignment(), a=together, b=parts, figure=_FIGURE)
+    for name, (together, parts) in _COMBINED.items()
+)
 
 OBJECTIVE_COMBINATION = Hypothesis(
     name="objective-combination",
@@ -35,19 +49,12 @@ OBJECTIVE_COMBINATION = Hypothesis(
     predictions=_PREDICTIONS,
     cohorts=(
         *(trained_for(part) for part in _PARTS),
-        trained_for("distance+translation"),
-        trained_for("distance+translation+rotation"),
+        *(trained_for(SPATIAL if name == "spatial" else name) for name, _ in _COMBINED.values()),
         UNTRAINED,
     ),
     questions=(
-        Contrast(
-            name="two together",
-            score=Alignment(),
-            a="distance+translation",
-            b=_PARTS[:2],
-            figure=_FIGURE,
-        ),
-        Contrast(name="three together", score=Alignment(), a="spatial", b=_PARTS, figure=_FIGURE),
+        *_QUESTIONS,
+        *(beside(one, "Figure 2a, Table C.1") for one in _QUESTIONS),
         training_helps("distance"),
     ),
     rule=rivals(_PREDICTIONS, ONLY_BETTER, ONLY_WORSE, margin=0.05),

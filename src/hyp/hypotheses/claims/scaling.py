@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from hyp.hypotheses.claims.cohorts import PUBLISHED_50, own_sizes, rivals, trained_for
+from hyp.hypotheses.claims.cohorts import (
+    NATURAL,
+    NEURAL_MEAN,
+    PUBLISHED_50,
+    beside,
+    own_sizes,
+    rivals,
+    trained_for,
+)
 from hyp.hypotheses.cohort import Cohort
 from hyp.hypotheses.declaration import Hypothesis
-from hyp.hypotheses.questions import Trend
+from hyp.hypotheses.questions import Contrast, Trend
 from hyp.hypotheses.scores import Alignment, Decoding
 from hyp.stats.rules import ONLY_HIGHER, ONLY_LOWER
 
@@ -14,10 +22,13 @@ _PREDICTIONS = {
     "grows": "alignment grows with what networks are trained on and for",
     "falls": "alignment falls with it",
 }
-_COUNTS = {2: 1000, 4: 1020, 8: 1030}
-"""First seeds by number of categories, none more than the smallest world has."""
+_COUNTS = {2: 1000, 4: 1020, 6: 1010, 8: 1030, 16: 1040}
+"""The numbers of categories of the paper's TDW-N, with the first seed of each cohort."""
 
-_BY_CATEGORIES = {f"category of {count}": count for count in _COUNTS}
+_FEW_COUNTS = (2, 4, 8)
+"""Those that the smallest world has."""
+
+_CATEGORIES = 117
 _SHARES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 3e-4, 1e-4)
 _TASKS = (
     "distance",
@@ -48,6 +59,38 @@ _FRACTIONS = tuple(
     for place, share in enumerate(_SHARES)
 )
 
+_BY_CATEGORIES = Trend(
+    name="categories",
+    score=Alignment(),
+    sizes={f"category of {n}": n for n in _FEW_COUNTS},
+    unit="categories",
+    figure="Figures C.1 and C.3 (TDW-N)",
+)
+_BY_ALL_CATEGORIES = _BY_CATEGORIES.model_copy(
+    update={
+        "name": "categories, the paper's numbers",
+        "sizes": {**{f"category of {n}": n for n in _COUNTS}, "category": _CATEGORIES},
+    }
+)
+_BY_IMAGES = Trend(
+    name="images",
+    score=Alignment(),
+    sizes={"category on 0.1": 0.1, "category on 0.3": 0.3, "category": 1.0},
+    unit="share of the images",
+    figure=_C2,
+)
+_BY_ALL_IMAGES = tuple(
+    Trend(
+        name=f"images, trained for {trained_for(task).title}",
+        score=Alignment(),
+        sizes={_share(task, share, 0).name: share for share in _SHARES},
+        unit="share of the images",
+        figure=_C2 + (_FIRST if task == "distance" else ""),
+        secondary=True,
+    )
+    for task in _TASKS
+)
+
 SCALING = Hypothesis(
     name="scaling",
     title="Does alignment grow with categories, images and output units?",
@@ -73,33 +116,25 @@ SCALING = Hypothesis(
             )
             for count, first_seed in _COUNTS.items()
         ),
+        NATURAL,
     ),
     questions=(
-        Trend(
-            name="categories",
-            score=Alignment(),
-            sizes=_BY_CATEGORIES,
-            unit="categories",
-            figure="Figures C.1 and C.3 (TDW-N)",
+        _BY_CATEGORIES,
+        beside(_BY_CATEGORIES, "Figure 2a (TDW-N)"),
+        _BY_ALL_CATEGORIES,
+        beside(_BY_ALL_CATEGORIES, "Figure 2a (TDW-N)"),
+        Contrast(
+            name="categories of photographs, neural mean",
+            score=NEURAL_MEAN,
+            a="category",
+            b=(NATURAL.name,),
+            figure="Figure 2a",
+            secondary=True,
         ),
-        Trend(
-            name="images",
-            score=Alignment(),
-            sizes={"category on 0.1": 0.1, "category on 0.3": 0.3, "category": 1.0},
-            unit="share of the images",
-            figure=_C2,
-        ),
-        *(
-            Trend(
-                name=f"images, trained for {trained_for(task).title}",
-                score=Alignment(),
-                sizes={_share(task, share, 0).name: share for share in _SHARES},
-                unit="share of the images",
-                figure=_C2 + (_FIRST if task == "distance" else ""),
-                secondary=True,
-            )
-            for task in _TASKS
-        ),
+        _BY_IMAGES,
+        beside(_BY_IMAGES, _C2),
+        *_BY_ALL_IMAGES,
+        *(beside(one, one.figure) for one in _BY_ALL_IMAGES),
         Trend(
             name="output units",
             score=Alignment(),
@@ -117,7 +152,7 @@ SCALING = Hypothesis(
         Trend(
             name="decoding position, by categories",
             score=Decoding(latents=("rel_pos_x",)),
-            sizes=_BY_CATEGORIES,
+            sizes=_BY_CATEGORIES.sizes,
             unit="categories",
             layers=("layer3.0.relu",),
             secondary=True,
@@ -133,9 +168,19 @@ SCALING = Hypothesis(
         **own_sizes(
             n_seeds=4,
             cohorts=(
-                *_BY_CATEGORIES,
+                *_BY_CATEGORIES.sizes,
                 *("category", "category on 0.1", "category on 0.3"),
-                *("distance", "translation", "distance+translation"),
+                *("distance", "translation", "distance+translation", "natural"),
+            ),
+        ),
+        "published-categories": PUBLISHED_50.but(
+            summary="2, 4, 6, 8, 16 and 117 categories x 1.35 M images x 5 ResNet-50, "
+            "1,000,000 batches",
+            snapshots=(),
+            questions=(
+                _BY_ALL_CATEGORIES.name,
+                f"{_BY_ALL_CATEGORIES.name}, neural mean",
+                "categories of photographs, neural mean",
             ),
         ),
         "published": PUBLISHED_50.but(

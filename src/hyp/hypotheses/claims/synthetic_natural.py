@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import (
+    BEHAVIOUR,
     CONTROL,
     LOWER,
+    NATURAL,
     NO_LOWER,
     PUBLISHED_50,
     UNTRAINED,
+    beside,
     own_sizes,
     rivals,
     trained_for,
     training_helps,
 )
-from hyp.hypotheses.cohort import Cohort
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.questions import Contrast
 from hyp.hypotheses.scores import Alignment
 
-_FIGURE = "Figures C.1 and C.3, Tables C.1 and C.2"
+_SYNTHETIC = Contrast(
+    name="synthetic",
+    score=Alignment(),
+    a="category",
+    b=(NATURAL.name,),
+    figure="Figures C.1 and C.3, Tables C.1 and C.2",
+)
 _PREDICTIONS = {
     "as well": "networks trained on synthetic images align as well, up to the margin",
     "less": "networks trained on synthetic images align less",
@@ -35,17 +43,13 @@ SYNTHETIC_NATURAL = Hypothesis(
     predictions=_PREDICTIONS,
     cohorts=(
         trained_for("category"),
-        Cohort(
-            name="natural",
-            title="categories of photographs",
-            objective="category",
-            natural=True,
-            first_seed=3000,
-        ),
+        NATURAL,
         UNTRAINED,
     ),
     questions=(
-        Contrast(name="synthetic", score=Alignment(), a="category", b=("natural",), figure=_FIGURE),
+        _SYNTHETIC,
+        beside(_SYNTHETIC, "Figure 2a, Tables C.1 and C.2"),
+        beside(_SYNTHETIC, "Figures C.1f and C.3f, Tables C.1 and C.2", BEHAVIOUR),
         training_helps("category"),
     ),
     rule=rivals(_PREDICTIONS, NO_LOWER, LOWER, margin=0.05),

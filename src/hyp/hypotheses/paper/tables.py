@@ -239,8 +239,9 @@ class Claim:
         ``rises``, ``levels off``, ``no trend``; of correlations ``positive``, ``not positive``.
     prediction : str
         ``H1``, ``H2`` or empty.
-    claim, source, notes : str
-        The statement in our words, where it stands, and what limits it.
+    claim, source, quote, notes : str
+        The statement in our words, where it stands, the words that make it there, and what limits
+        it.
     """
 
     hypothesis: str
@@ -254,6 +255,7 @@ class Claim:
     prediction: str
     claim: str
     source: str
+    quote: str
     notes: str
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hyp.errors import HypError
-from hyp.hypotheses.profile import SIMULATED, UNTRAINED, Declared, Profile
+from hyp.hypotheses.profile import PIXELS, SIMULATED, UNTRAINED, Declared, Profile
 from hyp.hypotheses.questions.panels import (
     Panel,
     ScorePanel,
@@ -26,7 +26,17 @@ from hyp.hypotheses.questions.panels import (
     reference_scores,
     unique,
 )
-from hyp.hypotheses.scores import ALIGNED, AnyScore, Decoding, Similarity
+from hyp.hypotheses.scores import (
+    ALIGNED,
+    VENTRAL_REGIONS,
+    AnyScore,
+    Behaviour,
+    Decoding,
+    NeuralMean,
+    Similarity,
+    kind_in_table,
+)
+from hyp.metrics.brainscore.identifiers import PAPER_BENCHMARKS, benchmark_region
 from hyp.models.specs import objective_tasks
 from hyp.names import Name
 
@@ -49,7 +59,8 @@ SCORE_COLUMNS = (
 
 EACH_REGION = "each region"
 """Stands for the regions of a recording, which is not read before the run."""
-SIMULATED_REGIONS = ("V1", "V2", "V4", "IT")
+I2N = "i2n"
+"""What behaviour is measured by: one value per image and distractor, object means removed."""
 
 Values = dict[str, Any]
 
@@ -237,9 +248,10 @@ class Question(Declared):
             return [(latent, layer) for latent in latents for layer in layers]
         if isinstance(scored, Similarity):
             return [(scored.measure, layer) for layer in layers]
+        if isinstance(scored, NeuralMean | Behaviour):
+            return [(scored.kind if isinstance(scored, NeuralMean) else I2N, "")]
         if scored.kind in ALIGNED:
-            known = SIMULATED_REGIONS if profile.recording == SIMULATED else (EACH_REGION,)
-            return [(region, "") for region in (self.measured or known)]
+            return [(region, "") for region in (self.measured or _regions(profile))]
         tasks = self.measured or objective_tasks(objectives[self.about[0]])
         return [(task, "") for task in tasks]
 
@@ -275,11 +287,17 @@ class Question(Declared):
             if isinstance(self.scored, Decoding):
                 own = evidence.scores[
                     (evidence.scores["kind"] == "decoding")
+                    & (evidence.scores["protocol"] == "recommended")
                     & (evidence.scores["measured"] == measured)
                 ]
                 untrained, levels = reference_scores(evidence.scores, measured)
                 if untrained and UNTRAINED not in self.about:
                     series.append(Series("untrained networks", untrained, UNTRAINED, True))
+                beside = own[~own["cohort"].isin([*evidence.titles, UNTRAINED, PIXELS])]
+                for name in unique(beside["cohort"].astype(str)):
+                    theirs = network_scores(beside[beside["cohort"] == name])
+                    title = f"networks trained for {name.replace('+', ' and ')}"
+                    series.append(Series(title, by_layer(theirs), reference=True))
                 if own["chance"].notna().any():
                     levels = {"chance": float(own["chance"].mean()), **levels}
                 metric = next(iter(own["metric"].dropna()), "")
@@ -295,8 +313,10 @@ class Question(Declared):
             If a cohort has none.
         """
         scores = evidence.scores
+        if isinstance(self.scored, NeuralMean):
+            scores = neural_means(scores, self.scored.regions)
         chosen = scores[
-            (scores["kind"] == self.scored.kind)
+            (scores["kind"] == kind_in_table(self.scored))
             & (scores["protocol"] == protocol)
             & scores["cohort"].isin(self.about)
         ]
@@ -323,6 +343,31 @@ def mean_scores(scores: pd.DataFrame, kind: str, cohorts: Sequence[str]) -> pd.S
     chosen = scores[(scores["kind"] == kind) & scores["cohort"].isin(cohorts)]
     means: pd.Series = chosen.groupby(["cohort", "seed", "batches"], observed=True)["score"].mean()
     return means
+
+
+def _regions(profile: Profile) -> tuple[str, ...]:
+    """Return the regions that a profile's recordings have, as far as their names tell."""
+    if profile.recording == SIMULATED:
+        return VENTRAL_REGIONS
+    named = [one.strip() for one in profile.recording.split(",")]
+    if set(named) <= set(PAPER_BENCHMARKS):
+        return tuple(map(benchmark_region, named))
+    return (EACH_REGION,)
+
+
+def neural_means(scores: pd.DataFrame, regions: Sequence[str]) -> pd.DataFrame:
+    """Return every network's alignment averaged over regions, in the form of a score table.
+
+    Networks and checkpoints that lack a score in one of the regions have no row.
+    """
+    keys = ["protocol", "cohort", "seed", "batches"]
+    inside = (scores["kind"] == "alignment") & scores["measured"].isin(regions)
+    each = scores[inside].groupby([*keys, "measured"], observed=True)["score"].mean().unstack()
+    means = each.reindex(columns=list(regions)).mean(axis=1, skipna=False).dropna()
+    found = means.rename("score").reset_index()
+    return found.assign(
+        kind="neural mean", measured="neural mean", layer="", fold=0, metric="", chosen=""
+    )
 
 
 def correlated(found: Correlation | RepeatedCorrelation, networks: int) -> Values:

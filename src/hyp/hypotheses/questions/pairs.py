@@ -98,13 +98,13 @@ class PairQuestion(Question):
         cohorts: list[str] = labels[order].tolist()
         whole = dict(self._matrices(evidence))
         matrices = {row.layer: whole[row.layer][np.ix_(order, order)] for row in rows}
-        kinds: tuple[dict[str, list[float]], dict[str, list[float]]] = ({}, {})
+        kinds: dict[str, dict[str, list[float]]] = {}
         for layer, matrix in matrices.items():
-            for kind, values in zip(kinds, self._each(matrix, cohorts), strict=True):
-                kind[layer] = values.tolist()
+            found = zip((rows[0].a, rows[0].b), self._each(matrix, cohorts), strict=True)
+            for title, values in [*found, *self._own(matrix, cohorts, evidence.titles)]:
+                kinds.setdefault(title, {})[layer] = values.tolist()
         series = [
-            Series(title, scores, interval=self.independent)
-            for title, scores in zip((rows[0].a, rows[0].b), kinds, strict=True)
+            Series(title, scores, interval=self.independent) for title, scores in kinds.items()
         ]
         title, shown = self._with_pixels(evidence.titles)
         pixels = {
@@ -122,6 +122,12 @@ class PairQuestion(Question):
     def _each(self, matrix: Matrix, cohorts: Sequence[str]) -> tuple[Matrix, Matrix]:
         """Return every network's mean over both kinds of pairs."""
         raise NotImplementedError
+
+    def _own(
+        self, matrix: Matrix, cohorts: Sequence[str], titles: Mapping[str, str]
+    ) -> list[tuple[str, Matrix]]:
+        """Return further kinds of pairs that its figure shows: titles, and networks' means."""
+        return []
 
     def _with_pixels(self, titles: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
         """Return which cohorts are held against the pixels, and what to call that."""
@@ -256,6 +262,15 @@ class Alike(PairQuestion):
 
     def _each(self, matrix: Matrix, cohorts: Sequence[str]) -> tuple[Matrix, Matrix]:
         return within_and_between(matrix, cohorts)
+
+    def _own(
+        self, matrix: Matrix, cohorts: Sequence[str], titles: Mapping[str, str]
+    ) -> list[tuple[str, Matrix]]:
+        """Return each cohort's own pairs where two are compared, as the paper's Figure D.2."""
+        if len(self.cohorts) > 2:
+            return []
+        means, labels = network_means(matrix, cohorts), np.array(cohorts)
+        return [(f"within {titles[name]}", means[name][labels == name]) for name in self.cohorts]
 
     def _row(self, matrix: Matrix, evidence: Evidence) -> Values:
         from hyp.stats.pairs import within_between

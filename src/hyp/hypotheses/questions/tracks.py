@@ -18,7 +18,7 @@ from hyp.hypotheses.questions.base import (
     rise_words,
 )
 from hyp.hypotheses.questions.panels import Panel, Track, TrackPanel, network_scores
-from hyp.hypotheses.scores import Alignment, AnyScore, Performance
+from hyp.hypotheses.scores import Aligned, Alignment, AnyScore, Performance, kind_in_table
 from hyp.stats.attainable import attainable_flips_p
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Tracks(Question):
     cohorts: tuple[str, ...] = Field(min_length=1)
     loss_below: float | None = Field(None, gt=0, exclude_if=lambda loss: loss is None)
     performance: Performance = Performance()
-    score: Alignment = Alignment()
+    score: Aligned = Alignment()
 
     @property
     def scored(self) -> AnyScore:
@@ -92,7 +92,8 @@ class Tracks(Question):
         learned = self.performance_of(evidence.scores)
         left_out = ""
         if self.loss_below is not None:
-            total = len(mean_scores(evidence.scores, "performance", self.cohorts))
+            measured = kind_in_table(self.performance)
+            total = len(mean_scores(evidence.scores, measured, self.cohorts))
             left_out = (
                 f"; {total - len(learned)} of {total} left out: a loss of {self.loss_below:g} or "
                 "more, or alone of its network"
@@ -109,7 +110,7 @@ class Tracks(Question):
                 **correlated(found, found.units),
                 "measured": str(region),
                 "layer": "",
-                "a": "alignment with performance",
+                "a": f"{self.score.kind} with performance",
                 "p": _one_sided(p, found.p_units_attainable, found.r, alternative),
                 "p_attainable": found.p_units_attainable / (1 + (alternative != "two-sided")),
                 "note": found.note
@@ -133,7 +134,7 @@ class Tracks(Question):
                 Track(str(cohort), one["performance"].tolist(), one["score"].tolist())
                 for (cohort, _), one in networks
             )
-            yield TrackPanel(row.measured, self.performance.kind, tuple(tracks))
+            yield TrackPanel(row.measured, kind_in_table(self.performance), tuple(tracks))
 
     def performance_of(self, scores: pd.DataFrame) -> pd.Series:
         """Return the performance at every checkpoint that it is about.
@@ -144,7 +145,8 @@ class Tracks(Question):
             ``performance``, the mean over tasks, by cohort, seed and batches; without what
             `loss_below` leaves out, and without networks that have one checkpoint left.
         """
-        learned = mean_scores(scores, "performance", self.cohorts).rename("performance")
+        learned = mean_scores(scores, kind_in_table(self.performance), self.cohorts)
+        learned = learned.rename("performance")
         if self.loss_below is None:
             return learned
         losses = mean_scores(scores, "loss", self.cohorts)

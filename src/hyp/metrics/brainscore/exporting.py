@@ -11,11 +11,15 @@ from hyp.errors import HypError
 from hyp.metrics.brainscore.client import Worker
 from hyp.metrics.brainscore.describe import has_data, storage_answers
 from hyp.metrics.brainscore.environment import open_environment
+from hyp.metrics.brainscore.identifiers import OBSERVERS
 from hyp.metrics.brainscore.local import LocalBenchmark
 from hyp.metrics.neural.benchmark import PUBLIC_BENCHMARKS
 from hyp.store.artifacts import readable_disk_errors
 
 RESPONSES = "assembly.nc"
+TRIALS = "trials.csv"
+"""In the folder of a recording, or of observers, beside the images."""
+
 IMAGES = "images"
 
 
@@ -35,10 +39,11 @@ def export_benchmark(
     Parameters
     ----------
     benchmark : str or LocalBenchmark
-        One of `hyp.metrics.neural.PUBLIC_BENCHMARKS`, or a benchmark in a folder.
+        One of `hyp.metrics.neural.PUBLIC_BENCHMARKS`, the observers of
+        ``Rajalingham2018public-i2n``, or a benchmark in a folder.
     out : path
-        Folder that gets ``assembly.nc`` (`hyp.metrics.neural.read_assembly`) and ``images``
-        (the source ``folder:``).
+        Folder that gets ``assembly.nc`` (`hyp.metrics.neural.read_assembly`), or of observers
+        ``trials.csv``, and ``images`` (the source ``folder:``).
     folder : Path, optional
         Of the environment.
     worker : Worker, optional
@@ -58,7 +63,7 @@ def export_benchmark(
         within reach, or the worker fails.
     """
     out = Path(out).expanduser().absolute()
-    if (out / RESPONSES).is_file():
+    if any((out / one).is_file() for one in (RESPONSES, TRIALS)):
         return out
     environment = open_environment(folder)
     spec = _spec(benchmark)
@@ -88,10 +93,18 @@ def export_benchmark(
 def _spec(benchmark: str | LocalBenchmark) -> dict[str, Any]:
     if isinstance(benchmark, LocalBenchmark):
         return {"identifier": benchmark.identifier, "local": benchmark.spec()}
+    if benchmark == OBSERVERS:
+        return {
+            "identifier": benchmark,
+            "observers": True,
+            "assembly": "Rajalingham2018.public",
+            "stimulus_set": "objectome.public",
+            "visual_degrees": 8,
+        }
     if benchmark not in PUBLIC_BENCHMARKS:
         raise HypError(
             f"{benchmark!r} is no public benchmark whose recording can be imported; choose from: "
-            f"{', '.join(PUBLIC_BENCHMARKS)}."
+            f"{', '.join((*PUBLIC_BENCHMARKS, OBSERVERS))}."
         )
     public = PUBLIC_BENCHMARKS[benchmark]
     return {

@@ -21,6 +21,9 @@ PAPER_BENCHMARKS = (
 )
 """The public benchmarks of the paper: four regions and behaviour."""
 
+OBSERVERS = PAPER_BENCHMARKS[-1]
+"""The one of them that is about behaviour."""
+
 _DATA_OF = {
     "FreemanZiemba2013public": (
         "movshon.FreemanZiemba2013.public",

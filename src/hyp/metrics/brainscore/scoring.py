@@ -122,7 +122,17 @@ def score_cohort(
     jobs = _jobs(networks, benchmarks, out, settings)
     with readable_disk_errors(out), _locked(out):
         pending = [job for job in jobs if not job.out.is_file()]
-        _check_reach(pending, environment, imagenet=reduce and not images)
+        choosing = any(
+            len(job.network.layers) > 1
+            and not job.benchmark_name.endswith("-i2n")
+            and not job.network.region_layers
+            for job in pending
+        )
+        check_reach(
+            (job.benchmark for job in pending if isinstance(job.benchmark, str)),
+            environment,
+            imagenet=reduce and not images and choosing,
+        )
         common = {"pca_images": bool(images), "pca_digest": digest, "pca_paths": images}
         failures = _work(pending, len(jobs), environment, out, threads, reduce, common, progress)
         if not any(job.out.is_file() for job in jobs):
@@ -312,19 +322,25 @@ def _check_local(benchmarks: Sequence[str | LocalBenchmark]) -> None:
             )
 
 
-def _check_reach(pending: Sequence[_Job], environment: Environment, *, imagenet: bool) -> None:
-    """Say at once that data are missing and nothing answers, before a worker starts."""
-    names = sorted({job.benchmark for job in pending if isinstance(job.benchmark, str)})
-    missing = [name for name in names if has_data(name, environment) is False]
-    choosing = [
-        job
-        for job in pending
-        if len(job.network.layers) > 1
-        and not job.benchmark_name.endswith("-i2n")
-        and not job.network.region_layers
-    ]
+def check_reach(benchmarks: Iterable[str], environment: Environment, *, imagenet: bool) -> None:
+    """Say that data are missing and nothing answers, before a worker starts.
+
+    Parameters
+    ----------
+    benchmarks : iterable of str
+        Identifiers.
+    environment : Environment
+    imagenet : bool
+        Whether layers are chosen with ImageNet's images.
+
+    Raises
+    ------
+    HypError
+        Naming what is not here.
+    """
+    missing = [name for name in sorted(set(benchmarks)) if has_data(name, environment) is False]
     what = f"the data of {missing[0]} are" if missing else ""
-    if not missing and imagenet and choosing and not imagenet_file().is_file():
+    if not missing and imagenet and not imagenet_file().is_file():
         what = "the ImageNet images that layers are chosen with are"
     if what and not storage_answers():
         raise HypError(

@@ -228,6 +228,8 @@ class Scorer:
 
         spec = request["benchmark"]
         self.say("loading the recording")
+        if spec.get("observers"):
+            return self._export_observers(spec, Path(request["out"]))
         if spec.get("local"):
             recorded = _local_recording(spec["identifier"], spec["local"])
             degrees, region = spec["local"]["visual_degrees"], spec["local"]["region"]
@@ -247,19 +249,30 @@ class Scorer:
             source_visual_degrees=degrees,
         )
         out = Path(request["out"])
-        images = out / "images"
-        images.mkdir(parents=True)
-        names = [str(name) for name in shown["stimulus_id"]]
-        files = []
-        for number, name in enumerate(names):
-            path = Path(shown.get_stimulus(name))
-            files.append(f"{number:06d}{path.suffix.lower()}")
-            shutil.copyfile(path, images / files[-1])
-        rows = (f"{file},{name}\n" for file, name in zip(files, names, strict=True))
-        (images / "latents.csv").write_text("file,stimulus_id\n" + "".join(rows))
+        n_stimuli = _write_stimuli(shown, out / "images")
         self.say("writing the responses")
         _write_responses(recorded, out / "assembly.nc")
-        return {"stimuli": len(names), "neuroids": int(recorded.sizes["neuroid"])}
+        return {"stimuli": n_stimuli, "neuroids": int(recorded.sizes["neuroid"])}
+
+    def _export_observers(self, spec: dict[str, Any], out: Path) -> dict[str, Any]:
+        """Write the trials of observers, and all images of their stimulus set with its labels."""
+        import pandas as pd
+        from brainscore_vision import load_dataset, load_stimulus_set
+        from brainscore_vision.benchmark_helpers.screen import place_on_screen
+
+        trials = load_dataset(spec["assembly"])
+        self.say("writing the stimuli")
+        shown = place_on_screen(
+            load_stimulus_set(spec["stimulus_set"]),
+            target_visual_degrees=VISUAL_DEGREES,
+            source_visual_degrees=spec["visual_degrees"],
+        )
+        n_stimuli = _write_stimuli(shown, out / "images", label="image_label")
+        self.say("writing the trials")
+        columns = {name: trials[name].values for name in ("stimulus_id", "sample_obj", "dist_obj")}
+        table = pd.DataFrame({**columns, "choice": trials.values})
+        table.to_csv(out / "trials.csv", index=False)
+        return {"stimuli": n_stimuli, "trials": len(table)}
 
     def forget(self, request: Request) -> dict[str, Any]:
         """Remove what is cached of a network's activations: gigabytes that nobody needs again."""
@@ -506,6 +519,23 @@ def _check_layers(wrapper: Any, network: Any, layers: list[str], size: int) -> N
         raise RefusalError(
             "layer", f"the network's forward pass does not use layer {min(missing)}."
         )
+
+
+def _write_stimuli(shown: Any, folder: Path, label: str = "") -> int:
+    """Copy the images of a stimulus set, with a table of their names (and labels)."""
+    folder.mkdir(parents=True)
+    names = [str(name) for name in shown["stimulus_id"]]
+    files = []
+    for number, name in enumerate(names):
+        path = Path(shown.get_stimulus(name))
+        files.append(f"{number:06d}{path.suffix.lower()}")
+        shutil.copyfile(path, folder / files[-1])
+    columns = {"file": files, "stimulus_id": names}
+    if label:
+        columns["label"] = [str(value) for value in shown[label]]
+    lines = [",".join(columns), *map(",".join, zip(*columns.values(), strict=True))]
+    (folder / "latents.csv").write_text("\n".join(lines) + "\n")
+    return len(names)
 
 
 def _write_responses(recorded: Any, path: Path) -> None:

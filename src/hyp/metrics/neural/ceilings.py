@@ -13,6 +13,7 @@ from hyp.metrics.gram import Floats, compute_gram
 from hyp.metrics.neural.benchmark import NeuralBenchmark
 from hyp.metrics.neural.specs import Cka, Pls, Ridge, Rsa
 from hyp.metrics.pairs import compare_dissimilarities, dissimilarities, unbiased_cka
+from hyp.metrics.sampled_neurons import sampled_consistency
 
 Formula = Literal["2024", "2026", "ratio"]
 
@@ -165,6 +166,8 @@ def _consistency(
         theirs = dissimilarities(compute_gram(second), metric.dissimilarity)
         return compare_dissimilarities(ours, theirs, metric.comparison)
     if isinstance(metric, Cka):
+        if metric.neurons == "sampled":
+            return sampled_consistency(first, second)
         return unbiased_cka(first @ first.T, second @ second.T)
     if known.all():
         return pearson(first, second)

@@ -32,6 +32,7 @@ from hyp.metrics.pairs import (
     unbiased_cka,
 )
 from hyp.metrics.ridge import ridge_predict
+from hyp.metrics.sampled_neurons import sampled_cka
 
 Metric = Pls | Ridge | Rsa | Cka
 T = TypeVar("T")
@@ -129,7 +130,10 @@ def evaluate(
         theirs = dissimilarities(compute_gram(Y[test]), metric.dissimilarity)
         return compare_dissimilarities(ours, theirs, metric.comparison)
     if isinstance(metric, Cka):
-        return unbiased_cka(gram.K[np.ix_(test, test)], Y[test] @ Y[test].T)
+        K = gram.K[np.ix_(test, test)]
+        if metric.neurons == "sampled":
+            return sampled_cka(K, Y[test])
+        return unbiased_cka(K, Y[test] @ Y[test].T)
     if isinstance(metric, Pls):
         settings = metric.model_dump(exclude={"kind"})
         prediction, _ = pls_from_gram(gram.K, Y, train, test, n_units=gram.n_units, **settings)

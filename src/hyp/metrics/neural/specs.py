@@ -67,23 +67,32 @@ class Rsa(_Metric):
 
 
 class Cka(_Metric):
-    """Linear CKA with the unbiased estimator of HSIC: Brain-Score's ``cka``."""
+    """Linear CKA with the unbiased estimator of HSIC: Brain-Score's ``cka``.
+
+    Attributes
+    ----------
+    neurons : {"all", "sampled"}
+        Whether the recorded neurons are the population, or a sample of it that is corrected for
+        (`hyp.metrics.sampled_neurons`).
+    """
 
     kind: Literal["cka"] = "cka"
+    neurons: Literal["all", "sampled"] = Field("all", exclude_if=lambda neurons: neurons == "all")
 
 
 NeuralMetric = Annotated[Pls | Ridge | Rsa | Cka, Field(discriminator="kind")]
 
-_BY_NAME: dict[str, type[Pls | Ridge | Rsa | Cka]] = {
-    "pls": Pls,
-    "ridge": Ridge,
-    "rsa": Rsa,
-    "cka": Cka,
+_BY_NAME: dict[str, Pls | Ridge | Rsa | Cka] = {
+    "pls": Pls(),
+    "ridge": Ridge(),
+    "rsa": Rsa(),
+    "cka": Cka(),
+    "cka-sampled": Cka(neurons="sampled"),
 }
 
 
 def neural_metric(name: str) -> Pls | Ridge | Rsa | Cka:
-    """Return the metric of that name with its defaults.
+    """Return the metric of that name.
 
     Raises
     ------
@@ -92,4 +101,4 @@ def neural_metric(name: str) -> Pls | Ridge | Rsa | Cka:
     """
     if name not in _BY_NAME:
         raise HypError(f"unknown neural metric {name!r}; use {', '.join(_BY_NAME)}.")
-    return _BY_NAME[name]()
+    return _BY_NAME[name]
