@@ -1,7 +1,7 @@
 """Damage on purpose: kills at random moments, flipped bytes in every kind of artifact.
 
-A tiny `nontarget-variability` is run by a process that is killed (SIGKILL) again and again at
-random moments until it has come to its end; its tables must be those of a run that nobody
+A tiny `nontarget-variability` is run by a process that is killed again and again at random
+moments until it has come to its end; its tables must be those of a run that nobody
 disturbed. Moments are counted in processor time, so that a busy machine kills where an idle one
 would. After half of the kills a bit is turned in what was left half made. Then one random bit of
 a random file of a random artifact is turned, in a store that is otherwise whole, and the step
@@ -19,14 +19,12 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "hypotheses"))
 
 import numpy as np
-import psutil
 from tiny_runs import SETTINGS, result_tables
 
 from _machine import write
@@ -63,28 +61,24 @@ def warm(plan) -> None:
 def run_in_fork(plan, root: Path, kill_after: float | None) -> float | None:
     """Run a plan in a child that is killed after so many seconds of processor time.
 
-    Returns how many it took, or None if it was killed; ends the campaign if it failed.
+    The kernel kills it, by a signal that nothing in the child can act upon.
+    Returns how many seconds it took, or None if it was killed; ends the campaign if it failed.
     """
     child = os.fork()
     if child == 0:
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_PROF, kill_after or 0.0)
         try:
             run_plan(plan, Store.create(root))
         except BaseException as error:
             print(f"a run failed: {error}", file=sys.stderr)
             os._exit(1)
         os._exit(0)
-    watched = psutil.Process(child)
-    while True:
-        ended, status, used = os.wait4(child, os.WNOHANG)
-        if ended:
-            exit_code = os.waitstatus_to_exitcode(status)
-            if exit_code > 0:
-                sys.exit(f"lost: a run could not be gone on with; its store is {root}")
-            return used.ru_utime + used.ru_stime if exit_code == 0 else None
-        if kill_after is not None and sum(watched.cpu_times()[:2]) > kill_after:
-            os.kill(child, signal.SIGKILL)
-            kill_after = None
-        time.sleep(0.005)
+    _, status, used = os.wait4(child, 0)
+    exit_code = os.waitstatus_to_exitcode(status)
+    if exit_code not in (0, -signal.SIGPROF):
+        sys.exit(f"lost: a run could not be gone on with; its store is {root}")
+    return used.ru_utime + used.ru_stime if exit_code == 0 else None
 
 
 def kill(plan, folder: Path, expected, seconds: float, n_kills: int, rng: random.Random):
@@ -98,12 +92,13 @@ def kill(plan, folder: Path, expected, seconds: float, n_kills: int, rng: random
             killed[unfinished[0].parent.name if unfinished else "between steps"] += 1
             if unfinished and rng.random() < 0.5:
                 turned += turn_bit(unfinished[0], rng) is not None
+            print(f"{killed.total()} kills, {dict(killed)}", file=sys.stderr)
         finished += 1
         different += result_tables(root) != expected
         damaged += len(verify_store(Store.open(root)).problems)
         print(
-            f"{killed.total()} kills, {finished} runs came to their end, {different} with other "
-            f"tables, {damaged} damaged files",
+            f"{finished} runs came to their end, {different} with other tables, {damaged} damaged "
+            "files",
             file=sys.stderr,
         )
         shutil.rmtree(root)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import suppress
+from threading import Thread
 
 import pytest
 
@@ -223,16 +225,27 @@ def test_names_in_a_file_that_cannot_be_part_of_a_path(refused, tmp_path, comman
 
 
 @pytest.mark.parametrize("line", ["run nontarget-variability --store none", "data make out --n 4"])
-def test_a_port_that_accepts_and_says_nothing(refused, monkeypatch, line):
+@pytest.mark.parametrize("said", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"\0" * 4096, b"\xff" * 64])
+def test_a_port_where_something_else_listens(refused, monkeypatch, line, said):
     monkeypatch.setattr("hyp.clusters._CONNECT_SECONDS", 0.3)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
-        refused(
-            *line.split(" "),
-            "--scheduler",
-            address,
-            words=f"no Dask scheduler answers at {address}",
-        )
+    accepted = []
+
+    def say():
+        with suppress(OSError):  # closed at the end
+            while True:
+                accepted.append(other.accept()[0])
+                accepted[-1].sendall(said)
+
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"tcp://127.0.0.1:{other.getsockname()[1]}"
+        thread = Thread(target=say, daemon=True)
+        thread.start()
+        words = f"no Dask scheduler answers at {address}"
+        refused(*line.split(" "), "--scheduler", address, words=words)
+        other.shutdown(socket.SHUT_RDWR)
+    thread.join()
+    for connection in accepted:
+        connection.close()
 
 
 def test_a_terminal_of_few_letters_shows_every_text(material):

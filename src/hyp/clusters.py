@@ -75,12 +75,12 @@ def _require_answer(address: str) -> None:
     try:
         with ThreadPoolExecutor(1) as pool:  # there may be a loop in this thread, as in a notebook
             pool.submit(asyncio.run, ask()).result()
-    except TypeError as error:  # what distributed says of tls:// without certificates
-        raise HypError(
-            f"{address} needs certificates; name them in Dask's configuration "
-            "(distributed.comm.tls), or start a scheduler without TLS."
-        ) from error
-    except (OSError, ValueError) as error:
+    except Exception as error:  # whatever else speaks at that port, it makes distributed stumble
+        if address.startswith("tls://") and isinstance(error, TypeError):
+            raise HypError(
+                f"{address} needs certificates; name them in Dask's configuration "
+                "(distributed.comm.tls), or start a scheduler without TLS."
+            ) from error
         raise HypError(_no_answer(address)) from error
 
 

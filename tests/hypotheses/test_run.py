@@ -235,6 +235,17 @@ def test_local_workers_answer_nobody_without_the_certificate_of_the_run(monkeypa
                 clusters._require_answer(address.replace("tls://", "tcp://"))
 
 
+def test_a_store_that_vanishes_in_the_middle_is_said_and_not_made_again(tiny_plan, tmp_path):
+    store = Store.create(tmp_path / "store")
+
+    def watch(progress):
+        shutil.rmtree(store.root, ignore_errors=True)
+
+    with pytest.raises(HypError, match=r"the store at .* is gone.*bring it back"):
+        run_plan(tiny_plan, store, watch=watch)
+    assert not store.root.exists()
+
+
 def test_strangers_in_an_unfinished_artifact_are_not_published(tiny_plan, tmp_path):
     own = {
         "datasets": {".parts/00000.parquet", ".parts/spec.json", "images/00000.npy"},

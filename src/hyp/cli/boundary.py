@@ -33,6 +33,14 @@ def prepare_output() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def check_folder() -> None:
+    """Refuse to work in a folder that was deleted: some libraries end the process there."""
+    try:
+        os.getcwd()  # noqa: PTH109
+    except OSError as error:
+        raise HypError("the current folder is gone; change to one that exists.") from error
+
+
 def flush_output() -> None:
     """Write out what was printed; a disk or pipe that refuses it raises here, not at exit."""
     sys.stdout.flush()
@@ -95,21 +103,11 @@ def _missing(error: ImportError) -> str | None:
 
 
 def _of_system(error: OSError) -> str:
-    if error.filename is None and not _has_folder():
-        return "the current folder is gone; change to one that exists"
     known = disk_sentence(error, "the output")
     if known:
         return known
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{reason_of(error)}; check the path, the disk and the network"
-
-
-def _has_folder() -> bool:
-    try:
-        os.getcwd()  # noqa: PTH109
-    except OSError:
-        return False
-    return True
 
 
 def _is_validation(error: BaseException) -> TypeGuard[ValidationError]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from hyp.cli.boundary import (
+    check_folder,
     explained,
     flush_output,
     give_up_output,
@@ -78,6 +79,7 @@ def main() -> None:
     prepare_output()
     try:
         with stoppable(), trusting() if "--trust" in sys.argv[1:] else nullcontext():
+            check_folder()
             status = _run(start_logging(arguments))
     except KeyboardInterrupt as error:
         status = SIGNALLED + error.signum if isinstance(error, Stopped) else INTERRUPTED

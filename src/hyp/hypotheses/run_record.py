@@ -81,7 +81,13 @@ def recorded(plan: Plan, pending: list[Step], store: Store) -> Iterator[RunProgr
         with heartbeat(lambda: save("running"), _SAVED_EVERY):
             yield progress
     except BaseException as error:
-        with suppress(HypError):  # a disk that takes no record either: the first reason is told
+        if isinstance(error, Exception) and not store.exists():
+            raise HypError(
+                f"the store at {store.root} is gone: its folder was moved or deleted, or its disk "
+                "taken away; bring it back, then run again: it goes on where it stopped."
+            ) from error
+        # A disk that takes no record either: the first reason is told.
+        with suppress(HypError, OSError):
             if isinstance(error, KeyboardInterrupt):
                 _log.warning("%s: interrupted by %s", what, error or "Ctrl-C")
                 save("interrupted")

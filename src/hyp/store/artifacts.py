@@ -123,10 +123,14 @@ class Store:
             If there is no store at that path.
         """
         store = cls(root)
-        if not (store.root / "store.json").exists():
+        if not store.exists():
             raise HypError(f"there is no hyp store at {store.root}; name one with --store DIR.")
         store.check_format()
         return store
+
+    def exists(self) -> bool:
+        """Return whether there is a store, and not a mere folder or nothing."""
+        return (self.root / "store.json").exists()
 
     def check_format(self) -> None:
         """Refuse a store written by a newer hyp, or a damaged marker."""
