@@ -40,8 +40,8 @@ def test_the_page_of_a_study_shows_its_questions_and_the_power_of_its_contrasts(
     for words in (
         "confirmatory: 12 comparisons together, Holm; the first step needs 0.0042",
         "distance contrast 6 v 6 4 0.0022 0.026",
-        "secondary, not read by the rule: 4 comparisons together, Holm; the first step needs 0.013",
-        "training helps contrast 6 v 6 4 0.0022 0.0087",
+        "secondary, not read by the rule: 7 comparisons together, Holm; the first step needs 0.007",
+        "training helps contrast 6 v 6 4 0.0022 0.015",
         "3 of 3 confirmatory questions can reach alpha; "
         "what counts on the margin needs no correction",
         "contrasts distance; translation; distance and translation design 6 v 6 seeds",

@@ -51,6 +51,7 @@ from hyp.models.hardware import Numerics
 from hyp.models.specs import TrainSpec
 from hyp.store import Step, Store
 from hyp.store.activations import open_layer
+from hyp.store.view import StoreView
 
 N = 60
 SPEC = AlignmentSpec(metric=neural_metric("ridge"))
@@ -175,8 +176,14 @@ def test_scores_are_those_of_the_layers_by_hand(store, pictures, assembly, tmp_p
         row = table[(table["seed"] == 0) & (table["region"] == region)].iloc[0]
         assert row["score"] == pytest.approx(float(expected["score"]), abs=1e-9)
         assert row["ceiling"] == pytest.approx(float(expected["ceiling"]), abs=1e-9)
-        stored = xr.open_zarr(store.path(goals[0]) / region)
-        assert np.allclose(stored["raw"], expected["raw"], atol=1e-9)
+        found = StoreView(store).neuroid_scores(region, "mine")
+        assert found.dims == ("model", "split", "neuroid")
+        assert sorted(found["seed"].to_numpy().tolist()) == [0, 1]
+        [own] = np.flatnonzero(found["model"].to_numpy() == goals[0].key)
+        assert found["neuroid_id"].to_numpy().tolist() == benchmark.neuroid_id.tolist()
+        assert np.allclose(found.isel(model=own), expected["raw"], atol=1e-9)
+    with pytest.raises(HypError, match=r"no network in the store at .* was scored in V9 of 'mine'"):
+        StoreView(store).neuroid_scores("V9", "mine")
 
 
 def test_a_recording_is_found_by_name_and_its_name_kept(store, pictures, assembly, tmp_path):
@@ -343,6 +350,9 @@ def test_subjects_are_scored_by_themselves_and_averaged(store, pictures, assembl
     expected = read_alignments(store, [single]).set_index("region")["score"]
     found = alone[alone["subject"] == "left"].set_index("region")["score"]
     assert found.to_dict() == pytest.approx(expected.to_dict(), abs=1e-12)
+    ours = StoreView(store).neuroid_scores("V4", "mine", subject="left")
+    theirs = StoreView(store).neuroid_scores("V4", "left")
+    np.testing.assert_allclose(ours, theirs, atol=1e-12)
     assert subjects(open_recording(store, recording)) == ["left", "right"]
     assert subjects(open_recording(store, left)) == []
     pooled = alignment_step(recording, model, SPEC, layers=("relu",))

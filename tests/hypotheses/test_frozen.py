@@ -184,10 +184,12 @@ def test_everything_declared_is_frozen_but_what_is_said_to_be_left_out():
     fields = type(HYPOTHESIS.profiles["short"]).model_fields
     named_if_changed = {name for name, field in fields.items() if field.exclude_if}
     left_out = {"source", "online", "schedule", "scored_snapshots", "looks", "spending"}
+    left_out |= {"scored_by", "behaviour", "readout"}
     assert named_if_changed == left_out | {"snapshots"}
     assert set(profile) == set(fields) - {"summary"} - left_out
     changes = {"source": "tdw", "online": "true", "snapshots": "10", "schedule": "cosine"}
     changes |= {"n_seeds": "6", "looks": "6,9", "spending": "pocock", "scored_snapshots": "0"}
+    changes |= {"scored_by": "official", "recording": "one", "behaviour": "two", "readout": "fc"}
     changed = HYPOTHESIS.profile("short", changes)
     assert named_if_changed <= set(declaration_of(HYPOTHESIS, changed).profile)
     others = {"profiles", "published", "agrees"}
@@ -655,14 +657,16 @@ OLDER = Path(__file__).parent / "frozen_by_version_0_1"
 
 
 @pytest.mark.parametrize("path", sorted(OLDER.glob("*.json")), ids=lambda path: path.stem)
-def test_what_version_0_1_froze_is_read_and_is_what_runs_now(path):
+def test_what_version_0_1_froze_is_read_and_still_runs_with_what_came_later(path):
     name = json.loads(path.read_text())["hypothesis"]
     frozen = read_frozen(path, name)
     assert frozen.format == 1
     made = plan(frozen.profile, of=name, **{_now(k): v for k, v in frozen.settings.items()})
     said = hold_against(frozen, path.name, *finished(made))
-    assert said.differences == ()
-    assert said.same is True
+    for difference in said.differences:  # questions, cohorts and curves came, and nothing went
+        frozen_words, ran = (set(one.split(", ")) for one in (difference.frozen, difference.ran))
+        assert difference.frozen == "not declared" or frozen_words < ran, difference
+    assert said.same is (path.stem == "nontarget-variability")
     other = hold_against(frozen, path.name, *finished(plan(frozen.profile, of=name, n_seeds=9)))
     assert "profile.n_seeds" in {difference.field for difference in other.differences}
 

@@ -162,7 +162,7 @@ KEYS_BEFORE = json.loads((Path(__file__).parent / "keys_before_one_form.json").r
 ASKED_THEN = {
     "performance-alignment, published": {"cohorts": "distance,translation,rotation,category"},
     "objective-combination, published": {"questions": "two together,three together,training helps"},
-    "layer-assignment, laptop": {"questions": "distance,translation,distance like category"},
+    "layer-assignment, short": {"questions": "distance,translation,distance like category"},
     "layer-assignment, published": {
         "questions": "distance,translation,rotation,distance like category"
     },

@@ -190,7 +190,8 @@ def test_every_kind_of_score_is_one_labelled_array_of_the_store(run):
     _, store, folder = run
     table = load_scores(folder)
     found = hyp.open_store(store.root).scores("everything")
-    assert set(found) == {"decoding", "alignment", "depth", "performance", "loss"}
+    kinds = {"decoding", "alignment", "depth", "performance", "loss", "accuracy"}
+    assert set(found) == kinds
     for kind, cube in found.items():
         assert {"cohort", "network", DIMENSIONS[kind]} <= set(cube.dims)
         assert int(cube.notnull().sum()) == (table["kind"] == kind).sum()

@@ -147,6 +147,8 @@ def alignment_scores(cohorts, seeds, rng, batches=(80,), layers=None):
                     place = (one.name, seed, batch, one.objective)
                     rows.append(line("performance", *place, learned))
                     rows.append(line("loss", *place, 1 - learned))
+                    if one.objective in ("category", "identity"):
+                        rows.append(line("accuracy", *place, 0.9 * learned))
                 for depth, region in enumerate(REGIONS):
                     level = LEVELS.get(one.name, 0.3) - 0.05 * depth + 0.08 * learned
                     chosen = min(len(layers) - 1, depth + int(rng.integers(0, 2)))

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.stats import binom
+from sklearn.metrics import roc_auc_score
 
 from hyp.errors import HypError
-from hyp.stats.group_pairs import closeness, tightness
+from hyp.stats.group_pairs import closeness, separation, tightness
 from hyp.stats.pairs import within_between
 from hyp.stats.pairs_published import (
     WHY_PAIRS_DIFFER,
@@ -284,3 +285,18 @@ def test_tightness_refusals(test):
 def test_groups_of_two_have_no_interval():
     first = within_between(similarities(1, "aabbb")[0], "aabbb")[0]
     assert np.isnan([first.low, first.high]).all()
+
+
+def test_separation_is_the_area_under_the_curve_of_every_model():
+    labels = "aaabbbbc"
+    [similarity] = similarities(1, labels)
+    named = np.array(list(labels))
+    areas = [
+        roc_auc_score(np.delete(named == own, model), np.delete(similarity[model], model))
+        for model, own in enumerate(named)
+        if own != "c"
+    ]
+    assert separation(similarity, labels) == pytest.approx(np.mean(areas))
+    blocks = np.where(named[:, None] == named[None], 0.9, 0.1)
+    assert separation(blocks, labels) == 1.0
+    assert separation(np.full((8, 8), 0.5), labels) == 0.5

@@ -61,7 +61,9 @@ class Row(_Answer):
         The effect, a - b or a correlation, and its 95 % interval.
     effect : {"difference", "correlation"}
     ps, ps_low, ps_high : float
-        Probability that a network of a scores above one of b, and its 95 % interval.
+        Probability that a network of a scores above one of b, and its 95 % interval; of pairs
+        within cohorts against those between them, the measure's separation
+        (`hyp.stats.group_pairs.separation`).
     alternative : {"two-sided", "greater", "less"}
         Of the test.
     p, p_attainable, p_corrected : float

@@ -37,6 +37,7 @@ _HOME = {
     "closeness_published": "pairs_published",
     "tightness": "group_pairs",
     "tightness_published": "pairs_published",
+    "separation": "group_pairs",
     "within_between": "pairs",
     "within_between_published": "pairs_published",
     "exact_permutation_p": "permutation",

@@ -14,7 +14,14 @@ from hyp.errors import HypError
 from hyp.stats.arguments import Alternative, Floats
 from hyp.stats.attainable import attainable_p
 from hyp.stats.comparison_rows import welch_interval
-from hyp.stats.pairs import named_groups, two_groups, upper_pairs, without_rounding
+from hyp.stats.pairs import (
+    check_within,
+    checked_similarity,
+    named_groups,
+    two_groups,
+    upper_pairs,
+    without_rounding,
+)
 from hyp.stats.permutation import exact_permutation_p
 
 
@@ -219,3 +226,41 @@ def _pseudo_values(matrix: Floats) -> Floats:
     total = upper_pairs(matrix).sum()
     without = (total - matrix.sum(axis=1)) / comb(n - 1, 2)
     return without_rounding(n * total / comb(n, 2) - (n - 1) * without, n * matrix)
+
+
+def separation(similarity: ArrayLike, labels: Sequence[str]) -> float:
+    """Return how well a measure tells groups of models apart.
+
+    The probability that a model is more similar to another one of its group than to one of
+    another group (ties count half), averaged over models: 1 where every model's own group is
+    nearer than all others, 0.5 by chance. On groups that are known to differ it calibrates a
+    measure of similarity before the measure is used on others.
+
+    Parameters
+    ----------
+    similarity : array_like, shape (models, models)
+        Symmetric; the diagonal is not used.
+    labels : sequence of str, shape (models,)
+        Each model's group; those alone in theirs are left out.
+
+    Raises
+    ------
+    HypError
+        As `hyp.stats.within_between`.
+
+    Examples
+    --------
+    >>> similarity = [[1, 0.9, 0.4, 0.3], [0.9, 1, 0.5, 0.4],
+    ...               [0.4, 0.5, 1, 0.45], [0.3, 0.4, 0.45, 1]]
+    >>> separation(similarity, ["a", "a", "b", "b"])
+    0.875
+    """
+    matrix, names, groups = checked_similarity(similarity, labels)
+    check_within(names, groups)
+    shares = []
+    for model, group in enumerate(groups):
+        own = np.flatnonzero((groups == group) & (np.arange(len(groups)) != model))
+        if len(own):
+            apart = matrix[model, own][:, None] - matrix[model, groups != group][None]
+            shares.append(float(np.mean((np.sign(apart) + 1) / 2)))
+    return float(np.mean(shares))

@@ -132,17 +132,72 @@ class StoreView:
         _refuse_sizes(parts, layer)
         return _joined(parts, layer)
 
+    def neuroid_scores(self, region: str, recording: str, *, subject: str = "") -> xr.DataArray:
+        """Return the unceiled scores of every neuroid of a region, over all networks scored.
+
+        Parameters
+        ----------
+        region : str
+        recording : str
+            What it is called in this store.
+        subject : str
+            Where every subject was scored by itself, which one.
+
+        Returns
+        -------
+        xarray.DataArray
+            Dims (model, split, neuroid), or (model, split) of metrics that compare whole
+            populations; along ``model``, whose index is the key of the score, ``objective``,
+            ``seed``, ``backbone``, ``batches`` and the ``metric``.
+
+        Raises
+        ------
+        HypError
+            If no network was scored so.
+        """
+        models = {record.key: record for record in self._store.records("models")}
+        named = {r.key for r in self._store.records("recordings") if r.spec["name"] == recording}
+        passes = {r.key: r.spec["snapshot"] for r in self._store.records("activations")}
+        taken = {r.key: r.inputs["activations"] for r in self._store.records("grams")}
+        parts = []
+        for record in self._store.records("alignments"):
+            group = self.root / "alignments" / record.key / region / subject
+            if record.inputs["recording"] not in named or not (group / "raw").is_dir():
+                continue
+            model = models[record.inputs["model"]].spec
+            snapshot = passes.get(taken.get(record.inputs["grams"], ""))
+            labels = {
+                "model": record.key,
+                "objective": model["objective"] if model["n_batches"] else "untrained",
+                "seed": model["seed"],
+                "backbone": model["backbone"],
+                "batches": model["n_batches"] if snapshot is None else snapshot,
+                "metric": record.spec["metric"]["kind"],
+            }
+            raw = xr.open_zarr(group)["raw"].drop_encoding().expand_dims("model")
+            parts.append(
+                raw.assign_coords({name: ("model", _label(one)) for name, one in labels.items()})
+            )
+        if not parts:
+            of = f" of {subject}" if subject else ""
+            raise HypError(
+                f"no network in the store at {self.root} was scored in {region}{of} of "
+                f"{recording!r}; 'hyp neural list' shows its recordings."
+            )
+        joined: xr.DataArray = xr.concat(parts, dim="model", combine_attrs="drop_conflicts")
+        return joined
+
     def scores(self, hypothesis: str, profile: str | None = None) -> dict[str, xr.DataArray]:
         """Return the scores of the latest finished run of a hypothesis, one array per kind.
 
         Returns
         -------
         dict of str to xarray.DataArray
-            By kind (``decoding``, ``alignment``, ``depth``, ``performance``, ``loss``): scores
-            over (protocol, cohort, ``latent`` | ``region`` | ``task``, layer, batches, network,
-            fold), without the dimensions that a kind does not have; the coordinate ``seed`` tells
-            which network it is. Similarities of networks are a table of their own, see
-            `hyp.hypotheses.result_files.load_similarities`.
+            By kind (``decoding``, ``alignment``, ``depth``, ``behaviour``, ``performance``,
+            ``loss``, ``accuracy``): scores over (protocol, cohort, ``latent`` | ``region`` |
+            ``task``, layer, batches, network, fold), without the dimensions that a kind does not
+            have; the coordinate ``seed`` tells which network it is. Similarities of networks are a
+            table of their own, see `hyp.hypotheses.result_files.load_similarities`.
 
         Raises
         ------

@@ -273,6 +273,7 @@ class Alike(PairQuestion):
         return [(f"within {titles[name]}", means[name][labels == name]) for name in self.cohorts]
 
     def _row(self, matrix: Matrix, evidence: Evidence) -> Values:
+        from hyp.stats.group_pairs import separation
         from hyp.stats.pairs import within_between
         from hyp.stats.pairs_published import within_between_published
 
@@ -286,6 +287,7 @@ class Alike(PairQuestion):
             **{"n_a": found.models, "n_b": found.models},
             **{"mean_a": found.within, "mean_b": found.between},
             **_tested(found, within_between_published(own, labels)[0]),
+            "ps": separation(own, labels),
             "note": f"{found.within_pairs} pairs within, {found.between_pairs} between",
         }
 
