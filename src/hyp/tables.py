@@ -57,6 +57,8 @@ def read_table(
         if path.name.lower().endswith(_PARQUET):
             return pd.read_parquet(path)
         return _read_text(path, is_number, comment)
+    except HypError:
+        raise
     except pd.errors.EmptyDataError:
         raise HypError(f"{path} is empty.") from None
     except (OSError, ValueError, EOFError) as error:
@@ -73,11 +75,15 @@ def _read_text(path: Path, is_number: Callable[[str], bool], comment: str | None
         "keep_default_na": False,
     }
     headers = {
-        sep: pd.read_csv(path, sep=sep, nrows=0, dtype=str, **dialect).columns
+        sep: pd.read_csv(path, sep=sep, nrows=1, header=None, dtype=str, **dialect)
         for sep in _SEPARATORS
     }
-    sep = max(headers, key=lambda one: len(headers[one]))
-    names = [str(name) for name in headers[sep]]
+    sep = max(headers, key=lambda one: headers[one].shape[1])
+    names = [str(name) for name in headers[sep].iloc[0]]
+    stripped = [name.strip() for name in names if name.strip()]
+    twice = sorted({name for name in stripped if stripped.count(name) > 1})
+    if twice:
+        raise HypError(f"{path} has several columns {twice[0]}; rename or remove all but one.")
     numbers = [name for name in names if is_number(name.strip())]
     table: pd.DataFrame = pd.read_csv(
         path,

@@ -238,6 +238,8 @@ def test_what_has_no_material_is_grey_and_that_is_said(tmp_path):
         # the example of the specification: the lower left quadrant, turned clockwise
         ({"offset": [0, 1], "rotation": np.pi / 2, "scale": [0.5, 0.5]}, (BLUE,) * 4),
         ({"offset": [0, 1], "rotation": np.pi / 2}, (BLUE, RED, WHITE, GREEN)),
+        # scaled before it is turned: (u, v) becomes (v, 1 - u / 2)
+        ({"offset": [0, 1], "rotation": np.pi / 2, "scale": [0.5, 1]}, (BLUE, BLUE, WHITE, WHITE)),
     ],
 )
 def test_texture_transforms(tmp_path, said, expected, required):

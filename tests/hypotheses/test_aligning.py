@@ -311,6 +311,8 @@ def test_a_name_that_several_images_have_is_refused(classes):
         match_images(["001", "002", "a/003"], table, 60, "mine")
     assert match_images(["b/001", "c/019.png"], table, 60, "mine") == {"b/001": 21, "c/019.png": 59}
     assert match_images(["b/001", "x"], table, 60, "mine", some=True) == {"b/001": 21}
+    with pytest.raises(HypError, match=r"'b/001' and 'b/001.png' of mine are one image, 'b/001"):
+        match_images(["b/001", "b/001.png"], table, 60, "mine")
     with pytest.raises(HypError, match="1 of the 1 stimuli of mine have no image"):
         match_images(["x"], table, 60, "mine", some=True)
     twice = pd.DataFrame({"stimulus_id": ["x", "x", "y"]})

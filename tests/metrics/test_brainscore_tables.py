@@ -74,6 +74,8 @@ def test_the_neural_mean_counts_each_region_once_and_needs_all(tmp_path: Path) -
         ("", "is empty"),
         (PAPER.splitlines()[0] + "\n", "holds no scores"),
         ("Rank,Model\n1,alexnet\n", "no column of a benchmark"),
+        ("Rank,Model,V1,V1\n1,alexnet,0.5,0.6\n", "has several columns V1; rename or remove"),
+        ("model,benchmark,score\na,b,inf\n", "the score 'inf', which is no number"),
     ],
 )
 def test_a_bad_file_is_refused_in_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
@@ -96,6 +98,8 @@ def test_a_table_of_model_benchmark_and_score(tmp_path: Path) -> None:
         ["a", "IT", 0.5, 1.5e9],
         ["a", "behavior", 0.25, 1.5e9],
     ]
+    semicolons = read_score_table(write(tmp_path, TIDY))
+    assert semicolons["score"].tolist() == [0.5, 0.25]
 
 
 def test_scores_of_a_public_repository(tmp_path: Path) -> None:

@@ -204,6 +204,13 @@ def test_matlab_and_nwb_are_named_and_nothing_else_is_said(tmp_path):
             read_assembly(tmp_path / "plain.h5")
 
 
+def test_columns_of_one_name_are_refused(tmp_path):
+    """A reader of CSV would call the second ``IT/v0.1`` and take it for another neuroid."""
+    (tmp_path / "a.csv").write_text("stimulus_id,IT/v0,IT/v0\n1,0.5,0.7\n2,0.1,0.2\n")
+    with pytest.raises(HypError, match=r"a.csv has several columns IT/v0; rename or remove"):
+        read_assembly(tmp_path / "a.csv")
+
+
 def test_a_damaged_compressed_table_is_one_sentence(tmp_path):
     whole = gzip.compress(responses().to_csv(index=False).encode())
     (tmp_path / "a.csv.gz").write_bytes(whole[: len(whole) // 2])

@@ -67,7 +67,7 @@ def match_images(
     Raises
     ------
     HypError
-        If a stimulus has no image (with the counts), or several.
+        If a stimulus has no image (with the counts), or several, or two have one.
     """
     wanted = list(dict.fromkeys(str(one) for one in ids))
     found: dict[str, set[int]] = {}
@@ -101,7 +101,15 @@ def match_images(
             f"{missing[0]!r}; the images are called {min(column)!r} and so on: name them by a "
             "column stimulus_id, rename the files, or leave unmatched stimuli out."
         )
-    return {one: min(found_rows) for one, found_rows in rows.items() if found_rows}
+    images = {one: min(found_rows) for one, found_rows in rows.items() if found_rows}
+    shown: dict[int, str] = {}
+    for one, row in images.items():
+        if shown.setdefault(row, one) != one:
+            raise HypError(
+                f"the stimuli {shown[row]!r} and {one!r} of {name} are one image, "
+                f"{column.iloc[row]!r}; give each stimulus one name."
+            )
+    return images
 
 
 def named_by_file(

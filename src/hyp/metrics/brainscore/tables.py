@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from hyp.errors import HypError
@@ -30,6 +31,7 @@ _TIDY = {
     "benchmark": ("benchmark", "benchmark_name", "benchmark_id", "benchmark_identifier"),
     "score": ("score", "ceiled_score"),
 }
+_NUMBERS = ("score", "ceiled_score", "error", "ceiling")
 _IDS = ("model_id", "model id", "id")
 _BOARD_OTHER = ("rank", "model", "model id", "submitter", "filtered score", "filtered_score")
 
@@ -67,7 +69,7 @@ def read_score_table(path: Path | str) -> pd.DataFrame:
         raise HypError(f"there is no file {path}.")
     if not is_table(path):
         raise HypError(f"{path} is no table; give {', '.join(TABLES)}.")
-    table = read_table(path, comment="#")
+    table = read_table(path, lambda name: name.lower() in _NUMBERS, comment="#")
     lowered = {str(name).strip().lower(): str(name) for name in table.columns}
     if set(_PAPER_NEEDED) <= set(table.columns):
         tidy = _from_paper(table)
@@ -177,7 +179,7 @@ def _from_board(table: pd.DataFrame, lowered: dict[str, str], path: Path) -> pd.
 def _numbers(values: pd.Series, name: str, path: Path) -> pd.Series:
     values = values.mask(values.isin(MISSING))
     numbers = pd.to_numeric(values, errors="coerce")
-    wrong = values[numbers.isna() & values.notna()]
+    wrong = values[~np.isfinite(numbers) & values.notna()]
     if len(wrong):
-        raise HypError(f"{path} has the {name} {wrong.iloc[0]!r}, which is no number.")
+        raise HypError(f"{path} has the {name} {str(wrong.iloc[0])!r}, which is no number.")
     return numbers.astype("float64")
