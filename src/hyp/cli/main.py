@@ -248,7 +248,9 @@ def report(
     ] = False,
     frozen: Annotated[
         Path | None,
-        typer.Option(help="Frozen declaration; default: NAME-PROFILE.frozen.json, if here."),
+        typer.Option(
+            help="Frozen declaration; default: NAME-PROFILE.frozen.json, if here.", callback=here
+        ),
     ] = None,
 ) -> None:
     """Write the report of a finished run: HTML, JSON and Markdown."""

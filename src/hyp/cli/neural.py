@@ -83,6 +83,7 @@ def import_recording(
     from hyp.metrics.neural import PUBLIC_BENCHMARKS
     from hyp.names import check_name
 
+    here(Path(responses))
     path, times = Path(responses).expanduser().absolute(), _window(window)
     if responses in PUBLIC_BENCHMARKS and not path.exists():
         public = PUBLIC_BENCHMARKS[responses]
