@@ -264,7 +264,7 @@ def _compute(
     from hyp.reports.live import shown_progress
 
     missing = store.pending(goals)
-    count, gpus = (0, []) if scheduler else local_workers(workers, missing)
+    count, gpus = local_workers(workers, missing) if scheduler is None else (0, [])
     progress = RunProgress(missing)
     with resumable(), shown_progress(console()) as watch, watched(progress, watch) as hear:
         run_steps(missing, store, workers=count, scheduler=scheduler, gpus=gpus, listener=hear)
