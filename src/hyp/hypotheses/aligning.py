@@ -181,13 +181,13 @@ def alignment_step(
         source = recording.inputs["stimuli"].spec["source"]
         size = model.spec["input_size"] or source.get("image_size", _USUAL_SIZE)
         numerics = _numerics_of(model, size)
-        for other in _every_numerics(numerics):
-            step = alignment_step(
-                recording, model, spec, layers=candidates, snapshot=snapshot, numerics=other
-            )
-            made = (step, step.inputs["grams"].inputs["activations"])
-            if store is not None and any(map(store.has, made)):
-                return step
+        if store is not None:
+            for other in _every_numerics(numerics):
+                step = alignment_step(
+                    recording, model, spec, layers=candidates, snapshot=snapshot, numerics=other
+                )
+                if any(map(store.has, (step, step.inputs["grams"].inputs["activations"]))):
+                    return step
     extraction = ExtractSpec(
         layers=candidates, snapshot=snapshot, threads=spec.threads, **numerics._asdict()
     )
