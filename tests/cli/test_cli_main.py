@@ -33,7 +33,19 @@ LAPTOP = ["nontarget-variability"]
         (["report", "--store", "nowhere"], "there is no hyp store"),
         (["run", *LAPTOP, "--store", "s3://lab/s"], "s3://lab/s is an address; a store needs"),
         (["plan", *LAPTOP, "--store", "memory://s"], "memory://s is an address; a store needs"),
-        (["freeze", *LAPTOP, "--out", "s3://lab/f.json"], "s3://lab/f.json is an address"),
+        *(
+            (arguments, "s3://lab/f is an address")
+            for arguments in (
+                ["freeze", *LAPTOP, "--out", "s3://lab/f"],
+                ["run", *LAPTOP, "--cluster", "s3://lab/f"],
+                ["report", "--frozen", "s3://lab/f"],
+                ["score", "s3://lab/f", "--architecture", "resnet18"],
+                ["score", "f", "--pca-images", "s3://lab/f"],
+                ["models", "import", "f", "to", "--normalisation", "s3://lab/f"],
+                ["models", "import", "f", "to", "--snapshot", "5=s3://lab/f"],
+                ["neural", "import", "s3://lab/f", "--stimuli", "folder:f"],
+            )
+        ),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_1(arguments, words):

@@ -128,7 +128,8 @@ def score_models(
         int | None, typer.Option(min=8, help="Default: as trained, or 224.")
     ] = None,
     pca_images: Annotated[
-        Path | None, typer.Option(help="1000 images to choose layers with, not ImageNet's.")
+        Path | None,
+        typer.Option(help="1000 images to choose layers with, not ImageNet's.", callback=here),
     ] = None,
     unreduced: Annotated[
         bool, typer.Option("--unreduced", help="Choose layers without PCA.")
@@ -145,6 +146,8 @@ def score_models(
     from hyp.metrics.brainscore.identifiers import PAPER_BENCHMARKS, check_identifiers
     from hyp.metrics.brainscore.scoring import score_cohort
 
+    for path in models or ():
+        here(path)
     environment = open_environment(folder)
     out = out or store / "brainscore"
     chosen = [_benchmark(text) for text in benchmark or PAPER_BENCHMARKS]

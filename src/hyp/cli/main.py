@@ -203,21 +203,21 @@ def plan(
 
     asked, opened = read_workers(workers), store_if_any(store)
     planned = checked_plan(name, profile, settings, store=opened)
-    count, n_gpus = cores_here() if asked is None else asked, 0
-    if asked == "gpu":
+    if isinstance(asked, str):
         from hyp.hypotheses.run import local_workers
 
         count, gpus = local_workers(asked, planned.pending(opened))
-        n_gpus = len(gpus)
+    else:
+        count, gpus = cores_here() if asked is None else asked, []
     if as_json:
         from hyp.cli.as_json import plan_json
 
-        typer.echo(plan_json(planned, opened, count, n_gpus))
+        typer.echo(plan_json(planned, opened, count, len(gpus)))
         return
     from hyp.cli.terminal import console
     from hyp.reports.plans import plan_page
 
-    console().print(plan_page(planned, opened, count, n_gpus))
+    console().print(plan_page(planned, opened, count, len(gpus)))
 
 
 @app.command()
@@ -257,7 +257,9 @@ def report(
     ] = False,
     frozen: Annotated[
         Path | None,
-        typer.Option(help="Frozen declaration; default: NAME-PROFILE.frozen.json, if here."),
+        typer.Option(
+            help="Frozen declaration; default: NAME-PROFILE.frozen.json, if here.", callback=here
+        ),
     ] = None,
 ) -> None:
     """Write the report of a finished run: HTML, JSON and Markdown."""

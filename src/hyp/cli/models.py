@@ -43,7 +43,8 @@ def import_(
         typer.Option(metavar="BATCH=FILE", help="Weights after fewer batches."),
     ] = None,
     normalisation: Annotated[
-        Path | None, typer.Option(help="norm_column_mean_std.csv of its training set.")
+        Path | None,
+        typer.Option(help="norm_column_mean_std.csv of its training set.", callback=here),
     ] = None,
     input_size: Annotated[int, typer.Option(min=1, help="Pixels a side it sees.")] = 224,
     head: Annotated[
@@ -146,5 +147,6 @@ def _snapshots(texts: list[str] | None) -> dict[int, Path]:
         batch, equals, file = text.partition("=")
         if not (equals and file and batch.strip().isdigit()):
             raise HypError(f"--snapshot {text!r} is not BATCH=FILE.")
+        here(Path(file))
         found[int(batch)] = Path(file)
     return found

@@ -85,6 +85,7 @@ def import_recording(
     from hyp.metrics.neural import PUBLIC_BENCHMARKS
     from hyp.names import check_name
 
+    here(Path(responses))
     path, times = Path(responses).expanduser().absolute(), _window(window)
     if responses == OBSERVERS and not path.exists():
         trials, _ = _exported(responses, TRIALS)
@@ -274,7 +275,7 @@ def _compute(
     from hyp.reports.live import shown_progress
 
     missing = store.pending(goals)
-    count, gpus = (0, []) if scheduler else local_workers(workers, missing)
+    count, gpus = local_workers(workers, missing) if scheduler is None else (0, [])
     progress = RunProgress(missing)
     with resumable(), shown_progress(console()) as watch, watched(progress, watch) as hear:
         run_steps(missing, store, workers=count, scheduler=scheduler, gpus=gpus, listener=hear)

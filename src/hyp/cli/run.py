@@ -19,6 +19,7 @@ from hyp.cli.options import (
     Settings,
     StorePath,
     Workers,
+    here,
     named_plan,
     store_if_any,
 )
@@ -48,7 +49,9 @@ def run_hypothesis(
     ] = None,
     cluster: Annotated[
         Path | None,
-        typer.Option(help="File that says what jobs to ask Slurm, PBS, SGE or LSF for."),
+        typer.Option(
+            help="File that says what jobs to ask Slurm, PBS, SGE or LSF for.", callback=here
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Run every hypothesis there is.")] = False,
     quiet: Annotated[

@@ -181,12 +181,13 @@ def alignment_step(
         source = recording.inputs["stimuli"].spec["source"]
         size = model.spec["input_size"] or source.get("image_size", _USUAL_SIZE)
         numerics = _numerics_of(model, size)
-        for stored in _other_numerics(numerics) if store is not None else ():
-            step = alignment_step(
-                recording, model, spec, layers=candidates, snapshot=snapshot, numerics=stored
-            )
-            if store.has(step) or store.has(step.inputs["grams"].inputs["activations"]):
-                return step
+        if store is not None:
+            for other in _every_numerics(numerics):
+                step = alignment_step(
+                    recording, model, spec, layers=candidates, snapshot=snapshot, numerics=other
+                )
+                if any(map(store.has, (step, step.inputs["grams"].inputs["activations"]))):
+                    return step
     extraction = ExtractSpec(
         layers=candidates, snapshot=snapshot, threads=spec.threads, **numerics._asdict()
     )
@@ -324,7 +325,7 @@ def _numerics_of(model: Step, size: int) -> Numerics:
     return Numerics(**KeptNumerics.of(model.spec).model_dump())
 
 
-def _other_numerics(first: Numerics) -> list[Numerics]:
+def _every_numerics(first: Numerics) -> list[Numerics]:
     """Return all numerics there are, those of this machine first."""
     every = product(get_args(Precision), (False, True), get_args(Device))
     return sorted(starmap(Numerics, every), key=lambda numerics: numerics != first)

@@ -86,7 +86,8 @@ def run_plan(
             pending = plan.pending(store)
             progress = stack.enter_context(recorded(plan, pending, store))
         hear = stack.enter_context(watched(progress, watch))
-        count, gpus = (0, []) if scheduler else local_workers(workers, pending, plan.profile.card)
+        card = plan.profile.card
+        count, gpus = local_workers(workers, pending, card) if scheduler is None else (0, [])
         run_steps(pending, store, workers=count, scheduler=scheduler, gpus=gpus, listener=hear)
     return store.check(plan.goal)
 
