@@ -299,7 +299,10 @@ def test_tables_that_are_refused(folder, change, message):
         ),
         ("file = 'picture'", "no column 'picture', which its TOML names"),
         ("ignore = ['notes']", "no column 'notes'"),
-        ("[latents.rel_pos_x]\nkind = 'number'", r"latents.rel_pos_x.kind 'number': Input should be"),
+        (
+            "[latents.rel_pos_x]\nkind = 'number'",
+            r"latents.rel_pos_x.kind 'number': Input should be",
+        ),
         ("[latents.rel_pos_x]\nunits = 'm'", r"latents.rel_pos_x.units 'm': Extra inputs"),
         ("fit = 'stretch'", "fit 'stretch': Input should be 'crop' or 'squeeze'"),
         ("image_size = 0", "image_size 0: Input should be greater"),
