@@ -74,9 +74,9 @@ def test_walltimes_have_one_length(walltime, seconds, clock, lsf):
     [
         ("system = 1 2", "cannot be read as TOML"),
         ("[a]", "system: Field required; workers: Field required; memory: Field required"),
-        ("system = 'condor'\n", "system: Input should be 'slurm', 'pbs', 'sge' or 'lsf'"),
-        ("memori = '1 GB'\n", "memori: Extra inputs are not permitted"),
-        ("workers = 0\nwalltime = 'soon'\n", "workers: Input should be greater than or equal"),
+        ("system = 'condor'\n", "system 'condor': Input should be 'slurm', 'pbs', 'sge' or 'lsf'"),
+        ("memori = '1 GB'\n", "memori '1 GB': Extra inputs are not permitted"),
+        ("workers = 0\nwalltime = 'soon'\n", "workers 0: Input should be greater than or equal"),
     ],
 )
 def test_a_file_that_says_something_else_is_one_sentence(tmp_path, text, words):

@@ -389,6 +389,20 @@ def test_unwritable_place_is_a_clear_error(tmp_path):
         write_report(tmp_path / "result", tmp_path / "out", provenance={})
 
 
+@pytest.mark.parametrize("name", ["index.html", "report.json", "report.md"])
+def test_other_people_s_files_are_not_overwritten(tmp_path, name):
+    write_folder(tmp_path / "result", "layers")
+    mine = tmp_path / "out" / name
+    mine.parent.mkdir()
+    mine.write_text("<html>mine</html>")
+    with pytest.raises(HypError, match=rf"{name} is no report of hyp's and stays"):
+        write_report(tmp_path / "result", tmp_path / "out", provenance={})
+    assert [path.read_text() for path in mine.parent.iterdir()] == ["<html>mine</html>"]
+    mine.unlink()
+    for _ in range(2):
+        write_report(tmp_path / "result", tmp_path / "out", provenance={})
+
+
 def test_the_json_is_json_where_a_check_measured_nothing(tmp_path):
     check = made("layers")[4].checks[0].model_copy(update={"value": float("nan")})
     write(tmp_path, "layers", checks=(check,))

@@ -11,6 +11,8 @@ from hyp.store.artifacts import check_folder_of, write_atomically
 PAGE_FILE = "index.html"
 JSON_FILE = "report.json"
 MARKDOWN_FILE = "report.md"
+_PAGE_MARK = b'<meta name="generator" content="hyp">'
+_JSON_MARK = b'"headline":'
 
 
 def check_page(out: Path) -> None:
@@ -32,13 +34,33 @@ def publish(folder: Path, files: Mapping[str, str]) -> None:
     Raises
     ------
     HypError
-        If the folder cannot be written.
+        If the folder cannot be written, or has other people's files of these names.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for name in files:
+            if (folder / name).exists() and not _is_report(folder / name):
+                raise HypError(
+                    f"{folder / name} is no report of hyp's and stays; choose another place."
+                )
         for name, text in files.items():
             write_atomically(folder / name, text.encode("utf-8", errors="backslashreplace"))
     except OSError as error:
         raise HypError(
             f"cannot write the report to {folder} ({error.strerror}); choose another folder."
         ) from error
+
+
+def _is_report(path: Path) -> bool:
+    """Return whether hyp wrote a file, by how it begins, or what lies beside it does."""
+    if path.suffix == ".html":
+        return _begins(path, _PAGE_MARK)
+    beside = path.with_name(PAGE_FILE)
+    return _begins(path.with_suffix(".json"), _JSON_MARK) or _begins(beside, _PAGE_MARK)
+
+
+def _begins(path: Path, mark: bytes) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return mark in file.read(1000)
