@@ -174,8 +174,8 @@ ASKED_THEN = {
 def test_networks_and_scores_keep_the_keys_that_version_0_1_gave_them(place, monkeypatch):
     """Stores are kept: after a change of the code only results are computed again.
 
-    And scores against recordings, whose sign version 0.1 lost. `scaling` asks about other numbers of
-    categories since, and kept the keys of the rest.
+    And scores against recordings, whose sign version 0.1 lost. `scaling` asks about other numbers
+    of categories since, and kept the keys of the rest.
     """
     monkeypatch.setitem(VERSIONS, "alignments", 1)
     name, profile = place.split(", ")
