@@ -131,7 +131,7 @@ def turned_by_exif(path: Path) -> bool:
 
     try:
         with Image.open(path, formats=FORMATS) as picture:
-            return picture.getexif().get(_ORIENTATION, 1) != 1
+            return bool(picture.getexif().get(_ORIENTATION, 1) != 1)
     except (OSError, SyntaxError, ValueError):
         return False
 
