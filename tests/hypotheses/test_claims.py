@@ -24,7 +24,7 @@ BY_NAME = {study.name: study for study in CLAIMS}
 COLUMNS = ["kind", "cohort", "seed", "batches", "measured", "layer", "fold", "score", "chosen"]
 REGIONS = ("V1", "V2", "V4", "IT")
 NOISE = 0.01
-WITHOUT_BRAINS = {"recording": "simulated"}
+WITHOUT_BRAINS = {"recording": "simulated", "behaviour": ""}
 """The public recordings need not be on this machine."""
 
 UNTRAINED = -0.2

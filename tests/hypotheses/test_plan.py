@@ -179,7 +179,7 @@ def test_networks_and_scores_keep_the_keys_that_version_0_1_gave_them(place, mon
     """
     monkeypatch.setitem(VERSIONS, "alignments", 1)
     name, profile = place.split(", ")
-    settings = {"device": "cpu", "precision": "fp32", "recording": "simulated"}
+    settings = {"device": "cpu", "precision": "fp32", "recording": "simulated", "behaviour": ""}
     made = make_plan(find_hypothesis(name), profile, settings | ASKED_THEN.get(place, {}))
     keys = sorted(f"{step.kind}/{step.key}" for step in made.steps if step.kind != "results")
     found = hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16]

@@ -205,7 +205,7 @@ def fetched(named: Sequence[str]) -> list[Path]:
         raise HypError(
             f"the responses of {joined(missing, 'and')} are not on this machine; fetch them once "
             f"with 'hyp brainscore install' and {commands}, or go without a brain: --set "
-            "recording=simulated."
+            "recording=simulated --set behaviour="
         )
     return folders
 

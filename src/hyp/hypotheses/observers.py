@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,7 @@ def consistency_step(
     return step("consistencies", extraction.model_dump(mode="json"), inputs, label)
 
 
-def store_choices(spec: dict[str, Any], path: Path, stimuli: Dataset, folder: Path) -> None:
+def store_choices(spec: Mapping[str, Any], path: Path, stimuli: Dataset, folder: Path) -> None:
     """Check observers' trials against their images and write them as Parquet.
 
     Raises

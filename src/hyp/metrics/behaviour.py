@@ -212,10 +212,10 @@ def normalised_dprimes(chosen: Floats, truth: NDArray[np.intp]) -> Floats:
         false_alarms[shown] = _mean(chosen[truth == shown])
     with np.errstate(invalid="ignore"):  # certainty on both sides is inf - inf: undefined
         dprimes = norm.ppf(1 - chosen) - norm.ppf(false_alarms[:, truth].T)
-    dprimes = np.clip(dprimes, -_CAP, _CAP)
+    capped: Floats = np.clip(dprimes, -_CAP, _CAP)
     for shown in np.unique(truth):
-        dprimes[truth == shown] -= _mean(dprimes[truth == shown])
-    return dprimes
+        capped[truth == shown] -= _mean(capped[truth == shown])
+    return capped
 
 
 def _halves(trials: Trials) -> tuple[list[Floats], Floats]:

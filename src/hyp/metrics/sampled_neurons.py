@@ -45,7 +45,7 @@ def distinct_products(first: Floats, second: Floats) -> float:
         )
     x, y = first - first.mean(axis=0), second - second.mean(axis=0)
     every = float(u_centred(x @ x.T) @ u_centred(y @ y.T))
-    return (every - float(_own_products(x, y).sum())) / (m * (m - 1))
+    return float((every - _own_products(x, y).sum()) / (m * (m - 1)))
 
 
 def sampled_cka(K: Floats, responses: Floats) -> float:

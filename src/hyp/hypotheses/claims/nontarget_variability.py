@@ -5,6 +5,7 @@ from __future__ import annotations
 from hyp.hypotheses.claims.cohorts import LAPTOP, PUBLISHED_18, SHORT, WORKSTATION, rivals
 from hyp.hypotheses.cohort import Cohort
 from hyp.hypotheses.declaration import Hypothesis
+from hyp.hypotheses.profile import SIMULATED
 from hyp.hypotheses.questions import Contrast
 from hyp.hypotheses.scores import Decoding
 from hyp.stats.rules import BETTER_AND_WORSE, ONLY_BETTER, ONLY_WORSE
@@ -94,6 +95,8 @@ NONTARGET_VARIABILITY = Hypothesis(
             family="question",
             published_features="projected",
             references=("untrained", "pixels", "category"),
+            recording=SIMULATED,
+            behaviour="",
         ),
     },
 )
