@@ -4,6 +4,7 @@ import contextlib
 import re
 import runpy
 import shlex
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,6 +197,7 @@ def reading(folder, store, *, small=True):
     """A reader in a folder whose ``hyp-store`` is one that pages share."""
     (folder / "hyp-store").symlink_to(store)
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
+        patch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # IPython has its own
         patch.syspath_prepend(ROOT / "tests" / "hypotheses")
         patch.delenv("HYP_STORE", raising=False)
         patch.setenv("HYP_CACHE", str(folder / "cache"))
