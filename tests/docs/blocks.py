@@ -185,7 +185,8 @@ def _tiny(words):
         return []
     given = {word.partition("=")[0] for word in words}
     small = [f"--set={key}={value}" for key, value in TINY.items() if key not in given]
-    return [*small, *(["--workers=0"] if words[1] == "run" else [])]
+    more = {"run": ["--workers=0"], "multiverse": ["--vary=svm_c=0.05"]}
+    return [*small, *more.get(words[1], [])]
 
 
 def _lines(text):
