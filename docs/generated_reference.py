@@ -127,7 +127,7 @@ class CommandHelp(SphinxDirective):
             title = " ".join(["hyp", *called])
             section = nodes.section(ids=["-".join(["hyp", *called])], names=[title])
             section += nodes.title(title, title)
-            shown = CliRunner().invoke(hyp_command, [*called, "--help"], env={"COLUMNS": "80"})
+            shown = CliRunner().invoke(hyp_command, [*called, "--help"], env={"COLUMNS": "74"})
             section += nodes.literal_block(shown.output, shown.output, language="none")
             section.extend(self._sections(child, called))
             self.state.document.note_explicit_target(section, section)

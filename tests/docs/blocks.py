@@ -4,6 +4,7 @@ import contextlib
 import re
 import runpy
 import shlex
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,7 +185,8 @@ def _tiny(words):
         return []
     given = {word.partition("=")[0] for word in words}
     small = [f"--set={key}={value}" for key, value in TINY.items() if key not in given]
-    return [*small, *(["--workers=0"] if words[1] == "run" else [])]
+    more = {"run": ["--workers=0"], "multiverse": ["--vary=svm_c=0.05"]}
+    return [*small, *more.get(words[1], [])]
 
 
 def _lines(text):
@@ -196,6 +198,7 @@ def reading(folder, store, *, small=True):
     """A reader in a folder whose ``hyp-store`` is one that pages share."""
     (folder / "hyp-store").symlink_to(store)
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
+        patch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # IPython has its own
         patch.syspath_prepend(ROOT / "tests" / "hypotheses")
         patch.delenv("HYP_STORE", raising=False)
         patch.setenv("HYP_CACHE", str(folder / "cache"))

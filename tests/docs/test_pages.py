@@ -59,6 +59,9 @@ def store(tmp_path_factory):
 def test_a_page_runs_from_top_to_bottom(path, store, tmp_path):
     prepare(tmp_path)
     notebook = any(block.kind == "code-cell" for block in TO_RUN[path])
+    if notebook:  # which has networks of its own, as small as they are
+        store = tmp_path / "own-store"
+        store.mkdir()
     with reading(tmp_path, store, small=not notebook) as reader:
         for block in TO_RUN[path]:
             reader.read(block)
