@@ -26,8 +26,8 @@ def check_page(out: Path) -> None:
     check_folder_of(out)
 
 
-def publish(folder: Path, files: Mapping[str, str]) -> None:
-    """Write texts into a folder, which is made where it does not exist; by name of file.
+def publish(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write texts, or bytes, into a folder, which is made where it does not exist; by name of file.
 
     Raises
     ------
@@ -36,8 +36,10 @@ def publish(folder: Path, files: Mapping[str, str]) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            write_atomically(folder / name, text.encode("utf-8", errors="backslashreplace"))
+        for name, content in files.items():
+            if isinstance(content, str):
+                content = content.encode("utf-8", errors="backslashreplace")
+            write_atomically(folder / name, content)
     except OSError as error:
         raise HypError(
             f"cannot write the report to {folder} ({error.strerror}); choose another folder."

@@ -42,6 +42,7 @@ class PairQuestion(Question):
     """A question about pairs of networks."""
 
     pooled_unit: ClassVar = "pair of networks"
+    tested: ClassVar = "Permutation tests over the labels of whole networks"
     maps: ClassVar[bool] = False
     """Whether its figures show where all networks lie."""
     independent: ClassVar[bool] = False
