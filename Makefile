@@ -4,12 +4,13 @@ UV := uv==0.13.8
 # Compiled modules are kept: to compile them anew takes seconds of every command.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install brainscore demo test lint format docs bench clean
+.PHONY: help install brainscore demo gallery test lint format docs bench clean
 
 help:
 	@echo "make install     install hyp and its tools into .venv"
 	@echo "make brainscore  install Brain-Score into an environment of its own"
 	@echo "make demo        run nontarget-variability on the embedded engine and write its report"
+	@echo "make gallery     write the reports of all claims to build/gallery (PROFILE=, STORE=)"
 	@echo "make test        run the tests"
 	@echo "make lint        check format, style and types"
 	@echo "make docs        build the site into docs/_build/html"
@@ -31,6 +32,20 @@ brainscore: install
 demo: install
 	$(BIN)/hyp run nontarget-variability || [ $$? -ge 3 -a $$? -le 5 ]
 	$(BIN)/hyp report nontarget-variability
+
+# Of an existing store, or of one made here; PROFILE is the size of the runs that are shown.
+PROFILE ?= laptop
+STORE ?= build/gallery-store
+GALLERY ?= build/gallery
+MOST_KB := 5000
+
+gallery: install
+	@[ -e "$(STORE)/store.json" ] && [ "$(STORE)" != build/gallery-store ] \
+	  || $(BIN)/hyp run --all --profile $(PROFILE) --store "$(STORE)" || [ $$? -ge 3 -a $$? -le 5 ]
+	$(BIN)/hyp report --all --profile $(PROFILE) --store "$(STORE)"
+	rm -rf "$(GALLERY)" && mkdir -p "$(dir $(GALLERY))" && cp -r "$(STORE)/reports" "$(GALLERY)"
+	@kb=$$(du -sk "$(GALLERY)" | cut -f1); echo "gallery: $(GALLERY)/index.html, $$kb kB"; \
+	  [ $$kb -le $(MOST_KB) ] || { echo "that is more than $(MOST_KB) kB"; exit 1; }
 
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder

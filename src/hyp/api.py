@@ -128,8 +128,11 @@ class FinishedRun:
 
         return open_scores(self.folder)
 
-    def report(self, out: str | Path) -> Path:
+    def report(self, out: str | Path, figures: Literal["pdf", "svg"] | None = None) -> Path:
         """Write the report as a page, JSON and Markdown into a folder; return the page.
+
+        With `figures`, a folder of that name holds what goes into a paper: every figure one
+        column wide, the table behind it, and the methods.
 
         Raises
         ------
@@ -141,7 +144,7 @@ class FinishedRun:
 
         plan = self.plan
         record = run_path(self.store.root, plan.name, plan.profile_name, plan.goal.key)
-        return make_report(self.store, load_run(record), Path(out))
+        return make_report(self.store, load_run(record), Path(out), figures=figures)
 
     def __repr__(self) -> str:
         what = f"{self.plan.name}, profile {self.plan.profile_name}"

@@ -21,7 +21,7 @@ _LIBRARIES = ("pyarrow", "zarr", "numcodecs", "h5py", "pandas", "tables", "zlib"
 
 RUN = (
     *("torch", "torchvision", "zarr", "h5netcdf", "h5py", "dask", "distributed", "pyarrow"),
-    *("warp", "trimesh", "mapbox_earcut", "cryptography"),
+    *("warp", "trimesh", "mapbox_earcut", "cryptography", "tornado"),
 )
 """Packages of the extra ``run``: judging tables and designs needs none of them."""
 

@@ -6,7 +6,7 @@ import logging
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -47,6 +47,7 @@ from hyp.cli.run import run_hypothesis
 from hyp.cli.scaling import study_scaling
 from hyp.cli.scores import judge_scores
 from hyp.cli.store import store_app
+from hyp.cli.view import view_store
 from hyp.errors import HypError
 from hyp.models.trust import trusting
 from hyp.stopping import Stopped, ignore_signals, received, stoppable
@@ -261,6 +262,10 @@ def report(
             help="Frozen declaration; default: NAME-PROFILE.frozen.json, if here.", callback=here
         ),
     ] = None,
+    figures: Annotated[
+        Literal["pdf", "svg"] | None,
+        typer.Option(help="For a paper: figures one column wide, their tables, and methods."),
+    ] = None,
 ) -> None:
     """Write the report of a finished run: HTML, JSON and Markdown."""
     from hyp.cli.terminal import console
@@ -277,12 +282,12 @@ def report(
         from hyp.reports.overview import overview_table
         from hyp.reports.report import make_all_reports
 
-        page = make_all_reports(opened, profile, out)
+        page = make_all_reports(opened, profile, out, figures)
         console().print(overview_table(opened.root))
         console().print(f"overview: {page}", soft_wrap=True, highlight=False)
         return
     named = find_hypothesis(name).name if name and name.endswith(SUFFIX) else name
-    page = make_report(opened, latest_run(opened.root, named, profile), out, frozen)
+    page = make_report(opened, latest_run(opened.root, named, profile), out, frozen, figures)
     console().print(f"report: {page}", soft_wrap=True, highlight=False)
 
 
@@ -296,3 +301,4 @@ app.command("test", cls=Once)(judge_scores)
 app.command("scaling")(study_scaling)
 app.command("score")(score_models)
 app.command("doctor")(doctor)
+app.command("view")(view_store)

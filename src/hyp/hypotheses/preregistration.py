@@ -193,9 +193,10 @@ def _analyses(frozen: Frozen, plan: Plan) -> str:
         name: f"{family.comparisons} comparisons corrected together by Holm"
         for name, family in frozen.summary.families.items()
     }
+    tests = dict.fromkeys(question.tested for question in plan.asked.questions)
     return (
-        "Exact tests over networks (rank tests for two cohorts, permuted labels for pairs of "
-        f"networks):\n\n{_list(frozen.summary.comparisons)}\n\nFamilies:\n\n{_list(families)}"
+        f"{'. '.join(tests)}:\n\n{_list(frozen.summary.comparisons)}\n\n"
+        f"Families:\n\n{_list(families)}"
     )
 
 

@@ -41,6 +41,7 @@ _EXPLAINED = {
     "procrustes": "1 is alike up to rotation and scale.",
     "mutual-neighbours": "The share of each image's ten nearest that are the same in both.",
 }
+SIMULATED = "simulated responses"
 _REGIONS = ("V1", "V2", "V4", "IT")
 AGREEMENT = {
     True: "agrees with what was published",
@@ -71,7 +72,7 @@ def qualification(result: Result, frozen: AgainstFrozen | None = None) -> str:
     frozen : AgainstFrozen or None
         The run held against its frozen declaration, where that was done.
     """
-    told = ["simulated responses"] if rests_on_simulation(result, result.rows) else []
+    told = [SIMULATED] if rests_on_simulation(result, result.rows) else []
     told += ["not as it was frozen"] if frozen and frozen.same is False else []
     return ", ".join(told)
 

@@ -28,8 +28,8 @@ def check_page(out: Path) -> None:
     check_folder_of(out)
 
 
-def publish(folder: Path, files: Mapping[str, str]) -> None:
-    """Write texts into a folder, which is made where it does not exist; by name of file.
+def publish(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write texts, or bytes, into a folder, which is made where it does not exist; by name of file.
 
     Raises
     ------
@@ -43,8 +43,10 @@ def publish(folder: Path, files: Mapping[str, str]) -> None:
                 raise HypError(
                     f"{folder / name} is no report of hyp's and stays; choose another place."
                 )
-        for name, text in files.items():
-            write_atomically(folder / name, text.encode("utf-8", errors="backslashreplace"))
+        for name, content in files.items():
+            if isinstance(content, str):
+                content = content.encode("utf-8", errors="backslashreplace")
+            write_atomically(folder / name, content)
     except OSError as error:
         raise HypError(
             f"cannot write the report to {folder} ({error.strerror}); choose another folder."
@@ -52,11 +54,13 @@ def publish(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _is_report(path: Path) -> bool:
-    """Return whether hyp wrote a file, by how it begins, or what lies beside it does."""
+    """Return whether hyp wrote a file, by how it begins, or what lies beside or above it does."""
     if path.suffix == ".html":
         return _begins(path, _PAGE_MARK)
-    beside = path.with_name(PAGE_FILE)
-    return _begins(path.with_suffix(".json"), _JSON_MARK) or _begins(beside, _PAGE_MARK)
+    pages = (folder / PAGE_FILE for folder in (path.parent, path.parent.parent))
+    return _begins(path.with_suffix(".json"), _JSON_MARK) or any(
+        _begins(page, _PAGE_MARK) for page in pages
+    )
 
 
 def _begins(path: Path, mark: bytes) -> bool:

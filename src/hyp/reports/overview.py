@@ -16,7 +16,7 @@ from hyp.errors import HypError
 from hyp.hypotheses.registry import BUILT_IN
 from hyp.hypotheses.result_files import load_result
 from hyp.reports import wording
-from hyp.reports.answers import AGREEMENT, qualification, strongest, strongest_words
+from hyp.reports.answers import AGREEMENT, SIMULATED, qualification, strongest, strongest_words
 from hyp.reports.output import JSON_FILE, PAGE_FILE, publish
 from hyp.reports.templating import template
 from hyp.reports.terminal import outcome_text, text
@@ -85,6 +85,11 @@ class Overview:
     lines: tuple[Line, ...]
     problems: tuple[str, ...]
     unfinished: tuple[Run, ...]
+
+    @property
+    def simulated(self) -> list[str]:
+        """The hypotheses whose verdict rests on responses that nobody recorded."""
+        return [line.run.hypothesis for line in self.lines if SIMULATED in line.qualified]
 
     @property
     def outcomes(self) -> dict[str, int]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from markupsafe import Markup
-
-from hyp.hypotheses.questions.panels import ScorePanel, Series, by_layer, unique
+from hyp.hypotheses.questions.panels import ScorePanel, drawn_series, unique
 from hyp.hypotheses.result_files import LearningCurve
 from hyp.reports import images
-from hyp.reports.answers import axis_words, explained
+from hyp.reports.answers import SIMULATED, axis_words, explained
 from hyp.reports.figures.learning import learning, learning_limits
 from hyp.reports.figures.scores import Marks, draw_scores, score_limits
 from hyp.reports.figures.style import INK, Look
 from hyp.reports.material import Material
-from hyp.reports.page_sections import SIMULATED, Figure, Gallery, keyed
+from hyp.reports.page_sections import Figure, Gallery, keyed
 from hyp.reports.wording import latent_words, plain
 
 
@@ -63,7 +61,7 @@ def learning_galleries(material: Material) -> list[Gallery]:
             look = material.looks.get(name, Look(INK, "o"))
             svg = learning(curves, title, look.colour, limits, f"l{number}-{index}")
             networks = f"{len(curves)} network{'s' if len(curves) != 1 else ''}"
-            figures.append(Figure(Markup(svg), title, networks))
+            figures.append(Figure(svg, title, networks, data=curves))
         metric = next(iter(cohorts.values()))[0].metric
         galleries.append(Gallery(f"{plain(latent_words(task))}, {metric}", tuple(figures)))
     return galleries
@@ -80,10 +78,7 @@ def every_cohort(material: Material) -> Gallery | None:
         ScorePanel(
             region,
             ("",),
-            tuple(
-                Series(material.titles[name], by_layer(here[here["cohort"] == name]), name)
-                for name in cohorts
-            ),
+            tuple(drawn_series(material.titles[name], here, name) for name in cohorts),
         )
         for region in unique(table["measured"])
         for here in (table[table["measured"] == region],)
@@ -93,8 +88,9 @@ def every_cohort(material: Material) -> Gallery | None:
     limits, looks = score_limits(panels), [material.looks[name] for name in cohorts]
     figures = tuple(
         Figure(
-            Markup(draw_scores(panel, looks, Marks(), label, limits, f"all{index}", note)),
+            draw_scores(panel, looks, Marks(), label, limits, f"all{index}", note),
             panel.measured,
+            data=panel,
         )
         for index, panel in enumerate(panels)
     )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from hyp.hypotheses.questions import Question
 from hyp.hypotheses.questions.panels import (
@@ -20,8 +21,9 @@ from hyp.hypotheses.questions.panels import (
     TrendPanel,
     unique,
 )
-from hyp.hypotheses.result_files import EqualLoss, Row, Snapshot
+from hyp.hypotheses.result_files import EqualLoss, LearningCurve, Row, Snapshot
 from hyp.reports.answers import (
+    SIMULATED,
     alternative_words,
     answered,
     axis_words,
@@ -37,13 +39,12 @@ from hyp.reports.figures.axes import padded
 from hyp.reports.figures.effects import effect_limits, forest
 from hyp.reports.figures.scaling import trend
 from hyp.reports.figures.scores import Marks, draw_scores, score_limits
-from hyp.reports.figures.style import Look, key_svg
+from hyp.reports.figures.style import Drawing, Look, key_svg
 from hyp.reports.figures.tracks import tracks
 from hyp.reports.material import Material
 from hyp.reports.published import Statement, statement_about
 from hyp.reports.wording import layer_words, measured_words
 
-SIMULATED = "simulated responses"
 _PAIRS_NOTE = (
     "Each small mark is one network: its mean similarity over its pairs of that kind; in grey, "
     "what networks share with the pixels of the stimuli. Labels of whole networks are permuted."
@@ -69,14 +70,36 @@ _MAPS_NOTE = (
 )
 
 
+class Places(NamedTuple):
+    """Where a map puts networks, and their cohorts."""
+
+    measured: str
+    layer: str
+    places: NDArray[np.float64]
+    cohorts: Sequence[str]
+
+
 @dataclass(frozen=True)
 class Figure:
-    """A drawn panel with its caption, a note behind that, and sentences below the drawing."""
+    """A drawn panel.
 
-    svg: Markup
+    Attributes
+    ----------
+    svg : Drawing
+    caption, note, below : str
+        A note stands behind the caption, sentences below the drawing.
+    data : sequence or panel
+        What it shows, see `hyp.reports.figure_tables.figure_table`.
+    looks : tuple of (Look, str)
+        What its marks stand for, where the drawing itself does not say it.
+    """
+
+    svg: Drawing
     caption: str
     note: str = ""
     below: str = ""
+    data: Panel | Places | Sequence[Row | Snapshot | LearningCurve] = ()
+    looks: tuple[tuple[Look, str], ...] = ()
 
 
 class Key(NamedTuple):
@@ -239,14 +262,16 @@ class _Drawer:
 
     def _looks(self) -> Iterator[tuple[Look, str]]:
         """Yield the markers of what is drawn, each once."""
-        material = self.material
         for panel in self.panels:
             if isinstance(panel, ScorePanel):
                 for index, series in enumerate(panel.series):
-                    yield material.look(series, index), series.title
+                    yield self.material.look(series, index), series.title
             elif isinstance(panel, TrackPanel):
-                for name in unique(track.cohort for track in panel.tracks):
-                    yield material.looks[name], material.titles[name]
+                yield from self._looks_of(panel)
+
+    def _looks_of(self, panel: TrackPanel) -> Iterator[tuple[Look, str]]:
+        for name in unique(track.cohort for track in panel.tracks):
+            yield self.material.looks[name], self.material.titles[name]
 
     def _scores(self, panel: ScorePanel, name: str) -> Figure:
         looks = [self.material.look(series, index) for index, series in enumerate(panel.series)]
@@ -261,7 +286,10 @@ class _Drawer:
         if panel.layers == ("",):
             alike = [one for one in self.panels if isinstance(one, ScorePanel)]
         svg = draw_scores(panel, looks, marks, label, score_limits(alike), name, self.note)
-        return Figure(Markup(svg), measured_words(panel.measured))
+        named = tuple(zip(looks, (one.title for one in panel.series), strict=True))
+        by_layer = panel.layers != ("",)
+        caption = measured_words(panel.measured)
+        return Figure(svg, caption, data=panel, looks=named if by_layer else ())
 
     def _matrix(self, panel: PairMatrix, name: str) -> Figure:
         chosen = similarity.evenly(panel.cohorts)
@@ -277,7 +305,7 @@ class _Drawer:
         note = "every pair of networks where both kinds of pairs differ most"
         if left_out:
             note += f"; the last networks of each cohort, {left_out} in all, are left out"
-        return Figure(Markup(svg), layer_words(panel.layer), note)
+        return Figure(svg, layer_words(panel.layer), note, data=panel)
 
     def _tracks(self, panel: TrackPanel, name: str) -> Figure:
         row = next(row for row in self.rows if row.measured == panel.measured)
@@ -287,7 +315,8 @@ class _Drawer:
         labels = axis_words(panel.against, "", settings), axis_words(self.kind, "", settings)
         limits = padded(values, below=0.05, above=0.05)
         svg = tracks(panel, self.material.looks, row, labels, limits, name, self.note)
-        return Figure(Markup(svg), measured_words(panel.measured))
+        looks = tuple(dict.fromkeys(self._looks_of(panel)))
+        return Figure(svg, measured_words(panel.measured), data=panel, looks=looks)
 
     def _trend(self, panel: TrendPanel, name: str) -> Figure:
         place_of = (panel.measured, panel.layer)
@@ -296,34 +325,34 @@ class _Drawer:
         metric = scores.loc[scores["measured"] == panel.measured, "metric"].astype(str).max()
         label = axis_words(self.kind, panel.measured, self.material.result.settings, metric)
         svg, sentence = trend(panel, row, label, name, self.note)
-        return Figure(Markup(svg), place(row), below=sentence)
+        return Figure(svg, place(row), below=sentence, data=panel)
 
     def _maps(self, panel: NetworkMaps, name: str) -> Gallery:
         material = self.material
         placed = similarity.maps(list(panel.matrices.values()))
         reach = 1.12 * max(float(np.abs(places).max()) for places, _ in placed) or 1.0
         label = f"1 − {measured_words(panel.measured)}"
+        looks = tuple((material.looks[one], material.titles[one]) for one in unique(panel.cohorts))
         figures = tuple(
             Figure(
-                Markup(
-                    similarity.network_map(
-                        places,
-                        panel.cohorts,
-                        material.looks,
-                        material.titles,
-                        reach,
-                        label,
-                        f"{name}-{index}",
-                    )
+                similarity.network_map(
+                    places,
+                    panel.cohorts,
+                    material.looks,
+                    material.titles,
+                    reach,
+                    label,
+                    f"{name}-{index}",
                 ),
                 layer_words(layer),
                 f"{100 * share:.0f} % of the squared distances",
+                data=Places(panel.measured, layer, places, panel.cohorts),
+                looks=looks,
             )
             for index, (layer, (places, share)) in enumerate(
                 zip(panel.matrices, placed, strict=True)
             )
         )
-        looks = ((material.looks[one], material.titles[one]) for one in unique(panel.cohorts))
         return Gallery("Maps of the networks", figures, _MAPS_NOTE, keyed(looks))
 
     def _as_trained(self, snapshots: Sequence[Snapshot]) -> Gallery:
@@ -337,7 +366,7 @@ class _Drawer:
             place = f"{measured_words(measured)}, {layer_words(layer)}"
             svg = as_trained(shown, limits, "a − b", place, f"{self.prefix}t{index}")
             caption = place if several else layer_words(layer)
-            figures.append(Figure(Markup(svg), caption, "with 95 % intervals"))
+            figures.append(Figure(svg, caption, "with 95 % intervals", data=shown))
         note = f"{_TRAINED_NOTE} {turned(snapshots)}"
         return Gallery("The difference as training went on", tuple(figures), note)
 
@@ -366,9 +395,9 @@ class _Drawer:
                 margin=margin,
                 note=self.note,
             )
-            yield Figure(Markup(svg), caption, "with 95 % intervals")
+            yield Figure(svg, caption, "with 95 % intervals", data=shown)
 
 
 def keyed(looks: Iterable[tuple[Look, str]]) -> tuple[Key, ...]:
     """Return a legend, every entry once."""
-    return tuple(Key(Markup(key_svg(look)), title) for look, title in dict.fromkeys(looks))
+    return tuple(Key(key_svg(look), title) for look, title in dict.fromkeys(looks))

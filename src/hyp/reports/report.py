@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hyp.hypotheses.frozen_comparison import AgainstFrozen, hold_against, not_frozen
 from hyp.hypotheses.frozen_file import default_file, read_frozen
+from hyp.hypotheses.result_files import Row
 from hyp.reports import answers
+from hyp.reports.figures.paper import FigureFormat
 from hyp.reports.markdown_report import markdown_report
 from hyp.reports.material import Material, load_material
 from hyp.reports.output import JSON_FILE, MARKDOWN_FILE, PAGE_FILE, publish
@@ -22,6 +24,7 @@ from hyp.reports.page_networks import (
     taken,
 )
 from hyp.reports.page_sections import sections
+from hyp.reports.paper_figures import FIGURES, paper_files
 from hyp.reports.published import beside_published, paper_sentence, several_measures
 from hyp.reports.templating import template
 from hyp.reports.wording import by_reason
@@ -47,6 +50,7 @@ def write_report(
     *,
     provenance: Mapping[str, object],
     frozen: AgainstFrozen | None = None,
+    figures: FigureFormat | None = None,
 ) -> Path:
     """Write ``index.html``, ``report.json`` and ``report.md`` for a finished run.
 
@@ -66,6 +70,9 @@ def write_report(
         ``wall_seconds``; whatever is absent is left out.
     frozen : AgainstFrozen or None
         The run held against its frozen declaration; None leaves the question out.
+    figures : {"pdf", "svg"} or None
+        Adds a folder ``figures`` with what goes into a paper, see
+        `hyp.reports.paper_figures.paper_files`.
 
     Returns
     -------
@@ -84,12 +91,15 @@ def write_report(
         "frozen": frozen and frozen.model_dump(),
         "provenance": dict(provenance),
     }
-    files = {
+    files: dict[str, str | bytes] = {
         JSON_FILE: json.dumps(document, indent=1, ensure_ascii=False, default=str) + "\n",
         MARKDOWN_FILE: markdown_report(material, provenance, frozen),
         PAGE_FILE: page(material, provenance, frozen),
     }
+    drawn = paper_files(material, provenance, figures) if figures else {}
     publish(out, files)
+    if drawn:
+        publish(out / FIGURES, drawn)
     return out / PAGE_FILE
 
 
@@ -97,6 +107,7 @@ def page(
     material: Material,
     provenance: Mapping[str, object],
     frozen: AgainstFrozen | None = None,
+    trace: Callable[[Row], str] = lambda row: "",
 ) -> str:
     """Render the page.
 
@@ -105,6 +116,8 @@ def page(
     material : Material
     provenance, frozen
         As in `write_report`.
+    trace : callable
+        Returns the address of what a comparison rests on; empty for none.
     """
     result = material.result
     return template("hypothesis.html.j2").render(
@@ -123,11 +136,16 @@ def page(
         left_out=by_reason(result.left_out.items()),
         provenance={name: provenance.get(name) for name in PROVENANCE},
         frozen=frozen,
+        trace=trace,
     )
 
 
 def make_report(
-    store: Store, run: Run, out: Path | None = None, frozen: Path | None = None
+    store: Store,
+    run: Run,
+    out: Path | None = None,
+    frozen: Path | None = None,
+    figures: FigureFormat | None = None,
 ) -> Path:
     """Write the report of a finished run.
 
@@ -141,6 +159,8 @@ def make_report(
     frozen : Path or None
         The frozen declaration to hold the run against; None takes
         ``<hypothesis>-<profile>.frozen.json`` in the working directory, if it is there.
+    figures : {"pdf", "svg"} or None
+        As in `write_report`.
 
     Returns
     -------
@@ -158,10 +178,16 @@ def make_report(
     records = _records(store, run)
     against = _against_frozen(frozen, run, records)
     folder = out or report_folder(store.root, run)
-    return write_report(result, folder, provenance=provenance(run, records), frozen=against)
+    told = provenance(run, records)
+    return write_report(result, folder, provenance=told, frozen=against, figures=figures)
 
 
-def make_all_reports(store: Store, profile: str | None = None, out: Path | None = None) -> Path:
+def make_all_reports(
+    store: Store,
+    profile: str | None = None,
+    out: Path | None = None,
+    figures: FigureFormat | None = None,
+) -> Path:
     """Write the reports of a store's hypotheses and profiles, and the page over all of them.
 
     Runs whose result cannot be read get no report; the page says so.
@@ -173,6 +199,8 @@ def make_all_reports(store: Store, profile: str | None = None, out: Path | None 
         Writes the reports of this one alone; the page is over all of them.
     out : Path or None
         Folder for the page; None takes ``reports`` in the store, where the reports go.
+    figures : {"pdf", "svg"} or None
+        As in `write_report`.
 
     Returns
     -------
@@ -186,7 +214,7 @@ def make_all_reports(store: Store, profile: str | None = None, out: Path | None 
     """
     for line in overview(store.root, store.root).lines:
         if profile in (None, line.run.profile):
-            make_report(store, line.run)
+            make_report(store, line.run, figures=figures)
     return write_overview(store.root, out)
 
 

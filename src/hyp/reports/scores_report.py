@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from markupsafe import Markup
-
 from hyp.reports.figures import table
 from hyp.reports.output import check_page, publish
 from hyp.reports.templating import template
@@ -35,8 +33,8 @@ def write_scores_report(judged: TableVerdict, out: Path, *, title: str) -> None:
     text = template("scores.html.j2").render(
         judged=judged,
         title=title,
-        units=Markup(table.units(drawn, "units")),
-        effects=Markup(table.effects(drawn, "effects")),
+        units=table.units(drawn, "units"),
+        effects=table.effects(drawn, "effects"),
         left_out=len(judged.comparisons) - len(drawn.comparisons),
     )
     publish(out.parent, {out.name: text})

@@ -21,7 +21,7 @@ from hyp.hypotheses.questions.panels import (
     Panel,
     ScorePanel,
     Series,
-    by_layer,
+    drawn_series,
     network_scores,
     reference_scores,
     unique,
@@ -142,6 +142,9 @@ class Question(Declared):
 
     has_margin: ClassVar[bool] = False
     """Whether its rows can be held against a margin."""
+
+    tested: ClassVar[str] = "Tests over networks"
+    """Which test answers it, as a sentence begins."""
 
     name: Name
     measured: tuple[str, ...] = ()
@@ -278,10 +281,7 @@ class Question(Declared):
         table = network_scores(self.own_scores(evidence))
         for measured in unique(row.measured for row in rows):
             here = table[table["measured"] == measured]
-            series = [
-                Series(evidence.titles[name], by_layer(here[here["cohort"] == name]), name)
-                for name in self.about
-            ]
+            series = [drawn_series(evidence.titles[name], here, name) for name in self.about]
             metric = ""
             levels: dict[str, float] = {}
             if isinstance(self.scored, Decoding):

@@ -49,6 +49,9 @@ class Contrast(Question):
     pooled_unit: ClassVar = "fold of every network"
     pools_folds: ClassVar = True
     has_margin: ClassVar = True
+    tested: ClassVar = (
+        "Exact Mann-Whitney tests over networks, with Welch intervals of the difference of means"
+    )
 
     kind: Literal["contrast"] = "contrast"
     score: Score

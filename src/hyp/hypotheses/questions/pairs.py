@@ -48,6 +48,7 @@ class PairQuestion(Question):
     """
 
     pooled_unit: ClassVar = "pair of networks"
+    tested: ClassVar = "Permutation tests over the labels of whole networks"
     maps: ClassVar[bool] = False
     """Whether its figures show where all networks lie."""
     independent: ClassVar[bool] = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,8 @@ class Series:
         It is shown for reference and not compared.
     interval : bool
         Whether the scores are of independent networks, so that their mean has an interval.
+    seeds : dict of str to list of int
+        Of the networks, as their scores; empty where it is not known which they are.
     """
 
     title: str
@@ -42,6 +44,7 @@ class Series:
     cohort: str = ""
     reference: bool = False
     interval: bool = True
+    seeds: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,8 @@ class Track:
     """One network's checkpoints, from the first to the last."""
 
     cohort: str
+    seed: int
+    batches: Sequence[int]
     x: Sequence[float]
     y: Sequence[float]
 
@@ -169,10 +174,16 @@ def network_scores(scores: pd.DataFrame) -> pd.DataFrame:
     return groups.agg(score=("score", "mean"), chosen=("chosen", "first")).reset_index()
 
 
-def by_layer(networks: pd.DataFrame) -> dict[str, list[float]]:
-    """Return the scores of networks by layer."""
-    grouped = networks.groupby("layer", sort=False, observed=True)["score"]
+def by_layer(networks: pd.DataFrame, column: str = "score") -> dict[str, list[Any]]:
+    """Return the scores of networks, or another column, by layer."""
+    grouped = networks.groupby("layer", sort=False, observed=True)[column]
     return {str(layer): values.tolist() for layer, values in grouped}
+
+
+def drawn_series(title: str, networks: pd.DataFrame, cohort: str) -> Series:
+    """Return the series of a cohort; `networks` as from `network_scores`."""
+    own = networks[networks["cohort"] == cohort]
+    return Series(title, by_layer(own), cohort, seeds=by_layer(own, "seed"))
 
 
 def reference_scores(scores: pd.DataFrame, measured: str) -> tuple[Scores, dict[str, float]]:

@@ -48,6 +48,9 @@ class Tracks(Question):
     two_groups: ClassVar = False
     pooled_unit: ClassVar = "checkpoint"
     all_checkpoints: ClassVar = True
+    tested: ClassVar = (
+        "Repeated-measures correlation within networks, with sign-flip tests over networks"
+    )
 
     kind: Literal["tracks"] = "tracks"
     cohorts: tuple[str, ...] = Field(min_length=1)
@@ -131,7 +134,13 @@ class Tracks(Question):
             here = joined[joined["measured"] == row.measured].sort_values("batches", kind="stable")
             networks = here.groupby(["cohort", "seed"], sort=False, observed=True)
             tracks = (
-                Track(str(cohort), one["performance"].tolist(), one["score"].tolist())
+                Track(
+                    str(cohort),
+                    int(one["seed"].iloc[0]),
+                    one["batches"].tolist(),
+                    one["performance"].tolist(),
+                    one["score"].tolist(),
+                )
                 for (cohort, _), one in networks
             )
             yield TrackPanel(row.measured, kind_in_table(self.performance), tuple(tracks))

@@ -40,6 +40,7 @@ class Trend(Question):
 
     cohort_fields: ClassVar = ("sizes",)
     two_groups: ClassVar = False
+    tested: ClassVar = "Spearman's correlation over networks, with permutation tests"
 
     kind: Literal["trend"] = "trend"
     score: Score

@@ -8,7 +8,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from hyp.hypotheses.result_files import Snapshot
 from hyp.reports.figures.axes import Limits, padded, value_axis
-from hyp.reports.figures.style import INK, MUTED, PAPER, new_figure, style, to_svg
+from hyp.reports.figures.style import INK, MUTED, PAPER, Drawing, new_figure, style, to_svg
 from hyp.reports.wording import interval, signed
 
 _MARKERS = {1: "^", -1: "v", 0: "o"}
@@ -25,7 +25,7 @@ def difference_limits(snapshots: Iterable[Snapshot]) -> Limits:
 
 def as_trained(
     snapshots: Sequence[Snapshot], limits: Limits, label: str, place: str, name: str
-) -> str:
+) -> Drawing:
     """Draw a difference with its 95 % interval after each scored number of batches.
 
     Intervals on one side of zero are filled triangles that point there.
@@ -46,7 +46,7 @@ def as_trained(
     ordered = sorted(snapshots, key=lambda one: one.batches)
     with style():
         figure = new_figure(300, 176)
-        axes = figure.add_axes((0.17, 0.21, 0.8, 0.72))
+        axes = figure.add_axes((0.2, 0.21, 0.77, 0.72))
         axes.set_ylim(*limits)
         last = ordered[-1].batches or 1
         axes.set_xlim(-0.05 * last, 1.05 * last)

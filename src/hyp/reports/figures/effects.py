@@ -17,7 +17,17 @@ from hyp.reports.figures.axes import (
     value_axis,
     with_note,
 )
-from hyp.reports.figures.style import GRID, INK, MUTED, PAPER, dots, new_figure, style, to_svg
+from hyp.reports.figures.style import (
+    GRID,
+    INK,
+    MUTED,
+    PAPER,
+    Drawing,
+    dots,
+    new_figure,
+    style,
+    to_svg,
+)
 
 
 def effect_limits(rows: Iterable[Row], margin: float | None) -> Limits:
@@ -40,7 +50,7 @@ def forest(
     *,
     margin: float | None = None,
     note: str = "",
-) -> str:
+) -> Drawing:
     """Draw effects with their 95 % intervals, one row each; filled where significant.
 
     Parameters

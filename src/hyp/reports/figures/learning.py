@@ -12,7 +12,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from hyp.hypotheses.result_files import LearningCurve
 from hyp.reports.figures.axes import Limits, finite
-from hyp.reports.figures.style import INK, LEGEND, new_figure, style, to_svg
+from hyp.reports.figures.style import INK, LEGEND, Drawing, new_figure, style, to_svg
 from hyp.reports.wording import latent_words, score
 
 _LONGEST_CURVE = 120
@@ -34,7 +34,7 @@ def learning_limits(curves: Iterable[LearningCurve]) -> Limits:
 
 def learning(
     curves: Sequence[LearningCurve], title: str, colour: str, limits: Limits, name: str
-) -> str:
+) -> Drawing:
     """Draw the loss of every network of one cohort on training and held-out images.
 
     Parameters

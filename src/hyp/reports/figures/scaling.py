@@ -22,6 +22,7 @@ from hyp.reports.figures.style import (
     PAPER,
     REDUCED,
     REFERENCE,
+    Drawing,
     dots,
     new_figure,
     style,
@@ -36,7 +37,9 @@ _POINTS = 80
 _FEW_TICKS_BELOW = 2.0
 
 
-def trend(panel: TrendPanel, row: Row, label: str, name: str, note: str = "") -> tuple[str, str]:
+def trend(
+    panel: TrendPanel, row: Row, label: str, name: str, note: str = ""
+) -> tuple[Drawing, str]:
     """Draw a score against size with the laws that fit, and say what the laws say.
 
     Three laws are weighed from six sizes on, the log-linear law alone is fitted to four or
@@ -102,7 +105,7 @@ def laws_svg(
     told: str,
     head: str = "",
     note: str = "",
-) -> str:
+) -> Drawing:
     """Draw every seed's score by size with the laws that were fitted, the first one's band.
 
     Parameters

@@ -27,6 +27,7 @@ from hyp.reports.figures.style import (
     MUTED,
     PAPER,
     REFERENCE,
+    Drawing,
     Look,
     dots,
     new_figure,
@@ -69,7 +70,7 @@ def draw_scores(
     limits: Limits,
     name: str,
     note: str = "",
-) -> str:
+) -> Drawing:
     """Draw scores: each series' means with 95 % intervals, and every network.
 
     Parameters

@@ -22,6 +22,7 @@ from hyp.reports.figures.style import (
     MUTED,
     PAPER,
     REDUCED,
+    Drawing,
     Look,
     dots,
     new_figure,
@@ -71,7 +72,7 @@ def network_map(
     reach: float,
     label: str,
     name: str,
-) -> str:
+) -> Drawing:
     """Draw networks at their places, each in its cohort's colour and marker.
 
     Parameters
@@ -118,7 +119,7 @@ def similarity_svg(
     titles: Mapping[str, str],
     label: str,
     name: str,
-) -> str:
+) -> Drawing:
     """Draw the similarity of all pairs of networks, the darker the more alike.
 
     Parameters

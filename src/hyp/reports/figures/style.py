@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import matplotlib as mpl
+from markupsafe import Markup
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.markers import MarkerStyle
@@ -30,6 +31,18 @@ SERIES = (FULL, REDUCED, "#000008", "#000009", "#00000a", "#00000b", "#00000c")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "<", ">", "h", "*")
 
 
+class Drawing(Markup):
+    """A figure as one ``<svg>`` element, which a page takes as it is.
+
+    Attributes
+    ----------
+    figure : Figure
+        What it was drawn from, in the placeholder colours of this module.
+    """
+
+    figure: Figure
+
+
 class Look(NamedTuple):
     """Colour and marker of a cohort, the same on the whole page."""
 
@@ -37,7 +50,7 @@ class Look(NamedTuple):
     marker: str
 
 
-_VARIABLES = {
+VARIABLES = {
     INK: "var(--ink)",
     MUTED: "var(--muted)",
     GRID: "var(--grid)",
@@ -47,6 +60,7 @@ _VARIABLES = {
     PAPER: "var(--ground)",
     **{colour: f"var(--series-{place})" for place, colour in enumerate(SERIES) if place > 1},
 }
+"""Of the style sheet, by the colour that stands for them."""
 _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "hyp",
@@ -80,10 +94,11 @@ LEGEND: dict[str, Any] = {
 }
 """Of the legends above the axes of a figure."""
 
+_HIDDEN = {"aria-hidden": "true"}
 _NAMESPACE = re.compile(r"^\{[^}]*\}")
 
 
-def key_svg(look: Look) -> str:
+def key_svg(look: Look) -> Markup:
     """Draw a marker for a legend beside its title."""
     with style():
         figure = new_figure(16, 16)
@@ -92,7 +107,7 @@ def key_svg(look: Look) -> str:
         shape = marker.get_path().transformed(marker.get_transform() + middle)
         patch = PathPatch(shape, facecolor=look.colour, linewidth=0, transform=figure.transFigure)
         figure.add_artist(patch)
-        return to_svg(figure, "", "").replace('role="img" aria-label=""', 'aria-hidden="true"')
+        return to_svg(figure, "", "")
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -124,7 +139,7 @@ def dots(
     axes.plot(x, y, linestyle="none", color=colour, marker=marker, **look)
 
 
-def to_svg(figure: Figure, name: str, description: str) -> str:
+def to_svg(figure: Figure, name: str, description: str) -> Drawing:
     """Write a figure as one ``<svg>`` element for an HTML page; its texts stay texts.
 
     Parameters
@@ -134,7 +149,7 @@ def to_svg(figure: Figure, name: str, description: str) -> str:
     name : str
         Prefix of the ids inside, unique on the page.
     description : str
-        What a reader who cannot see the figure is told.
+        What a reader who cannot see the figure is told; empty hides it from them.
     """
     buffer = io.StringIO()
     with warnings.catch_warnings():
@@ -145,10 +160,11 @@ def to_svg(figure: Figure, name: str, description: str) -> str:
     root.attrib = {
         "viewBox": root.attrib["viewBox"],
         "class": "figure",
-        "role": "img",
-        "aria-label": printable(description),
+        **({"role": "img", "aria-label": printable(description)} if description else _HIDDEN),
     }
-    return ElementTree.tostring(root, encoding="unicode")
+    drawn = Drawing(ElementTree.tostring(root, encoding="unicode"))
+    drawn.figure = figure
+    return drawn
 
 
 def _clean(element: ElementTree.Element, prefix: str) -> None:
@@ -181,7 +197,7 @@ def _clean(element: ElementTree.Element, prefix: str) -> None:
 
 
 def _restyle(text: str) -> str:
-    for colour, variable in _VARIABLES.items():
+    for colour, variable in VARIABLES.items():
         text = text.replace(colour, variable)
     kept = [rule for rule in text.split("; ") if not rule.startswith("font-family")]
     return "; ".join(kept)

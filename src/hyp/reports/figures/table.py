@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
+from hyp.reports.figures.axes import row_labels
 from hyp.reports.figures.style import (
     FULL,
     GRID,
@@ -13,6 +14,7 @@ from hyp.reports.figures.style import (
     MUTED,
     PAPER,
     REDUCED,
+    Drawing,
     dots,
     new_figure,
     style,
@@ -21,13 +23,13 @@ from hyp.reports.figures.style import (
 from hyp.reports.wording import p_value, signed
 from hyp.stats.table_verdict import TableComparison, TableVerdict
 
-_ROW = 34
+_ROW, _LINE = 34, 14
 _WIDTH = 380
 _MARGINS = 74
 _LOOKS = ((FULL, "o", -0.17), (REDUCED, "s", 0.17))
 
 
-def units(judged: TableVerdict, name: str) -> str:
+def units(judged: TableVerdict, name: str) -> Drawing:
     """Draw every unit's score in both groups, one row per comparison, with the means."""
     with style():
         figure, axes = _rows(judged.comparisons)
@@ -50,7 +52,7 @@ def units(judged: TableVerdict, name: str) -> str:
         return to_svg(figure, name, f"Mean {judged.value} by group. {told}.")
 
 
-def effects(judged: TableVerdict, name: str) -> str:
+def effects(judged: TableVerdict, name: str) -> Drawing:
     """Draw every difference with its 95 % interval, and the margin where there is one."""
     with style():
         figure, axes = _rows(judged.comparisons)
@@ -73,12 +75,13 @@ def effects(judged: TableVerdict, name: str) -> str:
 
 
 def _rows(comparisons: Sequence[TableComparison]) -> tuple[Any, Any]:
-    height = _MARGINS + _ROW * len(comparisons)
+    names, left = row_labels([row.name for row in comparisons])
+    if len(comparisons) == 1:
+        names, left = [""], 0.04
+    lines = max(name.count("\n") for name in names) + 1
+    height = _MARGINS + max(_ROW, _LINE * lines + 6) * len(comparisons)
     figure = new_figure(_WIDTH, height)
-    longest = max(len(row.name) for row in comparisons)
-    left = min(0.42, 0.05 + 0.0175 * longest) if len(comparisons) > 1 else 0.04
     axes = figure.add_axes((left, 46 / height, 0.97 - left, 1 - _MARGINS / height))
     axes.set_ylim(len(comparisons) - 0.5, -0.5)
-    names = [row.name for row in comparisons] if len(comparisons) > 1 else [""]
     axes.set_yticks(range(len(comparisons)), names, fontsize=10)
     return figure, axes

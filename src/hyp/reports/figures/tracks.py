@@ -8,7 +8,7 @@ from hyp.hypotheses.questions.panels import TrackPanel
 from hyp.hypotheses.result_files import Row
 from hyp.reports.answers import effect
 from hyp.reports.figures.axes import Limits, corner, padded, value_axis, with_note
-from hyp.reports.figures.style import INK, PAPER, Look, dots, new_figure, style, to_svg
+from hyp.reports.figures.style import INK, PAPER, Drawing, Look, dots, new_figure, style, to_svg
 from hyp.reports.wording import p_value
 
 
@@ -20,7 +20,7 @@ def tracks(
     limits: Limits,
     name: str,
     note: str = "",
-) -> str:
+) -> Drawing:
     """Draw one score against another, one line per network, its last checkpoint filled.
 
     Parameters

@@ -1,0 +1,176 @@
+"""The pages of `hyp view`: each is made from what the store holds when it is asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+from markupsafe import Markup
+
+from hyp.datasets.dataset import Dataset
+from hyp.errors import HypError
+from hyp.hypotheses.questions.panels import Panel
+from hyp.hypotheses.result_files import CohortSummary, Row
+from hyp.reports import answers
+from hyp.reports.figure_tables import figure_table
+from hyp.reports.material import Material
+from hyp.reports.overview import Line, overview
+from hyp.reports.report import page, provenance
+from hyp.reports.templating import template
+from hyp.store import Record
+from hyp.store.runs import Run
+from hyp.view.images import PAGE, Query, choose
+from hyp.view.shelf import Shelf, panels_of
+
+
+def store_page(shelf: Shelf, base: str, query: Query) -> str:
+    """Return the first page: runs, verdicts, datasets."""
+    runs = shelf.runs()
+    problems: tuple[str, ...] = ()
+    lines: list[Line] = []
+    if runs:
+        seen = overview(shelf.root, shelf.root)
+        lines = [replace(one, link=f"{base}run/{one.run.goal}") for one in seen.lines]
+        problems = seen.problems
+    return _render(
+        "view_store.html.j2",
+        base,
+        root=shelf.root,
+        runs=runs,
+        running=any(run.seen_state == "running" for run in runs),
+        lines=lines,
+        problems=problems,
+        datasets=shelf.records("datasets"),
+        counts=Counter(folder.parent.name for folder in shelf.store.folders()),
+    )
+
+
+def progress(shelf: Shelf, base: str, query: Query) -> str:
+    """Return the table of runs alone, which the first page asks for while something runs."""
+    return _render("view_runs.html.j2", base, runs=shelf.runs())
+
+
+def run_page(shelf: Shelf, base: str, query: Query, goal: str) -> str:
+    """Return the page of a run: its steps, and every comparison with the way back from it."""
+    run = shelf.run(goal)
+    records = _records(shelf, run)
+    result, problem = None, ""
+    if run.state == "finished":
+        try:
+            result = shelf.result(goal)
+        except HypError as error:
+            problem = str(error)
+    return _render(
+        "view_run.html.j2",
+        base,
+        run=run,
+        result=result,
+        problem=problem,
+        rows=list(enumerate(result.rows)) if result else [],
+        records=records,
+        missing=len(run.steps) - len(records),
+    )
+
+
+def report_page(shelf: Shelf, base: str, query: Query, goal: str) -> str:
+    """Return the report of a finished run, with every comparison linked to its networks."""
+    run, material = shelf.run(goal), shelf.material(goal)
+    rows = list(material.result.rows)
+
+    def trace(row: Row) -> str:
+        return f"{base}run/{goal}/row/{rows.index(row)}" if row in rows else ""
+
+    return page(material, provenance(run, _records(shelf, run)), trace=trace)
+
+
+def row_page(shelf: Shelf, base: str, query: Query, goal: str, number: str) -> str:
+    """Return what one comparison rests on: scores, networks, images."""
+    material = shelf.material(goal)
+    rows = material.result.rows
+    if int(number) >= len(rows):
+        raise HypError(f"this result has {len(rows)} comparisons, none of number {number}.")
+    row = rows[int(number)]
+    cohorts = _cohorts_of(material, row)
+    return _render(
+        "view_row.html.j2",
+        base,
+        run=shelf.run(goal),
+        result=material.result,
+        row=row,
+        asked=_asked(material, row),
+        cohorts=cohorts,
+        networks=_networks(shelf, cohorts),
+        tables=[_table(panel, material, row) for panel in panels_of(material, row)],
+        scores=[one for one in _records(shelf, shelf.run(goal)) if one.kind in _MEASURED],
+    )
+
+
+def artifact_page(shelf: Shelf, base: str, query: Query, key: str) -> str:
+    """Return the page of an artifact: what it was made from and for; of a dataset its images."""
+    record = shelf.find(key)
+    chosen = None
+    if record.kind == "datasets":
+        chosen = choose(Dataset.open(shelf.root / "datasets" / key), query)
+    return _render(
+        "view_artifact.html.j2",
+        base,
+        record=record,
+        inputs={
+            role: (parent, shelf.find(parent) if shelf.holds(parent) else None)
+            for role, parent in record.inputs.items()
+        },
+        made_from=shelf.made_from(key),
+        chosen=chosen,
+        page_size=PAGE,
+        again=[(name, value) for name, values in query.items() for value in values],
+    )
+
+
+_MEASURED = ("scores", "alignments", "similarities", "snapshots")
+
+
+def _render(name: str, base: str, **values: Any) -> str:
+    return template(name).render(base=base, words=answers, **values)
+
+
+def _records(shelf: Shelf, run: Run) -> list[Record]:
+    return [shelf.find(key) for _, key in run.steps if shelf.holds(key)]
+
+
+def _cohorts_of(material: Material, row: Row) -> list[CohortSummary]:
+    """Return the cohorts that a row's question is about."""
+    for question in material.questions:
+        if (question.name, question.objective) == (row.question, row.objective):
+            return [material.cohorts[name] for name in question.about if name in material.cohorts]
+    return []
+
+
+def _asked(material: Material, row: Row) -> str:
+    for question in material.questions:
+        if (question.name, question.objective) == (row.question, row.objective):
+            return material.ask(question)
+    return ""
+
+
+def _networks(shelf: Shelf, cohorts: list[CohortSummary]) -> dict[str, list[dict[str, Any]]]:
+    """Return the networks of cohorts by their titles: seed, key, and what they were measured by."""
+    measured: dict[str, list[Record]] = {}
+    for record in shelf.records("activations"):
+        measured.setdefault(record.inputs.get("model", ""), []).append(record)
+    return {
+        cohort.title: [
+            {"seed": seed, "key": key, "stored": shelf.holds(key), "seen": measured.get(key, [])}
+            for seed, key in zip(cohort.seeds, cohort.keys, strict=True)
+        ]
+        for cohort in cohorts
+    }
+
+
+def _table(panel: Panel, material: Material, row: Row) -> Markup:
+    """Return the scores behind a row as a table."""
+    table = figure_table(panel, material.titles)
+    if "layer" in table and row.layer:
+        table = table[table["layer"].isna() | (table["layer"] == row.layer)]
+    shown = table.dropna(axis=1, how="all")
+    return Markup(shown.to_html(index=False, border=0, na_rep="–", float_format="{:.4g}".format))
