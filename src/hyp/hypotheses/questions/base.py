@@ -21,6 +21,7 @@ from hyp.hypotheses.questions.panels import (
     Panel,
     ScorePanel,
     Series,
+    by_layer,
     drawn_series,
     network_scores,
     reference_scores,
