@@ -241,8 +241,9 @@ def _spec(source: str, settings: dict[str, Any], fields: dict[str, Any]) -> Data
 
     opened, n = open_source(source, **settings), fields["n_images"]
     if n is None:
-        is_finite = isinstance(opened, RowsSource)
-        n = min(_N, opened.admitted(Design.parse(fields["design"]))) if is_finite else _N
+        n = _N
+        if isinstance(opened, RowsSource):
+            n = min(n, opened.admitted(Design.parse(fields["design"])))
     n_val = min(100, n // 10) if fields["n_val"] is None else fields["n_val"]
     fields = {**fields, "source": opened, "n_images": n, "n_val": n_val}
     try:

@@ -102,11 +102,11 @@ def match_images(
             "column stimulus_id, rename the files, or leave unmatched stimuli out."
         )
     images = {one: min(found_rows) for one, found_rows in rows.items() if found_rows}
-    shown: dict[int, str] = {}
+    of_row: dict[int, str] = {}
     for one, row in images.items():
-        if shown.setdefault(row, one) != one:
+        if of_row.setdefault(row, one) != one:
             raise HypError(
-                f"the stimuli {shown[row]!r} and {one!r} of {name} are one image, "
+                f"the stimuli {of_row[row]!r} and {one!r} of {name} are one image, "
                 f"{column.iloc[row]!r}; give each stimulus one name."
             )
     return images

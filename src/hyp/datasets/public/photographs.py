@@ -43,6 +43,7 @@ class PhotographsSource(RowsSource):
         """
         images, categories = _photographs(cls.reader, path)
         return cls(
+            kind=cls.model_fields["kind"].default,
             image_size=image_size or images.shape[1],
             latents=(categorical("category", categories),),
             n_rows=len(images),
