@@ -14,7 +14,7 @@ from IPython.core.history import HistoryManager
 from IPython.core.interactiveshell import InteractiveShell
 from typer.main import get_command
 
-from bad_inputs import hyp
+from command_line import hyp
 from hyp.cli.main import app
 
 ROOT = Path(__file__).parents[2]
