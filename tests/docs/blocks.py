@@ -153,10 +153,10 @@ class Reader:
         assert words[0] == "hyp", f"{block}: neither hyp nor python: {command}"
         done = hyp(*words[1:], *([] if exact or not self.small else _tiny(words)))
         ends = (0, 3, 4, 5) if words[1] in JUDGED else (0,)
-        if not (exact and done.status == 3):
-            assert done.status in ends, f"{block}: {command}\n{done.out}{done.err}"
+        if not (exact and done.returncode == 3):
+            assert done.returncode in ends, f"{block}: {command}\n{done.stdout}{done.stderr}"
         if exact:
-            assert _lines(done.out) == _lines(shown), f"{block}: {command}\n{done.out}"
+            assert _lines(done.stdout) == _lines(shown), f"{block}: {command}\n{done.stdout}"
 
     def _shrunk(self, text):
         for words, fewer in SMALL if self.small else ():
