@@ -18,7 +18,7 @@ from hyp.hypotheses.registry import hypothesis_names
 from hyp.store import Store
 
 CLAIM = "nontarget-variability"
-DOCS = Path(__file__).parents[2] / "docs" / "clusters.md"
+DOCS = Path(__file__).parents[2] / "docs" / "reference" / "command-line.md"
 
 
 def hyp(*arguments, **how):

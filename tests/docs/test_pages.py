@@ -152,7 +152,9 @@ def test_every_public_name_has_its_page():
 
     for module, page in ((hyp, "python"), (hyp.stats, "statistics")):
         listed = re.findall(
-            r"^   (\w+)$", (DOCS / f"reference/{page}.md").read_text(), re.MULTILINE
+            rf"^   (?:{module.__name__}\.)?(\w+)$",
+            (DOCS / f"reference/{page}.md").read_text(),
+            re.MULTILINE,
         )
         assert sorted(listed) == sorted(set(module.__all__) - {"__version__", "stats"})
 

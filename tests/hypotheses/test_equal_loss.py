@@ -237,7 +237,9 @@ def test_a_rule_about_equal_loss_needs_what_it_compares():
     other = find_hypothesis("nontarget-similarity")
     rule = other.rule.model_copy(update={"compared_at": "equal loss"})
     with pytest.raises(HypError, match="the rule reads others: distance like category"):
-        make_plan(other.model_copy(update={"rule": rule}), "laptop")
+        make_plan(
+            other.model_copy(update={"rule": rule}), "laptop", {"scored_snapshots": "0,192,384"}
+        )
 
 
 @pytest.mark.parametrize(

@@ -622,13 +622,13 @@ def test_summary_of_a_study_agrees_with_the_plan():
     assert summary.rule.endswith("is at most 0.01.")
     sizes = {name: f.comparisons for name, f in summary.families.items()}
     assert (
-        sizes == family_sizes(made.hypothesis, made.profile) == {"confirmatory": 6, "secondary": 35}
+        sizes == family_sizes(made.hypothesis, made.profile) == {"confirmatory": 6, "secondary": 59}
     )
     assert summary.attainable_p == pytest.approx(2 / 12_870, rel=1e-3)
     assert summary.families["confirmatory"].smallest_corrected_p == pytest.approx(
         12 / 12_870, rel=1e-3
     )
-    assert summary.families["secondary"].smallest_corrected_p == pytest.approx(35 * 2 / 20_000)
+    assert summary.families["secondary"].smallest_corrected_p == pytest.approx(59 * 2 / 20_000)
     assert list(summary.comparisons) == [
         question.name for question in planned_questions(made.hypothesis, made.profile)
     ]

@@ -135,19 +135,19 @@ def test_where_all_images_were_judged_the_readout_is_fitted_to_all(folder):
 def test_questions_about_behaviour_are_asked_where_there_are_observers(folder):
     name = "distance, behaviour"
     fixed = {"device": "cpu", "precision": "fp32", "layers": ("layer1.0.relu", "avgpool")}
-    told = dict(make_plan(FEW_LATENTS, "laptop", fixed).left_out)
+    told = dict(make_plan(FEW_LATENTS, "short", fixed).left_out)
     assert told[name] == "the profile names no observers (--set behaviour=...)"
     wanted = {**fixed, "behaviour": str(folder), "questions": ("distance", name)}
-    made = make_plan(FEW_LATENTS, "laptop", wanted)
+    made = make_plan(FEW_LATENTS, "short", wanted)
     steps = {role: one for role, one in made.goal.inputs.items() if role.startswith("behaviour:")}
     assert {role.split(":")[1] for role in steps} == {"distance", "category"}
     assert {one.spec["layers"][0] for one in steps.values()} == {"avgpool"}
-    profile = FEW_LATENTS.profile("laptop", wanted)
+    profile = FEW_LATENTS.profile("short", wanted)
     assert made.asked.questions[-1].places(profile, {}) == [("i2n", "")]
 
     tracked = make_plan(
         PERFORMANCE_ALIGNMENT,
-        "laptop",
+        "short",
         {**fixed, "behaviour": str(folder), "questions": (name, "distance and category networks")},
     )
     at = {role.split(":")[3] for role in tracked.goal.inputs if role.startswith("behaviour:")}
