@@ -18,11 +18,10 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from mesh_surfaces import by_hyp, by_three, by_trimesh, difference
-
 from _machine import write
 from hyp.datasets.engine.meshfiles import OTHER_SUFFIXES, SUFFIXES, read_model
 from hyp.errors import HypError
+from mesh_surfaces import by_hyp, by_three, by_trimesh, difference
 
 GLTF = (".gltf", ".glb")
 BATCH = 16
