@@ -337,7 +337,8 @@ def _warnings(hypothesis: Hypothesis, profile: Profile) -> Iterator[str]:
     if kinds & set(ALIGNED) and profile.recording == SIMULATED:
         yield (
             "The responses are simulated: nobody recorded them, so alignment says nothing about "
-            "a brain."
+            "a brain, nor about what was published. What they are read from has not been trained, "
+            "but for the latents that V2, V4 and IT read: training can take networks away from it."
         )
     images = profile.n_batches * profile.batch_size
     if any(cohort.learns for cohort in asked.cohorts) and images < PAPER_IMAGES:
