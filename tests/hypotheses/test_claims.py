@@ -85,9 +85,9 @@ def judged_alone(study):
     return study.model_copy(update={"questions": asked})
 
 
-def verdict(name, shift=None, pairs=None, slope=0.0, seed=0):
+def verdict(name, shift=None, pairs=None, slope=0.0, seed=0, recording="recorded"):
     study = judged_alone(BY_NAME[name])
-    profile = study.profiles.get("short", study.profiles["laptop"])
+    profile = study.profiles["short"].but(recording=recording)
     rng = np.random.default_rng(seed)
     shift = {"untrained": UNTRAINED, **(shift or {})}
     return conclude(
@@ -154,6 +154,12 @@ def test_what_was_planted_is_the_verdict(name, planted, outcome):
     assert (result.verdict.prediction or result.verdict.outcome) == outcome
     if outcome != "mixed":
         assert result.agrees == (outcome == BY_NAME[name].agrees)
+
+
+def test_simulated_responses_decide_nothing_about_what_was_published():
+    result = verdict("performance-alignment", slope=1.0, recording="simulated")
+    assert result.verdict.outcome == "supported"
+    assert result.agrees is None
 
 
 @pytest.mark.parametrize("name", ["few-latents", "objective-combination", "synthetic-natural"])

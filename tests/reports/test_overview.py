@@ -23,11 +23,11 @@ def store(tmp_path_factory):
     verdict = made("layers")[4].verdict
     untestable = {"outcome": "untestable", "prediction": None, "sentence": "Too few."}
     nothing = {"rows": (), "agrees": None, "verdict": verdict.model_copy(update=untestable)}
-    add_run(opened, "few-latents", result("regions"), day=9)
+    add_run(opened, "few-latents", result("regions", agrees=True), day=9)
     add_run(opened, "decoding", result("layers"), day=2)
     add_run(opened, "decoding", result("layers", **nothing), profile="tiny", day=3)
     add_run(opened, "nontarget-variability", result("layers", **nothing), day=4)
-    add_run(opened, "nontarget-variability", result("tracks"), day=5)
+    add_run(opened, "nontarget-variability", result("tracks", agrees=True), day=5)
     add_run(opened, "scaling", lambda folder: (folder / RESULT_FILE).write_text("{"), day=6)
     add_run(opened, "convergence", lambda folder: None, state="interrupted", day=7)
     return opened

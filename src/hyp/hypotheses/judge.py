@@ -309,7 +309,8 @@ def _result(
     """Return a result: what was declared, the verdict, and the other fields as they were found."""
     asked = hypothesis.asked(profile)
     agrees = None
-    if hypothesis.agrees and (verdict.prediction or verdict.outcome == EQUIVALENT):
+    decides = verdict.prediction or verdict.outcome == EQUIVALENT
+    if hypothesis.agrees and decides and not _rests_on_simulation(hypothesis, profile):
         agrees = hypothesis.agrees == (verdict.prediction or verdict.outcome)
     return Result(
         hypothesis=hypothesis.name,
@@ -328,6 +329,14 @@ def _result(
         questions=tuple(one.model_dump(mode="json") for one in asked.questions),
         left_out=dict(asked.left_out),
         **found,
+    )
+
+
+def _rests_on_simulation(hypothesis: Hypothesis, profile: Profile) -> bool:
+    """Tell whether what the rule reads rests on responses that nobody recorded."""
+    return profile.recording == SIMULATED and any(
+        question.scored.kind in ALIGNED and hypothesis.confirmatory(question.name)
+        for question in hypothesis.asked(profile).questions
     )
 
 
