@@ -44,7 +44,9 @@ def environment(tmp_path: Path) -> Environment:
         "load_assembly_from_s3(identifier='dicarlo.MajajHong2015.public', sha1='none')\n"
     )
     made.python.parent.mkdir(parents=True, exist_ok=True)
-    made.python.symlink_to(sys.executable)
+    # A link would be taken for the Python that this environment was made from.
+    made.python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    made.python.chmod(0o755)
     (made.folder / STARTED).touch()
     (made.folder / RECORD).write_text(json.dumps({"constraints": constraints_digest()}))
     return made
