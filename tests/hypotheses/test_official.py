@@ -1,18 +1,16 @@
 """Brain-Score's own numbers as steps of a plan; `test_official_and_native.py` runs the real one."""
 
-import json
-import sys
-
 import pandas as pd
 import pytest
 
+from brainscore_stand_in import stand_in
 from hyp.errors import HypError
 from hyp.hypotheses import builders
 from hyp.hypotheses.claims.few_latents import FEW_LATENTS
 from hyp.hypotheses.gathering import gather_scores
 from hyp.hypotheses.plan import make_plan
 from hyp.metrics.brainscore import scoring
-from hyp.metrics.brainscore.environment import RECORD, STARTED, Environment, constraints_digest
+from hyp.metrics.brainscore.environment import constraints_digest
 from hyp.metrics.brainscore.identifiers import OBSERVERS, PAPER_BENCHMARKS
 
 FIXED = {"device": "cpu", "precision": "fp32", "layers": ("layer1.0.relu", "avgpool")}
@@ -28,20 +26,7 @@ OFFICIAL = {
 @pytest.fixture
 def environment(tmp_path, monkeypatch):
     """An environment that knows the paper's benchmarks, and whose data are not here."""
-    made = Environment(tmp_path / "env")
-    plugin = made.package / "benchmarks" / "papers"
-    plugin.mkdir(parents=True)
-    registered = "".join(f"benchmark_registry['{name}'] = 1\n" for name in PAPER_BENCHMARKS)
-    (plugin / "__init__.py").write_text(registered)
-    data = made.package / "data" / "majajhong2015"
-    data.mkdir(parents=True)
-    (data / "__init__.py").write_text(
-        "load_assembly_from_s3(identifier='dicarlo.MajajHong2015.public', sha1='none')\n"
-    )
-    made.python.parent.mkdir(parents=True)
-    made.python.symlink_to(sys.executable)
-    (made.folder / STARTED).touch()
-    (made.folder / RECORD).write_text(json.dumps({"constraints": constraints_digest()}))
+    made = stand_in(tmp_path / "env", PAPER_BENCHMARKS, data_named=True)
     monkeypatch.setenv("HYP_BRAINSCORE_ENV", str(made.folder))
     return made
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -11,9 +9,9 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from brainscore_stand_in import stand_in
 from hyp.cli.brainscore import brainscore_app, score_models
 from hyp.errors import HypError
-from hyp.metrics.brainscore.environment import RECORD, STARTED, Environment, constraints_digest
 from hyp.stats.score_files import read_score_file
 
 app = typer.Typer()
@@ -35,16 +33,7 @@ def refusal(*arguments: object) -> str:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Path:
-    made = Environment(tmp_path / "env")
-    plugin = made.package / "benchmarks" / "majajhong2015"
-    plugin.mkdir(parents=True)
-    (plugin / "__init__.py").write_text(f"benchmark_registry['{IT}'] = 1\n")
-    made.python.parent.mkdir(parents=True, exist_ok=True)
-    made.python.symlink_to(sys.executable)
-    (made.folder / STARTED).touch()
-    record = {"constraints": constraints_digest(), "versions": {"brainscore-vision": "2.4.2"}}
-    (made.folder / RECORD).write_text(json.dumps(record))
-    return made.folder
+    return stand_in(tmp_path / "env", (IT,)).folder
 
 
 def test_the_doctor_says_what_to_do(tmp_path: Path, environment: Path) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import pytest
 
+from brainscore_stand_in import stand_in
 from hyp.errors import HypError
 from hyp.metrics.brainscore import environment as module
 from hyp.metrics.brainscore.describe import describe_environment
@@ -24,15 +24,7 @@ from hyp.metrics.brainscore.environment import (
 
 
 def made(folder: Path, constraints: str) -> Environment:
-    """Lay out what a finished environment has."""
-    environment = Environment(folder)
-    environment.package.mkdir(parents=True)
-    environment.python.parent.mkdir(parents=True, exist_ok=True)
-    environment.python.symlink_to(sys.executable)
-    (folder / STARTED).touch()
-    record = {"constraints": constraints, "versions": {"brainscore-vision": "2.4.2"}}
-    (folder / RECORD).write_text(json.dumps(record))
-    return environment
+    return stand_in(folder, constraints=constraints)
 
 
 def test_every_state_is_told_apart(tmp_path: Path) -> None:

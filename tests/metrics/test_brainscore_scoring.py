@@ -7,7 +7,6 @@ publishes with the worker's own code; `test_brainscore_worker.py` runs the real 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,11 @@ import pytest
 from filelock import FileLock
 from typer.testing import CliRunner
 
+from brainscore_stand_in import stand_in
 from hyp.cli.main import app
 from hyp.errors import HypError
 from hyp.metrics.brainscore import client, scoring
-from hyp.metrics.brainscore.environment import RECORD, STARTED, Environment, constraints_digest
+from hyp.metrics.brainscore.environment import Environment
 from hyp.metrics.brainscore.networks import Network
 from hyp.metrics.brainscore.results import read_raw, read_scores, score_table
 from hyp.metrics.brainscore.scoring import score_cohort
@@ -32,24 +32,7 @@ V4, IT = "MajajHong2015public.V4-pls", "MajajHong2015public.IT-pls"
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Environment:
-    made = Environment(tmp_path / "env")
-    plugin = made.package / "benchmarks" / "majajhong2015"
-    plugin.mkdir(parents=True)
-    (plugin / "__init__.py").write_text(
-        "".join(f"benchmark_registry['{name}'] = 1\n" for name in (V4, IT))
-    )
-    data = made.package / "data" / "majajhong2015"
-    data.mkdir(parents=True)
-    (data / "__init__.py").write_text(
-        "load_assembly_from_s3(identifier='dicarlo.MajajHong2015.public', sha1='none')\n"
-    )
-    made.python.parent.mkdir(parents=True, exist_ok=True)
-    # A link would be taken for the Python that this environment was made from.
-    made.python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    made.python.chmod(0o755)
-    (made.folder / STARTED).touch()
-    (made.folder / RECORD).write_text(json.dumps({"constraints": constraints_digest()}))
-    return made
+    return stand_in(tmp_path / "env", (V4, IT), data_named=True)
 
 
 class Cohort:
