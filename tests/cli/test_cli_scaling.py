@@ -1,45 +1,16 @@
 """``hyp scaling``: what it prints, and the page."""
 
-import numpy as np
-import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from hyp.cli.main import app
 from hyp.errors import HypError
-
-STUDY = """
-title = "Does it grow?"
-claim = "It levels off."
-table = "mine.csv"
-units = { images = "images shown" }
-[[analyses]]
-name = "images alone"
-axes = ["images"]
-where = { parameters = ["100"] }
-[[analyses]]
-name = "both"
-axes = ["parameters", "images"]
-"""
+from scaling_study_file import write_study
 
 
 @pytest.fixture
 def study(tmp_path):
-    rng = np.random.default_rng(0)
-    rows = [
-        {
-            "images": n,
-            "parameters": p,
-            "seed": 0,
-            "score": 0.5 - np.sqrt(1 / n) + 0.02 * np.log(p) + 1e-3 * rng.normal(),
-        }
-        for n in (10, 30, 100, 300, 1000, 3000)
-        for p in (100, 200, 400, 800)
-    ]
-    pd.DataFrame(rows).to_csv(tmp_path / "mine.csv", index=False)
-    path = tmp_path / "mine.toml"
-    path.write_text(STUDY)
-    return path
+    return write_study(tmp_path)
 
 
 def test_a_study_is_printed_and_written(study, tmp_path):

@@ -16,6 +16,7 @@ from hyp.stats import judge_table
 from hyp.stats.scaling_study import run_study
 from hyp.store import Store
 from results import PROVENANCE, add_run, made, write_folder
+from scaling_study_file import write_study
 
 FROZEN = AgainstFrozen(
     file="mine.frozen.json",
@@ -31,18 +32,6 @@ FROZEN = AgainstFrozen(
 QUESTIONS = ("regions", "layers", "pairs", "tracks", "trend")
 KINDS = (*QUESTIONS, "untestable", "overview", "scores", "groups", "scaling")
 NOTHING = {"rows": (), "cohorts": (), "checks": (), "learning": (), "agrees": None}
-SCALING = """
-title = "Does it grow?"
-claim = "It levels off."
-table = "mine.csv"
-[[analyses]]
-name = "images alone"
-axes = ["images"]
-where = { parameters = ["100"] }
-[[analyses]]
-name = "both"
-axes = ["parameters", "images"]
-"""
 
 
 def write_pages(folder: Path) -> dict[str, Path]:
@@ -73,9 +62,7 @@ def write_pages(folder: Path) -> dict[str, Path]:
     judged = judge_table(table, **asked)
     write_scores_report(judged, pages["groups"], title="groups.csv")
     pages["scaling"] = folder / "scaling.html"
-    _sizes().to_csv(folder / "mine.csv", index=False)
-    (folder / "mine.toml").write_text(SCALING)
-    write_scaling_report(*run_study(str(folder / "mine.toml")), pages["scaling"])
+    write_scaling_report(*run_study(str(write_study(folder))), pages["scaling"])
     return pages
 
 
@@ -97,18 +84,4 @@ def _scores() -> pd.DataFrame:
         for name, gain in (("distance", 0.1), ("category", 0.0), ("none", -0.1))
         for layer in ("layer1.0.relu", "layer4.1.relu")
         for seed in range(8)
-    )
-
-
-def _sizes() -> pd.DataFrame:
-    rng = np.random.default_rng(0)
-    return pd.DataFrame(
-        {
-            "images": n,
-            "parameters": p,
-            "seed": 0,
-            "score": 0.5 - np.sqrt(1 / n) + 0.02 * np.log(p) + 1e-3 * rng.normal(),
-        }
-        for n in (10, 30, 100, 300, 1000, 3000)
-        for p in (100, 200, 400, 800)
     )
