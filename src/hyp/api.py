@@ -197,7 +197,7 @@ def run(
 
     found = hypothesis(declared)
     opened = Store(store)
-    if (opened.root / "store.json").exists():
+    if opened.exists():
         opened.check_format()
     planned = make_plan(found, profile, settings, store=opened)
     check_steps(planned.pending(opened))

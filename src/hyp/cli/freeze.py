@@ -15,6 +15,7 @@ from hyp.cli.options import (
     StorePath,
     checked_plan,
     here,
+    store_if_any,
 )
 
 if TYPE_CHECKING:
@@ -44,10 +45,9 @@ def freeze_declaration(
 
     from hyp.cli.terminal import console
     from hyp.hypotheses.frozen_file import default_file, freeze, write_frozen
-    from hyp.store import Store
 
     plan = checked_plan(name, profile, settings)
-    beside = Store.open(store) if (store / "store.json").exists() else None
+    beside = store_if_any(store)
     frozen = freeze(plan, datetime.now(UTC), beside)
     path = out or Path(default_file(frozen.hypothesis, frozen.profile))
     kept = write_frozen(frozen, path)

@@ -121,7 +121,7 @@ def store_if_any(path: Path) -> Store | None:
     """Open the store at a path, if there is one."""
     from hyp.store import Store
 
-    return Store.open(path) if (path / "store.json").exists() else None
+    return Store.open(path) if Store(path).exists() else None
 
 
 def read_settings(settings: list[str] | None) -> dict[str, str]:

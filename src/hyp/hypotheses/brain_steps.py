@@ -29,8 +29,7 @@ class BrainSteps(SharedSteps):
     def recordings(self) -> tuple[Step, ...]:
         """The recordings that the profile names, or the simulated one."""
         if self.profile.recording != SIMULATED:
-            named = [one.strip() for one in self.profile.recording.split(",")]
-            return tuple(self._recorded(folder) for folder in fetched(named))
+            return tuple(self._recorded(folder) for folder in fetched(self.profile.recordings))
         from hyp.hypotheses.aligning import RecordingSpec, SimulatedStream, recording_step
         from hyp.metrics.neural.simulation import VENTRAL_STREAM
 
@@ -133,8 +132,8 @@ class BrainSteps(SharedSteps):
         """Brain-Score's benchmarks that the profile names, and the folders of local ones."""
         from hyp.hypotheses.official import official_benchmarks
 
-        named = [one.strip() for one in self.profile.recording.split(",")]
-        return official_benchmarks([*named, *filter(None, [self.profile.behaviour])])
+        behaviour = filter(None, [self.profile.behaviour])
+        return official_benchmarks([*self.profile.recordings, *behaviour])
 
     def _official(self, model: Step, snapshot: int | None) -> Step:
         from hyp.hypotheses.official import OfficialSpec, official_step

@@ -33,7 +33,7 @@ from hyp.hypotheses.gathering import (
 )
 from hyp.hypotheses.looks import this_look
 from hyp.hypotheses.matching import Matched, match
-from hyp.hypotheses.profile import SIMULATED, Profile
+from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Evidence, PairQuestion, Similarities, Values
 from hyp.hypotheses.result_files import (
     CohortSummary,
@@ -43,7 +43,7 @@ from hyp.hypotheses.result_files import (
     order_layers,
     write_result,
 )
-from hyp.hypotheses.scores import ALIGNED
+from hyp.hypotheses.scores import rest_on_simulation
 from hyp.hypotheses.steps import of_kind
 from hyp.stats.deciding import judge
 from hyp.stats.families import holm
@@ -309,9 +309,10 @@ def _result(
     """Return a result: what was declared, the verdict, and the other fields as they were found."""
     asked = hypothesis.asked(profile)
     agrees = None
-    decides = verdict.prediction or verdict.outcome == EQUIVALENT
-    if hypothesis.agrees and decides and not _rests_on_simulation(hypothesis, profile):
-        agrees = hypothesis.agrees == (verdict.prediction or verdict.outcome)
+    read = [one.scored.kind for one in asked.questions if hypothesis.confirmatory(one.name)]
+    came_to = verdict.prediction or (verdict.outcome if verdict.outcome == EQUIVALENT else "")
+    if hypothesis.agrees and came_to and not rest_on_simulation(read, profile.recording):
+        agrees = hypothesis.agrees == came_to
     return Result(
         hypothesis=hypothesis.name,
         profile=profile_name,
@@ -332,18 +333,10 @@ def _result(
     )
 
 
-def _rests_on_simulation(hypothesis: Hypothesis, profile: Profile) -> bool:
-    """Tell whether what the rule reads rests on responses that nobody recorded."""
-    return profile.recording == SIMULATED and any(
-        question.scored.kind in ALIGNED and hypothesis.confirmatory(question.name)
-        for question in hypothesis.asked(profile).questions
-    )
-
-
 def _warnings(hypothesis: Hypothesis, profile: Profile) -> Iterator[str]:
     asked = hypothesis.asked(profile)
     kinds = {question.scored.kind for question in asked.questions}
-    if kinds & set(ALIGNED) and profile.recording == SIMULATED:
+    if rest_on_simulation(kinds, profile.recording):
         yield (
             "The responses are simulated: nobody recorded them, so alignment says nothing about "
             "a brain, nor about what was published. What they are read from has not been trained, "

@@ -244,6 +244,11 @@ class Profile(Declared):
         return cast(Literal["auto", "cpu", "cuda"], _without_number(self.device))
 
     @property
+    def recordings(self) -> list[str]:
+        """What `recording` names, one by one."""
+        return [one.strip() for one in self.recording.split(",")]
+
+    @property
     def natural_weights(self) -> tuple[str, ...]:
         """Networks that stand for those trained on natural images; empty where those are."""
         kind, _, named = self.natural.partition(":")

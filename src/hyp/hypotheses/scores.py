@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from hyp.hypotheses.profile import Declared
+from hyp.hypotheses.profile import SIMULATED, Declared
 from hyp.metrics.measures import added_measure
 
 VENTRAL_REGIONS = ("V1", "V2", "V4", "IT")
@@ -87,6 +88,12 @@ class Similarity(Declared):
 
 ALIGNED = ("alignment", "depth", "neural mean")
 """Kinds of scores that rest on a recording."""
+
+
+def rest_on_simulation(kinds: Iterable[str], recording: object) -> bool:
+    """Tell whether scores of some of these kinds rest on responses that nobody recorded."""
+    return recording == SIMULATED and not set(ALIGNED).isdisjoint(kinds)
+
 
 Score = Annotated[
     Decoding | Alignment | NeuralMean | Behaviour | Depth | Performance,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hyp.hypotheses.questions import KINDS, PairQuestion, Question
 from hyp.hypotheses.result_files import CohortSummary, EqualLoss, Result, Row, Snapshot
-from hyp.hypotheses.scores import ALIGNED
+from hyp.hypotheses.scores import rest_on_simulation
 from hyp.reports.wording import (
     MEASURES,
     MISSING,
@@ -86,11 +86,8 @@ def headline(result: Result, frozen: AgainstFrozen | None = None) -> str:
 def rests_on_simulation(result: Result, rows: Iterable[Row]) -> bool:
     """Tell whether rows that the rule reads rest on responses that nobody recorded."""
     names = {row.question for row in rows if row.confirmatory}
-    return result.settings.get("recording") == "simulated" and any(
-        scored_kind(question) in ALIGNED
-        for question in result.questions
-        if question.get("name") in names
-    )
+    kinds = [scored_kind(one) for one in result.questions if one.get("name") in names]
+    return rest_on_simulation(kinds, result.settings.get("recording"))
 
 
 def scored_kind(question: Mapping[str, object]) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from hyp.errors import HypError
-from hyp.hypotheses.profile import UNTRAINED
+from hyp.hypotheses.profile import SIMULATED, UNTRAINED
 from hyp.hypotheses.questions import (
     SCORE_COLUMNS,
     Alternative,
@@ -38,7 +38,7 @@ from hyp.hypotheses.result_files import (
     load_scores,
     load_similarities,
 )
-from hyp.hypotheses.scores import ALIGNED
+from hyp.hypotheses.scores import rest_on_simulation
 from hyp.reports.answers import in_order, question_measures
 from hyp.reports.figures.style import MARKERS, REFERENCE, SERIES, Look
 from hyp.reports.wording import plain
@@ -127,11 +127,15 @@ class Material:
     @property
     def simulated(self) -> bool:
         """Whether networks were aligned with responses that nobody recorded."""
-        return self.result.settings.get("recording") == "simulated"
+        return self.result.settings.get("recording") == SIMULATED
 
     def is_simulated(self, question: Question) -> bool:
         """Tell whether a question rests on responses that nobody recorded."""
-        return self.simulated and question.scored.kind in ALIGNED
+        return rest_on_simulation([question.scored.kind], self.result.settings.get("recording"))
+
+    def question(self, row: Row) -> Question | None:
+        """Return the question that a row answers; None where it was not asked."""
+        return next((one for one in self.questions if _about(row, one)), None)
 
     def rows(self, question: Question) -> list[Row]:
         """Return the answers to a question, regions from V1 to IT."""

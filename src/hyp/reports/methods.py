@@ -12,6 +12,7 @@ from hyp.hypotheses.paper.tables import ABSTRACT, CITATIONS, PAPER
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Question
 from hyp.hypotheses.result_files import CohortSummary
+from hyp.hypotheses.scores import ALIGNED
 from hyp.reports.answers import (
     alternative_words,
     equal_loss_words,
@@ -144,13 +145,13 @@ def _measures(material: Material) -> Iterator[str]:
             if question.scored.kind == "similarity"
         )
         yield f"Similarity of networks to the same images: {'; '.join(measures)}."
-    if kinds & {"alignment", "depth"}:
+    if kinds & set(ALIGNED):
         yield (
             f"Alignment is by {profile.neural_metric.upper()} with the recording "
             f"{profile.recording}, as a share of its noise ceiling; the layer of a region was "
             f"chosen by the {profile.neural_protocol} protocol."
         )
-    if material.simulated and kinds & {"alignment", "depth"}:
+    if any(map(material.is_simulated, material.questions)):
         yield "These responses were simulated: nobody recorded them."
 
 
@@ -238,7 +239,7 @@ def _keys(questions: Sequence[Question], margin: float | None) -> Iterator[str]:
         yield "unbiased"
     if any(one.startswith("rsa") for one in measures):
         yield "rsa"
-    if measures & {"alignment", "depth"}:
+    if measures & set(ALIGNED):
         yield "alignment"
 
 

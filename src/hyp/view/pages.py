@@ -19,7 +19,6 @@ from hyp.reports.overview import Line, overview
 from hyp.reports.report import page, provenance
 from hyp.reports.templating import template
 from hyp.store import Record
-from hyp.store.runs import Run
 from hyp.view.images import PAGE, Query, choose
 from hyp.view.shelf import Shelf, panels_of
 
@@ -54,7 +53,7 @@ def progress(shelf: Shelf, base: str, query: Query) -> str:
 def run_page(shelf: Shelf, base: str, query: Query, goal: str) -> str:
     """Return the page of a run: its steps, and every comparison with the way back from it."""
     run = shelf.run(goal)
-    records = _records(shelf, run)
+    records = shelf.records_of(run)
     result, problem = None, ""
     if run.state == "finished":
         try:
@@ -81,7 +80,7 @@ def report_page(shelf: Shelf, base: str, query: Query, goal: str) -> str:
     def trace(row: Row) -> str:
         return f"{base}run/{goal}/row/{rows.index(row)}" if row in rows else ""
 
-    return page(material, provenance(run, _records(shelf, run)), trace=trace)
+    return page(material, provenance(run, shelf.records_of(run)), trace=trace)
 
 
 def row_page(shelf: Shelf, base: str, query: Query, goal: str, number: str) -> str:
@@ -90,25 +89,29 @@ def row_page(shelf: Shelf, base: str, query: Query, goal: str, number: str) -> s
     rows = material.result.rows
     if int(number) >= len(rows):
         raise HypError(f"this result has {len(rows)} comparisons, none of number {number}.")
-    row = rows[int(number)]
-    cohorts = _cohorts_of(material, row)
+    row, run = rows[int(number)], shelf.run(goal)
+    question = material.question(row)
+    about = question.about if question else ()
+    cohorts = [material.cohorts[name] for name in about if name in material.cohorts]
     return _render(
         "view_row.html.j2",
         base,
-        run=shelf.run(goal),
+        run=run,
         result=material.result,
         row=row,
-        asked=_asked(material, row),
+        asked=material.ask(question) if question else "",
         cohorts=cohorts,
         networks=_networks(shelf, cohorts),
         tables=[_table(panel, material, row) for panel in panels_of(material, row)],
-        scores=[one for one in _records(shelf, shelf.run(goal)) if one.kind in _MEASURED],
+        scores=[one for one in shelf.records_of(run) if one.kind in _MEASURED],
     )
 
 
 def artifact_page(shelf: Shelf, base: str, query: Query, key: str) -> str:
     """Return the page of an artifact: what it was made from and for; of a dataset its images."""
     record = shelf.find(key)
+    if record is None:
+        raise HypError(f"this store holds no artifact {key}.")
     chosen = None
     if record.kind == "datasets":
         chosen = choose(Dataset.open(shelf.root / "datasets" / key), query)
@@ -116,10 +119,7 @@ def artifact_page(shelf: Shelf, base: str, query: Query, key: str) -> str:
         "view_artifact.html.j2",
         base,
         record=record,
-        inputs={
-            role: (parent, shelf.find(parent) if shelf.holds(parent) else None)
-            for role, parent in record.inputs.items()
-        },
+        inputs={role: (parent, shelf.find(parent)) for role, parent in record.inputs.items()},
         made_from=shelf.made_from(key),
         chosen=chosen,
         page_size=PAGE,
@@ -134,33 +134,20 @@ def _render(name: str, base: str, **values: Any) -> str:
     return template(name).render(base=base, words=answers, **values)
 
 
-def _records(shelf: Shelf, run: Run) -> list[Record]:
-    return [shelf.find(key) for _, key in run.steps if shelf.holds(key)]
-
-
-def _cohorts_of(material: Material, row: Row) -> list[CohortSummary]:
-    """Return the cohorts that a row's question is about."""
-    for question in material.questions:
-        if (question.name, question.objective) == (row.question, row.objective):
-            return [material.cohorts[name] for name in question.about if name in material.cohorts]
-    return []
-
-
-def _asked(material: Material, row: Row) -> str:
-    for question in material.questions:
-        if (question.name, question.objective) == (row.question, row.objective):
-            return material.ask(question)
-    return ""
-
-
 def _networks(shelf: Shelf, cohorts: list[CohortSummary]) -> dict[str, list[dict[str, Any]]]:
     """Return the networks of cohorts by their titles: seed, key, and what they were measured by."""
+    stored = {record.key for record in shelf.records("models")}
     measured: dict[str, list[Record]] = {}
     for record in shelf.records("activations"):
         measured.setdefault(record.inputs.get("model", ""), []).append(record)
     return {
         cohort.title: [
-            {"seed": seed, "key": key, "stored": shelf.holds(key), "seen": measured.get(key, [])}
+            {
+                "seed": seed,
+                "key": key,
+                "stored": key in stored,
+                "seen": measured.get(key, []),
+            }
             for seed, key in zip(cohort.seeds, cohort.keys, strict=True)
         ]
         for cohort in cohorts

@@ -67,22 +67,21 @@ class Shelf:
                 continue
         return sorted(found, key=lambda record: (record.kind, record.label, record.created))
 
-    def find(self, key: str) -> Record:
-        """Return the record of an artifact.
+    def find(self, key: str) -> Record | None:
+        """Return the record of an artifact; None where it is not stored.
 
         Raises
         ------
         HypError
-            If there is none, or it is damaged.
+            If it is damaged.
         """
-        found = [path.parent for path in self.root.glob(f"*/{key}/{RECORD}")]
-        if not found:
-            raise HypError(f"this store holds no artifact {key}.")
-        return self._record(found[0])
+        found = next(self.root.glob(f"*/{key}/{RECORD}"), None)
+        return self._record(found.parent) if found else None
 
-    def holds(self, key: str) -> bool:
-        """Tell whether an artifact is stored."""
-        return any(self.root.glob(f"*/{key}/{RECORD}"))
+    def records_of(self, run: Run) -> list[Record]:
+        """Return the records of a run's steps that are stored."""
+        folders = (self._folder(kind, key) for kind, key in run.steps)
+        return [self._record(folder) for folder in folders if (folder / RECORD).exists()]
 
     def made_from(self, key: str) -> list[Record]:
         """Return what was made from an artifact."""
@@ -94,12 +93,9 @@ class Shelf:
 
 def panels_of(material: Material, row: Row) -> list[Panel]:
     """Return what the report draws of the question that a row answers, at the row's place."""
-    for question in material.questions:
-        if (question.name, question.objective) == (row.question, row.objective):
-            return [
-                panel
-                for panel in material.panels(question)
-                if panel.measured == row.measured
-                and getattr(panel, "layer", row.layer) == row.layer
-            ]
-    return []
+    question = material.question(row)
+    return [
+        panel
+        for panel in (material.panels(question) if question else [])
+        if panel.measured == row.measured and getattr(panel, "layer", row.layer) == row.layer
+    ]

@@ -350,9 +350,8 @@ def _regions(profile: Profile) -> tuple[str, ...]:
     """Return the regions that a profile's recordings have, as far as their names tell."""
     if profile.recording == SIMULATED:
         return VENTRAL_REGIONS
-    named = [one.strip() for one in profile.recording.split(",")]
-    if set(named) <= set(PAPER_BENCHMARKS):
-        return tuple(map(benchmark_region, named))
+    if set(profile.recordings) <= set(PAPER_BENCHMARKS):
+        return tuple(map(benchmark_region, profile.recordings))
     return (EACH_REGION,)
 
 
