@@ -18,11 +18,12 @@ from hyp.datasets.folders.pictures import (
     examples,
     jpeg_bytes,
     problem_of,
+    read_each,
     turned_by_exif,
 )
 from hyp.datasets.latents import Latent
 from hyp.datasets.rows import Columns, Images, Rows, RowsSource
-from hyp.datasets.skipping import Problem, passed_over, read_share, settle
+from hyp.datasets.skipping import passed_over, read_share, settle
 from hyp.errors import HypError
 
 _JPEG = (".jpg", ".jpeg")
@@ -94,23 +95,19 @@ class ClassedSource(RowsSource):
             With a list of all files among them that are no images, or truncated.
         """
         folder = self.require_path()
-        names = _same(folder, self.digest, self.skipped).names[rows]
-        problems: list[Problem] = []
+        names = _same(folder, self.digest, self.skipped).names[rows].tolist()
         files: list[bytes] = []
         raw = self.encoding == "raw"
         shape = (len(rows) if raw else 0, self.image_size, self.image_size, 3)
         images = np.empty(shape, dtype=np.uint8)
-        for row, name in enumerate(names):
-            try:
-                if raw:
-                    images[row] = decode(folder / name, self.image_size, upright=self.upright)
-                else:
-                    files.append(jpeg_bytes(folder / name))
-            except HypError as error:
-                problems.append(problem_of(folder, name) or Problem(name, str(error)))
-        if len(problems) == 1:
-            raise HypError(problems[0].sentence)
-        settle(problems, len(names), 0.0, folder)
+
+        def read_one(place: int, name: str) -> None:
+            if raw:
+                images[place] = decode(folder / name, self.image_size, upright=self.upright)
+            else:
+                files.append(jpeg_bytes(folder / name))
+
+        read_each(folder, names, read_one)
         return images if raw else files
 
 

@@ -17,7 +17,15 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from hyp.datasets.folders.pictures import FORMATS, SUFFIXES, Fit, decode, examples, problem_of
+from hyp.datasets.folders.pictures import (
+    FORMATS,
+    SUFFIXES,
+    Fit,
+    decode,
+    examples,
+    problem_of,
+    read_each,
+)
 from hyp.datasets.folders.table import (
     FILE,
     Settings,
@@ -148,17 +156,12 @@ class FolderSource(RowsSource):
         """
         content = _same(self.require_path(), self.digest, self.skipped)
         images = np.empty((len(rows), self.image_size, self.image_size, 3), dtype=np.uint8)
-        problems = []
-        for image, row in zip(images, rows.tolist(), strict=True):
-            name = content.files[row]
-            try:
-                path = content.root / name
-                image[...] = decode(path, self.image_size, fit=self.fit, upright=True)
-            except HypError as error:
-                problems.append(problem_of(content.root, name) or Problem(name, str(error)))
-        if len(problems) == 1:
-            raise HypError(problems[0].sentence)
-        settle(problems, len(rows), 0.0, content.root)
+
+        def read_one(place: int, name: str) -> None:
+            path = content.root / name
+            images[place] = decode(path, self.image_size, fit=self.fit, upright=True)
+
+        read_each(content.root, [content.files[row] for row in rows.tolist()], read_one)
         return images
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyp.datasets.shards import fitted
-from hyp.datasets.skipping import Problem, nothing_in
+from hyp.datasets.skipping import Problem, nothing_in, settle
 from hyp.errors import HypError
 
 if TYPE_CHECKING:
@@ -123,6 +123,33 @@ def problem_of(folder: Path, name: str) -> Problem | None:
     except HypError as error:
         return Problem(name, str(error).replace(str(folder / name), name))
     return None
+
+
+def read_each(folder: Path, names: Sequence[str], read: Callable[[int, str], None]) -> None:
+    """Read images one by one.
+
+    Parameters
+    ----------
+    folder : Path
+    names : sequence of str
+        Their paths in the folder.
+    read : callable
+        Gets the place among `names` and the name; raises HypError of what cannot be read.
+
+    Raises
+    ------
+    HypError
+        With a list of all that cannot be read.
+    """
+    problems: list[Problem] = []
+    for place, name in enumerate(names):
+        try:
+            read(place, name)
+        except HypError as error:
+            problems.append(problem_of(folder, name) or Problem(name, str(error)))
+    if len(problems) == 1:
+        raise HypError(problems[0].sentence)
+    settle(problems, len(names), 0.0, folder)
 
 
 def turned_by_exif(path: Path) -> bool:
