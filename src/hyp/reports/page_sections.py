@@ -314,7 +314,8 @@ class _Drawer:
         settings = self.material.result.settings
         labels = axis_words(panel.against, "", settings), axis_words(self.kind, "", settings)
         limits = padded(values, below=0.05, above=0.05)
-        svg = tracks(panel, self.material.looks, row, labels, limits, name, self.note)
+        of = self.material.looks, self.material.titles
+        svg = tracks(panel, *of, row, labels, limits, name, self.note)
         looks = tuple(dict.fromkeys(self._looks_of(panel)))
         return Figure(svg, measured_words(panel.measured), data=panel, looks=looks)
 

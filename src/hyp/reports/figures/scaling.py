@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -29,6 +30,7 @@ from hyp.reports.figures.style import (
     to_svg,
 )
 from hyp.reports.wording import p_value, signed
+from hyp.reports.wording import score as words
 from hyp.stats.scaling import compare_scaling, fit_scaling, scaling_band
 from hyp.stats.scaling_results import ScalingFit
 
@@ -138,7 +140,9 @@ def laws_svg(
             at = np.unique(size)
             means = [value[size == one].mean() for one in at]
             axes.plot(at, means, color=FULL, linewidth=1.8, label="mean")
-        dots(axes, size, value, INK, "o", 4, face=PAPER, edge=0.9, gid="hyp-seeds")
+        named = [f"{x:.4g} {unit}: {words(y)}" for x, y in zip(size, value, strict=True)]
+        look: dict[str, Any] = {"face": PAPER, "edge": 0.9, "gid": "hyp-seeds", "told": named}
+        dots(axes, size, value, INK, "o", 4, **look)
         axes.grid(axis="y")
         axes.set_xlabel(unit)
         axes.set_ylabel(score)
