@@ -11,6 +11,7 @@ from hyp.store.artifacts import check_folder_of, write_atomically
 PAGE_FILE = "index.html"
 JSON_FILE = "report.json"
 MARKDOWN_FILE = "report.md"
+FIGURES = "figures"
 _PAGE_MARK = b'<meta name="generator" content="hyp">'
 _JSON_MARK = b'"headline":'
 
@@ -26,6 +27,11 @@ def check_page(out: Path) -> None:
     if out.suffix != ".html":
         raise HypError(f"the report is one HTML file, but {out} does not end in .html.")
     check_folder_of(out)
+
+
+def figures_folder(page: Path) -> Path:
+    """Return the folder beside a page for what of it goes into a paper."""
+    return page.with_name(FIGURES if page.name == PAGE_FILE else f"{page.stem}-{FIGURES}")
 
 
 def publish(folder: Path, files: Mapping[str, str | bytes]) -> None:
@@ -57,7 +63,9 @@ def _is_report(path: Path) -> bool:
     """Return whether hyp wrote a file, by how it begins, or what lies beside or above it does."""
     if path.suffix == ".html":
         return _begins(path, _PAGE_MARK)
-    pages = (folder / PAGE_FILE for folder in (path.parent, path.parent.parent))
+    folder = path.parent
+    above = (page for page in folder.parent.glob("*.html") if figures_folder(page) == folder)
+    pages = [folder / PAGE_FILE, *above]
     return _begins(path.with_suffix(".json"), _JSON_MARK) or any(
         _begins(page, _PAGE_MARK) for page in pages
     )

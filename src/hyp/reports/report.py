@@ -14,7 +14,7 @@ from hyp.reports import answers
 from hyp.reports.figures.paper import FigureFormat
 from hyp.reports.markdown_report import markdown_report
 from hyp.reports.material import Material, load_material
-from hyp.reports.output import JSON_FILE, MARKDOWN_FILE, PAGE_FILE, publish
+from hyp.reports.output import JSON_FILE, MARKDOWN_FILE, PAGE_FILE, figures_folder, publish
 from hyp.reports.overview import overview, report_folder, write_overview
 from hyp.reports.page_networks import (
     candidates,
@@ -24,7 +24,7 @@ from hyp.reports.page_networks import (
     taken,
 )
 from hyp.reports.page_sections import sections
-from hyp.reports.paper_figures import FIGURES, paper_files
+from hyp.reports.paper_figures import paper_files
 from hyp.reports.published import beside_published, paper_sentence, several_measures
 from hyp.reports.templating import template
 from hyp.reports.wording import by_reason
@@ -99,7 +99,7 @@ def write_report(
     drawn = paper_files(material, provenance, figures) if figures else {}
     publish(out, files)
     if drawn:
-        publish(out / FIGURES, drawn)
+        publish(figures_folder(out / PAGE_FILE), drawn)
     return out / PAGE_FILE
 
 

@@ -26,7 +26,8 @@ from hyp.stats.table_verdict import TableComparison, TableVerdict
 _ROW, _LINE = 34, 14
 _WIDTH = 380
 _MARGINS = 74
-_LOOKS = ((FULL, "o", -0.17), (REDUCED, "s", 0.17))
+LOOKS = ((FULL, "o"), (REDUCED, "s"))
+"""Colour and marker of the first group of a pair, and of the second."""
 
 
 def units(judged: TableVerdict, name: str) -> Drawing:
@@ -34,8 +35,8 @@ def units(judged: TableVerdict, name: str) -> Drawing:
     with style():
         figure, axes = _rows(judged.comparisons)
         for y, row in enumerate(judged.comparisons):
-            sides = zip(row.groups, (row.a, row.b), _LOOKS, strict=True)
-            for group, scores, (colour, marker, offset) in sides:
+            sides = zip(row.groups, (row.a, row.b), LOOKS, (-0.17, 0.17), strict=True)
+            for group, scores, (colour, marker), offset in sides:
                 mean = fmean(scores)
                 axes.plot(
                     (mean, mean), (y + offset - 0.13, y + offset + 0.13), color=colour, lw=2.4
