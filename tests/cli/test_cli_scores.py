@@ -114,6 +114,7 @@ def test_figures_need_a_page_and_spare_other_people_s_files(scores, tmp_path):
     done = hyp(scores, *ROLES, "--out", tmp_path / "a.html", "--figures", "svg")
     assert done.returncode == 1
     assert (tmp_path / "a-figures" / "methods.md").read_text() == "mine"
+    assert not (tmp_path / "a.html").exists()
 
 
 def test_a_paired_spreadsheet_says_the_same_everywhere(tmp_path):

@@ -34,8 +34,15 @@ def figures_folder(page: Path) -> Path:
     return page.with_name(FIGURES if page.name == PAGE_FILE else f"{page.stem}-{FIGURES}")
 
 
+def beside(page: Path, drawn: Mapping[str, str | bytes]) -> dict[str, str | bytes]:
+    """Return what of a page goes into a paper, named as `publish` takes it with the page."""
+    return {f"{figures_folder(page).name}/{name}": content for name, content in drawn.items()}
+
+
 def publish(folder: Path, files: Mapping[str, str | bytes]) -> None:
-    """Write texts, or bytes, into a folder, which is made where it does not exist; by name of file.
+    """Write texts, or bytes, into a folder, which is made where it does not exist.
+
+    `files` are by name, of a file or of one in a folder inside.
 
     Raises
     ------
@@ -50,6 +57,7 @@ def publish(folder: Path, files: Mapping[str, str | bytes]) -> None:
                     f"{folder / name} is no report of hyp's and stays; choose another place."
                 )
         for name, content in files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
             if isinstance(content, str):
                 content = content.encode("utf-8", errors="backslashreplace")
             write_atomically(folder / name, content)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
-from pathlib import Path
 from typing import NamedTuple
 
 from hyp.reports.answers import ERROR_BARS, MARKS
@@ -14,7 +13,6 @@ from hyp.reports.figures.paper import FigureFormat, paper_figure
 from hyp.reports.markdown_report import bullets, escaped
 from hyp.reports.material import Material
 from hyp.reports.methods import methods
-from hyp.reports.output import figures_folder, publish
 from hyp.reports.page_networks import every_cohort, learning_galleries
 from hyp.reports.page_sections import Gallery, sections
 from hyp.reports.wording import plain
@@ -53,17 +51,6 @@ def paper_files(
     told = methods(material, provenance)
     marks = f"{ERROR_BARS} {MARKS}"
     return files_of(_galleries(material), told, form, marks=marks, titles=material.titles)
-
-
-def publish_figures(page: Path, placed: Iterable[Placed], methods: str, form: FigureFormat) -> None:
-    """Write what goes into a paper beside a page of one file, see `files_of`.
-
-    Raises
-    ------
-    HypError
-        As `hyp.reports.output.publish`.
-    """
-    publish(figures_folder(page), files_of(placed, methods, form))
 
 
 def files_of(

@@ -14,7 +14,7 @@ from hyp.reports import answers
 from hyp.reports.figures.paper import FigureFormat
 from hyp.reports.markdown_report import markdown_report
 from hyp.reports.material import Material, load_material
-from hyp.reports.output import JSON_FILE, MARKDOWN_FILE, PAGE_FILE, figures_folder, publish
+from hyp.reports.output import JSON_FILE, MARKDOWN_FILE, PAGE_FILE, beside, publish
 from hyp.reports.overview import overview, report_folder, write_overview
 from hyp.reports.page_networks import (
     candidates,
@@ -96,10 +96,9 @@ def write_report(
         MARKDOWN_FILE: markdown_report(material, provenance, frozen),
         PAGE_FILE: page(material, provenance, frozen),
     }
-    drawn = paper_files(material, provenance, figures) if figures else {}
+    if figures:
+        files |= beside(out / PAGE_FILE, paper_files(material, provenance, figures))
     publish(out, files)
-    if drawn:
-        publish(figures_folder(out / PAGE_FILE), drawn)
     return out / PAGE_FILE
 
 

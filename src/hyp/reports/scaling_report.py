@@ -13,7 +13,7 @@ from rich.table import Table
 from hyp.reports.figures.paper import FigureFormat
 from hyp.reports.figures.scaling import laws_svg
 from hyp.reports.figures.style import Drawing
-from hyp.reports.output import check_page, publish
+from hyp.reports.output import beside, check_page, publish
 from hyp.reports.table_methods import WEIGHED, scaling_methods
 from hyp.reports.templating import template
 from hyp.stats.scaling import scaling_band
@@ -21,7 +21,6 @@ from hyp.stats.scaling_axes import AxesComparison
 from hyp.stats.scaling_results import ScalingComparison
 from hyp.stats.scaling_study import ScalingFinding, ScalingStudy
 from hyp.text import joined
-
 
 _NOTE = (
     "Dots are single scores; the shaded band is the 95 % band of the first law, a percentage its "
@@ -103,20 +102,18 @@ def write_scaling_report(
         sections.append({"name": analysis, "axes": theirs[0].axes, "rows": rows})
         placed.append((analysis, list(zip(theirs, drawings, strict=True))))
     text = template("scaling.html.j2").render(study=study, sections=sections, weighed=WEIGHED)
-    publish(out.parent, {out.name: text})
-    if figures:
-        _publish_figures(study, found, placed, out, figures)
+    paper = _paper(study, found, placed, figures) if figures else {}
+    publish(out.parent, {out.name: text, **beside(out, paper)})
 
 
-def _publish_figures(
+def _paper(
     study: ScalingStudy,
     found: Sequence[ScalingFinding],
     drawn: Sequence[tuple[str, Sequence[tuple[ScalingFinding, Drawing | None]]]],
-    out: Path,
     form: FigureFormat,
-) -> None:
+) -> dict[str, str | bytes]:
     from hyp.reports.page_sections import Figure, Gallery
-    from hyp.reports.paper_figures import Placed, publish_figures
+    from hyp.reports.paper_figures import Placed, files_of
 
     placed = [
         Placed(
@@ -135,7 +132,7 @@ def _publish_figures(
         for analysis, theirs in drawn
         if any(svg for _, svg in theirs)
     ]
-    publish_figures(out, placed, scaling_methods(study, found), form)
+    return files_of(placed, scaling_methods(study, found), form)
 
 
 def _table(one: ScalingFinding) -> pd.DataFrame:

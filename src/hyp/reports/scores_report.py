@@ -10,7 +10,7 @@ import pandas as pd
 from hyp.reports.figures import table
 from hyp.reports.figures.paper import FigureFormat
 from hyp.reports.figures.style import Drawing, Look
-from hyp.reports.output import check_page, publish
+from hyp.reports.output import beside, check_page, publish
 from hyp.reports.templating import template
 from hyp.stats.table_verdict import TableVerdict
 
@@ -47,20 +47,18 @@ def write_scores_report(
         effects=effects,
         left_out=len(judged.comparisons) - len(drawn.comparisons),
     )
-    publish(out.parent, {out.name: text})
-    if figures:
-        _publish_figures(judged, drawn, (units, effects), out, figures)
+    paper = _paper(judged, drawn, (units, effects), figures) if figures else {}
+    publish(out.parent, {out.name: text, **beside(out, paper)})
 
 
-def _publish_figures(
+def _paper(
     judged: TableVerdict,
     drawn: TableVerdict,
     drawings: tuple[Drawing, Drawing],
-    out: Path,
     form: FigureFormat,
-) -> None:
+) -> dict[str, str | bytes]:
     from hyp.reports.page_sections import Figure, Gallery
-    from hyp.reports.paper_figures import Placed, publish_figures
+    from hyp.reports.paper_figures import Placed, files_of
     from hyp.reports.table_methods import judged_methods
 
     units, effects = drawings
@@ -77,7 +75,7 @@ def _publish_figures(
         ),
     )
     placed = [Placed(judged.value, judged.sentence, gallery)]
-    publish_figures(out, placed, judged_methods(judged), form)
+    return files_of(placed, judged_methods(judged), form)
 
 
 def _units(judged: TableVerdict) -> Iterator[dict[str, object]]:

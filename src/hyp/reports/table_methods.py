@@ -46,7 +46,8 @@ def _tested(judged: TableVerdict) -> Iterator[str]:
     direction = "" if sides == judged.alternative else f" (a {judged.alternative} than b)"
     families = joined([f"{count} ({name})" for name, count in judged.families.items()])
     smallest = dict.fromkeys(p_value(row.p_attainable) for row in judged.comparisons)
-    yield f"Tests were {sides}{direction}: {tests}. p were corrected by {_CORRECTIONS[judged.correction]}"
+    yield f"Tests were {sides}{direction}: {tests}."
+    yield f"p were corrected by {_CORRECTIONS[judged.correction]}"
     yield f"within families of {families}, at a level of {number(judged.alpha)}; the smallest p"
     yield f"that a comparison could have was {joined(list(smallest), 'or')}."
     yield "Intervals are of 95 % and concern one comparison."
