@@ -37,6 +37,7 @@ from hyp.stats.scaling_results import ScalingFit
 _LOOKS = ((FULL, "-", 0.22), (REDUCED, (0, (5, 2)), 0.0), (REFERENCE, (0, (1, 1.5)), 0.0))
 _POINTS = 80
 _FEW_TICKS_BELOW = 2.0
+_LONG = 1e5
 
 
 def trend(
@@ -148,7 +149,9 @@ def laws_svg(
         axes.set_ylabel(score)
         value_axis(axes.yaxis)
         axes.xaxis.set_major_formatter(
-            lambda one, _: f"{one:g}".replace("e+0", "e").replace("+", "")
+            lambda one, _: (
+                (f"{one:g}" if one < _LONG else f"{one:.0e}").replace("e+0", "e").replace("+", "")
+            )
         )
         axes.xaxis.set_minor_formatter(NullFormatter())
         if np.ptp(np.log10(size)) < _FEW_TICKS_BELOW:

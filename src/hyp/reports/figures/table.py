@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from hyp.reports.figures.axes import row_labels
+from hyp.reports.figures.axes import row_labels, value_axis
 from hyp.reports.figures.style import (
     FULL,
     GRID,
@@ -91,4 +91,5 @@ def _rows(comparisons: Sequence[TableComparison]) -> tuple[Any, Any]:
     axes = figure.add_axes((left, 46 / height, 0.97 - left, 1 - _MARGINS / height))
     axes.set_ylim(len(comparisons) - 0.5, -0.5)
     axes.set_yticks(range(len(comparisons)), names, fontsize=10)
+    value_axis(axes.xaxis, 4)
     return figure, axes
