@@ -168,5 +168,6 @@ def _table(panel: Panel, material: Material, row: Row) -> Markup:
     table = figure_table(panel, material.titles)
     if "layer" in table and row.layer:
         table = table[table["layer"].isna() | (table["layer"] == row.layer)]
-    shown = table.dropna(axis=1, how="all")
-    return Markup(shown.to_html(index=False, border=0, na_rep="–", float_format="{:.4g}".format))
+    shown = table.dropna(axis=1, how="all").astype(object)
+    shown = shown.where(shown.notna(), "–")
+    return Markup(shown.to_html(index=False, border=0, float_format="{:.4g}".format))
