@@ -8,7 +8,7 @@ from hyp.reports.methods import software, works_of, written
 from hyp.reports.wording import number, p_value
 from hyp.stats.scaling_study import ScalingFinding, ScalingStudy
 from hyp.stats.table_verdict import TableVerdict
-from hyp.store.artifacts import installed_versions
+from hyp.store.environment import installed_versions
 from hyp.text import joined
 
 WEIGHED = (
