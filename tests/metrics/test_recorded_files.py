@@ -162,7 +162,7 @@ def test_unnamed_subjects_are_not_averaged(layout, tmp_path):
     if layout == "nc":
         whose = read_assembly(path, rename={"animal": "shown_to"})
         path = write_assembly(whose.rename(shown_to="animal"), tmp_path / "a.nc")
-    with pytest.raises(HypError, match="several values of animal, .* add --rename animal=subject"):
+    with pytest.raises(HypError, match=r"several values of animal, .* add --rename animal=subject"):
         read_assembly(path)
     found = read_assembly(path, rename={"animal": "subject"})
     assert dict(found.sizes) == {"presentation": 40, "neuroid": 8}
