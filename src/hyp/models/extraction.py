@@ -21,9 +21,12 @@ from hyp.errors import HypError
 from hyp.models.checkpoints import ModelInfo, load_model
 from hyp.models.data import LabelledImages, read_ahead, slices
 from hyp.models.inputs import Preprocessing
+from hyp.models.pretrained import TORCHVISION
 from hyp.models.recording import PROBES, WAITING, Recorder, place_units
+from hyp.models.released import origin_of
 from hyp.models.runtime import autocast, open_device, repeatable
 from hyp.models.specs import ExtractSpec
+from hyp.models.trust import TIMM
 from hyp.store.activations import ActivationWriter
 
 PIXELS = "pixels"
@@ -85,7 +88,7 @@ def extract(
             dataset,
             network.preprocess,
             Path(out_folder),
-            _provenance(spec, network.info) | dict(attrs or {}),
+            _provenance(spec, network.info, Path(model_folder)) | dict(attrs or {}),
             progress,
             network.units,
         )
@@ -263,14 +266,17 @@ def _pass(model: nn.Module, images: Tensor, info: ModelInfo) -> None:
         ) from error
 
 
-def _provenance(spec: ExtractSpec, info: ModelInfo) -> dict[str, Any]:
+def _provenance(spec: ExtractSpec, info: ModelInfo, folder: Path) -> dict[str, Any]:
     batches = info.spec.n_batches if spec.snapshot is None else spec.snapshot
+    origin = origin_of(folder, batches)
+    is_known = not origin.get("weights", "").startswith((TORCHVISION, TIMM))
     return {
         "objective": info.spec.objective if batches else "untrained",
         "outputs": [units.task for units in info.head],
         "seed": info.spec.seed,
         "backbone": info.spec.backbone,
-        "batches": batches,
+        **({"batches": batches} if is_known else {}),
+        **origin,
         "input_size": info.spec.input_size or info.image_shape[0],
         "precision": spec.precision,
         "device": spec.device,
