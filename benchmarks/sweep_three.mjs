@@ -135,8 +135,9 @@ async function read(file) {
 }
 
 for (const [number, file] of files.entries()) {
-  const found = { parts: [] };
+  let told;
   try {
+    const parts = [];
     const { scene, ...how } = await read(file);
     scene.updateMatrixWorld(true);
     const meshes = [];
@@ -147,11 +148,12 @@ for (const [number, file] of files.entries()) {
       const several = Array.isArray(mesh.material);
       for (const group of several ? mesh.geometry.groups : [whole]) {
         const material = several ? mesh.material[group.materialIndex] : mesh.material;
-        found.parts.push(...await partsOf(mesh, material, group, how));
+        parts.push(...await partsOf(mesh, material, group, how));
       }
     }
+    told = JSON.stringify({ parts });
   } catch (error) {
-    found.error = String(error.message ?? error);
+    told = JSON.stringify({ error: String(error.message ?? error) });
   }
-  writeFileSync(`${out}/${number}.json`, JSON.stringify(found));
+  writeFileSync(`${out}/${number}.json`, told);
 }

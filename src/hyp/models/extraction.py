@@ -21,7 +21,7 @@ from hyp.errors import HypError
 from hyp.models.checkpoints import ModelInfo, load_model
 from hyp.models.data import LabelledImages, read_ahead, slices
 from hyp.models.inputs import Preprocessing
-from hyp.models.pretrained import TORCHVISION
+from hyp.models.pretrained import TORCHVISION, check_finite
 from hyp.models.recording import PROBES, WAITING, Recorder, place_units
 from hyp.models.released import origin_of
 from hyp.models.runtime import autocast, open_device, repeatable
@@ -77,9 +77,9 @@ def extract(
     Raises
     ------
     HypError
-        If a layer does not exist, is not used by the forward pass, or does not return one
-        tensor with finite values and an axis of images; if the network does not take images of
-        this size; or if the device or the snapshot is missing.
+        If the weights are not finite; if a layer does not exist, is not used by the forward
+        pass, or does not return one real tensor with finite values and an axis of images; if the
+        network does not take images of this size; or if the device or the snapshot is missing.
     """
     with _ready(spec, model_folder, dataset, backbone) as network:
         _store(
@@ -148,6 +148,7 @@ def _ready(
 ) -> Iterator[_Network]:
     device = open_device(spec.device)
     model, info = load_model(model_folder, spec.snapshot, spec.device, backbone=backbone)
+    check_finite(model.state_dict())
     if spec.channels_last:
         model.to(memory_format=torch.channels_last)
     preprocess = Preprocessing(info.spec.input_size, spec.channels_last, device)
@@ -256,7 +257,7 @@ def _staged(
 def _pass(model: nn.Module, images: Tensor, info: ModelInfo) -> None:
     try:
         model(images)
-    except torch.OutOfMemoryError:
+    except (torch.OutOfMemoryError, HypError):
         raise
     except (AssertionError, ValueError, RuntimeError, TypeError) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
