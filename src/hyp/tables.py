@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +65,7 @@ def read_table(
     is_number : callable
         Whether a column of a text file, by its name, holds numbers.
     comment : str, optional
-        What comments in a text file begin with.
+        What comments above the header of a text file begin with.
 
     Raises
     ------
@@ -107,9 +109,10 @@ def _read_text(path: Path, is_number: Callable[[str], bool], comment: str | None
 
     with path.open("rb") as stream:
         is_utf16 = stream.read(2) in _UTF16  # Excel's "Unicode text"
+    encoding = "utf-16" if is_utf16 else "utf-8-sig"
     dialect: dict[str, Any] = {
-        "encoding": "utf-16" if is_utf16 else "utf-8-sig",
-        "comment": comment,
+        "encoding": encoding,
+        "skiprows": _comments(path, encoding, comment) if comment else 0,
         "keep_default_na": False,
     }
     headers = {
@@ -133,6 +136,13 @@ def _read_text(path: Path, is_number: Callable[[str], bool], comment: str | None
     )
     table.columns = [str(name).strip() for name in table.columns]
     return table
+
+
+def _comments(path: Path, encoding: str, comment: str) -> int:
+    """Count the lines of comment above the header; further down, as in names, it is text."""
+    opened = gzip.open if path.name.lower().endswith(".gz") else open
+    with opened(path, "rt", encoding=encoding) as lines:
+        return sum(1 for _ in takewhile(lambda line: line.startswith(comment), lines))
 
 
 def as_number(column: pd.Series[Any]) -> pd.Series[Any]:
