@@ -289,3 +289,15 @@ def test_colours_of_stl_are_said(tmp_path):
     assert read(tmp_path, content + b"\x1f\x80", "a.stl").left_out == {said}
     of_all = b"COLOR=\xa0\xa0\xa0\xff".ljust(80)  # as Materialise Magics writes it
     assert read(tmp_path, of_all + content[80:] + b"\0\0", "b.stl").left_out == {said}
+
+
+def test_truncated_stl_is_not_drawn_in_part(tmp_path):
+    facet = struct.pack("<12f", *[0, 0, 1], *[0, 0, 0], *[1, 0, 0], *[0, 1, 0]) + b"\0\0"
+    binary = bytes(80) + struct.pack("<I", 2) + 2 * facet
+    corners = "".join(f"vertex {x} {y} 0\n" for x, y in [(0, 0), (1, 0), (0, 1)])
+    one = f"facet normal 0 0 1\nouter loop\n{corners}endloop\nendfacet\n"
+    text = f"solid a\n{2 * one}endsolid a\n"
+    assert len(read(tmp_path, text, "a.stl").model.faces) == 4  # either side
+    refused(tmp_path, binary[:-50], "it is truncated, or no STL", "a.stl")
+    refused(tmp_path, text[: len(text) * 2 // 3], "it does not end with endsolid", "a.stl")
+    refused(tmp_path, "<html>404</html>", "it is truncated, or no STL", "a.stl")
