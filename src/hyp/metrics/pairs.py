@@ -218,7 +218,8 @@ def u_centred(K: Floats, out: Floats | None = None) -> Floats:
     Parameters
     ----------
     K : ndarray of shape (n, n)
-        Gram matrix of n stimuli, centred or not; at least four.
+        Gram matrix of n stimuli, centred or not; at least four. No value of it is larger than
+        that on its diagonal.
     out : ndarray of shape (n (n - 1) / 2,), optional
         Where to write the result.
 
@@ -238,7 +239,7 @@ def u_centred(K: Floats, out: Floats | None = None) -> Floats:
         here = U[(start := end) : (end := start + n - 1 - i)]
         np.subtract(K[i, i + 1 :], row[i + 1 :], out=here)
         here -= shift[i]
-    return drop_rounding(U, max(K.max(), -K.min()))
+    return drop_rounding(U, K.diagonal().max())
 
 
 def drop_rounding(vector: Floats, scale: float) -> Floats:

@@ -157,7 +157,7 @@ def _centred(K: Floats) -> Floats:
     shift = mean - mean.mean()
     centred: Floats = np.concatenate([K[i, i:] - mean[i:] - shift[i] for i in range(n)])
     centred[np.cumsum([0, *range(n, 1, -1)])] /= np.sqrt(2)
-    return drop_rounding(centred, max(K.max(), -K.min()))
+    return drop_rounding(centred, K.diagonal().max())
 
 
 def _neighbours(gram: Gram) -> Floats:
