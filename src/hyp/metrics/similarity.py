@@ -146,8 +146,9 @@ def signature(gram: Gram, measure: Cosine, out: Floats | None = None) -> Floats:
         vector = _neighbours(gram)
     else:
         vector = _ranked_or_centred(gram, measure)
-    length = np.linalg.norm(vector) or 1.0
-    return np.divide(vector, length, out=vector if out is None else out)
+    length = float(np.linalg.norm(vector)) or 1.0
+    unit: Floats = np.divide(vector, length, out=vector if out is None else out)
+    return unit
 
 
 def _centred(K: Floats) -> Floats:
