@@ -16,7 +16,6 @@ from hyp.hypotheses.aligning import RecordedFile, RecordingSpec, recording_step
 from hyp.hypotheses.plan import make_plan
 from hyp.hypotheses.recordings import digest_of
 from hyp.hypotheses.run import run_steps
-from hyp.reports import make_report
 from hyp.store import Store
 
 STUDY = hyp.hypothesis(Path(__file__).parents[2] / "examples" / "identity_alignment.toml")
@@ -76,8 +75,9 @@ def test_human_it_is_scored_subject_by_subject_to_a_verdict(store, tmp_path):
     assert (mean["ceiling"], mean["ceiling_upper"]) == pytest.approx((0.372, 0.666), abs=5e-4)
     assert mean["score"] == pytest.approx(alone["unceiled"].mean() / mean["ceiling"])
     assert [row.measured for row in finished.result.rows] == ["IT"]
-    page = make_report(finished.result, tmp_path / "page.html").read_text()
-    assert "simulated" not in page.partition("</head>")[2].lower()
+    page = finished.report(tmp_path / "page").read_text(encoding="utf-8")
+    assert "simulated responses" not in page
+    assert "<td>from folder</td>" in page, "pictures of files are not called synthetic"
 
 
 @pytest.mark.parametrize(
