@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import hyp
-from hyp.store.artifacts import installed_versions
+from hyp.store.environment import installed_versions
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())

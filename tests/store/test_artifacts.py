@@ -2,6 +2,7 @@ import errno
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 
@@ -9,6 +10,7 @@ import pytest
 
 from hyp.errors import HypError
 from hyp.store import Step, Store
+from hyp.store.artifacts import DISCARDED, RECORD
 
 STEP = Step("things", {"n": 3}, label="a thing")
 
@@ -176,72 +178,21 @@ def chain():
     return model, late, early, grams, goal
 
 
-def is_early(step):
-    first = step.inputs.get("activations", step)
-    return first.spec.get("snapshot") is not None
-
-
-def test_discarding_keeps_records_and_frees_the_rest(store):
+def test_records_whose_artifact_an_older_hyp_deleted_still_tell_the_origin(store):
     model, late, early, grams, goal = chain()
-    for step in (model, late, early, *grams):
+    for step in (model, late, early, *grams, goal):
         store.make(step, write("data"))
-    assert store.discard([goal], is_early) == 0
-    assert store.has(early)
-    store.make(goal, write("result"))
-    assert store.discard([goal], is_early) == 8
-    assert [store.has(step) for step in (model, late, early, *grams)] == [
-        True,
-        True,
-        False,
-        True,
-        False,
-    ]
-    assert store.discard([goal], is_early) == 0
-    assert not store.path(early).exists()
+    for step in (early, grams[1]):
+        remembered = store.root / DISCARDED / step.kind / step.key
+        remembered.mkdir(parents=True)
+        (store.path(step) / RECORD).rename(remembered / RECORD)
+        shutil.rmtree(store.path(step))
+    assert not store.has(early)
     assert store.pending([goal]) == []
     assert store.step(goal.key) == goal
-    assert store.step(grams[1].key).inputs["activations"].spec == {"snapshot": 5}
+    assert store.step(grams[1].key) == grams[1]
     assert {record.key for record in store.records()} == {
-        s.key for s in (model, late, grams[0], goal)
+        step.key for step in (model, late, grams[0], goal)
     }
-
-
-def test_what_was_discarded_is_made_again_when_it_is_wanted(store):
-    model, late, early, grams, goal = chain()
-    for step in (model, late, early, *grams, goal):
-        store.make(step, write("data"))
-    store.discard([goal], lambda step: step.kind in ("activations", "grams"))
     other = Step("scores", {}, {"grams": grams[1]})
     assert store.pending([other]) == [early, grams[1], other]
-    for step in store.pending([other]):
-        store.make(step, write("again"))
-    assert (store.check(grams[1]) / "data.txt").read_text() == "again"
-    assert store.step(grams[1].key) == grams[1]
-
-
-def test_goals_are_never_discarded(store):
-    *_, goal = chain()
-    for step in store.pending([goal]):
-        store.make(step, write("data"))
-    store.discard([goal], lambda step: True)
-    assert store.has(goal)
-    assert store.step(goal.key) == goal
-    assert len(store.records()) == 1
-
-
-def test_an_interrupted_discarding_leaves_the_artifact_missing_and_not_half(store, monkeypatch):
-    model, late, early, grams, goal = chain()
-    for step in (model, late, early, *grams, goal):
-        store.make(step, write("data"))
-
-    def refuse(*_, **__):
-        raise OSError(errno.EIO, "no", "disk")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("shutil.rmtree", refuse)
-        with pytest.raises(HypError, match="input/output error"):
-            store.discard([goal], is_early)
-    assert not store.has(early)
-    assert store.step(early.key) == early
-    store.make(early, write("again"))
-    assert (store.check(early) / "data.txt").read_text() == "again"

@@ -16,7 +16,7 @@ from hyp.datasets.shards import SUFFIX
 from hyp.datasets.specs import DatasetSpec
 from hyp.datasets.splits import split_rule
 from hyp.errors import UNREADABLE, HypError, disk_sentence, reason_of
-from hyp.store.artifacts import installed_versions
+from hyp.store.environment import installed_versions
 
 FORMAT = 1
 MANIFEST = "manifest.json"

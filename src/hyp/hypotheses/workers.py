@@ -11,7 +11,7 @@ from hyp.errors import HypError
 from hyp.hypotheses.steps import wanted_numerics
 from hyp.models.hardware import Ask, Numerics, Wanted, suits_here
 from hyp.store import Step, Store
-from hyp.store.artifacts import installed_versions
+from hyp.store.environment import installed_versions
 
 if TYPE_CHECKING:
     from hyp.hypotheses.plan import Plan

@@ -15,7 +15,8 @@ from hyp.stats.offered import Correction, Test
 from hyp.stats.score_files import NOTES, read_score_file
 from hyp.stats.score_text import Decimal
 from hyp.stats.sensitivity import median_icc
-from hyp.stats.table_judging import Question, judged_table
+from hyp.stats.table_comparisons import Question
+from hyp.stats.table_judging import judged_table
 from hyp.stats.table_roles import Missing, TableRoles, check_roles, long_form, tidied
 from hyp.stats.table_verdict import TableVerdict
 from hyp.stats.unit_audit import audit_units

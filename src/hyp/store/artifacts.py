@@ -5,32 +5,28 @@ from __future__ import annotations
 import errno
 import json
 import os
-import platform
-import resource
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any
 
 from filelock import FileLock, Timeout
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from hyp import __version__
 from hyp.addresses import STORE, refuse_address
 from hyp.errors import UNREADABLE, HypError, disk_sentence
 from hyp.store.checksums import checksums, damages
+from hyp.store.environment import installed_versions, machine_facts, peak_bytes
 from hyp.store.steps import KEY, Step, content_hash, in_order, key_of
 
 STORE_FORMAT = 1
 RECORD = "artifact.json"
 _SEAL = "record_sha256"
 DISCARDED = ".discarded"
-"""Where the records of artifacts lie of which nothing else was kept."""
+"""Where an older hyp left the records of artifacts of which it kept nothing else."""
 _LIBRARIES = ("hyp", "numpy", "scipy", "torch", "torchvision", "warp-lang", "zarr", "xarray")
 _PASSING = (errno.ENOENT, errno.EEXIST, errno.EINVAL)
 """What is more often a fault of the code than of the disk."""
@@ -236,50 +232,6 @@ class Store:
                     self._build(step, build)
         return final
 
-    def discard(self, goals: Iterable[Step], unneeded: Callable[[Step], bool]) -> int:
-        """Delete what goals were made from and is not needed any more; keep its records.
-
-        What is deleted counts as missing, and is made again if something wants it. What was
-        made from it keeps its origin, see `step`. Nothing is deleted unless all goals are
-        published. No other run may be reading what is deleted.
-
-        Parameters
-        ----------
-        goals : iterable of Step
-            These stay.
-        unneeded : callable
-            Tells which of the steps that lead to the goals are to go.
-
-        Returns
-        -------
-        int
-            Bytes that were freed.
-
-        Raises
-        ------
-        HypError
-            If the disk refuses.
-        """
-        kept = list(goals)
-        if not all(map(self.has, kept)):
-            return 0
-        going = [step for step in in_order(kept) if step not in kept and unneeded(step)]
-        with readable_disk_errors(self.root):
-            return sum(map(self._discard, going))
-
-    def _discard(self, step: Step) -> int:
-        if not self.has(step):
-            return 0
-        final = self.path(step)
-        with self._locked(final, lambda: None):
-            record = self.record(step)
-            remembered = self.root / DISCARDED / step.kind / step.key
-            remembered.mkdir(parents=True, exist_ok=True)
-            write_atomically(remembered / RECORD, (final / RECORD).read_bytes())
-            (final / RECORD).unlink()  # from here on it is missing, however this ends
-            shutil.rmtree(final)
-        return sum(record.files.values())
-
     @contextmanager
     def unpruned(self) -> Iterator[None]:
         """Keep `hyp.store.pruning.prune` away while it is decided what is needed.
@@ -338,7 +290,7 @@ class Store:
             "machine": machine_facts(),
             "files": {name: (partial / name).stat().st_size for name in sums},
             "checksums": sums,
-            "peak_bytes": _peak_bytes(),
+            "peak_bytes": peak_bytes(),
         }
         record[_SEAL] = _seal(record)
         write_atomically(partial / RECORD, json.dumps(record, indent=1).encode())
@@ -446,44 +398,3 @@ def readable_disk_errors(place: Path) -> Iterator[None]:
         if not sentence or error.errno in _PASSING:
             raise
         raise HypError(f"{sentence}, then run again: it goes on where it stopped.") from error
-
-
-def installed_versions(names: Iterable[str]) -> dict[str, str]:
-    """Return the versions of those of the named distributions that are installed.
-
-    That of ``hyp`` is this package's own, whatever distribution of that name is there.
-    """
-    found = {}
-    for name in names:
-        try:
-            found[name] = __version__ if name == "hyp" else version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def machine_facts() -> dict[str, str]:
-    """Return the facts about this machine that a result may depend on."""
-    return {
-        "host": platform.node(),
-        "system": f"{platform.system()} {platform.release()}",
-        "processor": _processor(),
-        "cores": str(os.cpu_count() or 1),
-        "python": platform.python_version(),
-    }
-
-
-def _peak_bytes() -> int:
-    """Return the most memory that this process has held."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +22,7 @@ from hyp.datasets.poses import EULER
 from hyp.datasets.released import layout
 from hyp.datasets.released.gathering import NAMES, ROW, Gathered, Scene, gather
 from hyp.datasets.released.listing import Problem, Problems
+from hyp.datasets.released.locating import PublishedSet, locate, states
 from hyp.errors import HypError
 from hyp.store.artifacts import readable_disk_errors
 from hyp.store.caches import cache_folder
@@ -168,7 +168,7 @@ def scan_released(path: Path | str, *, workers: int = 1, progress: Progress = si
         If there is no set, its index cannot be read, or its columns are not the published
         ones.
     """
-    return _scan(_locate(Path(path)), workers, progress).report
+    return _scan(locate(Path(path)), workers, progress).report
 
 
 def scanned(path: Path | str, progress: Progress = silent) -> Scan:
@@ -182,76 +182,16 @@ def scanned(path: Path | str, progress: Progress = silent) -> Scan:
     HypError
         As `scan_released`.
     """
-    found = _locate(Path(path))
+    found = locate(Path(path))
     try:
         return _load(_cache(found))
     except (OSError, ValueError, KeyError, TypeError):
         return _scan(found, 1, progress)
 
 
-@dataclass(frozen=True)
-class _Set:
-    """Where a set lies: its root, and the zip file and folder of each scene.
-
-    Of a `part` of a set the other scenes are not missed.
-    """
-
-    root: Path
-    scenes: dict[str, tuple[Path, ...]]
-    part: bool
-
-
-def _locate(path: Path) -> _Set:
-    path = path.expanduser().absolute()
-    if path.suffix == ".zip" and path.is_file():
-        return _Set(path.parent.parent, {path.stem: (path,)}, part=True)
-    images = path / layout.IMAGES
-    if not images.is_dir():
-        raise HypError(
-            f"{path} holds no folder {layout.IMAGES!r}, so it is no published ThreeDWorld set; "
-            "name the folder that holds it, or a scene's zip file in it."
-        )
-    scenes: dict[str, tuple[Path, ...]] = {}
-    for entry in sorted(images.iterdir(), key=lambda entry: (entry.is_dir(), entry.name)):
-        if entry.name.startswith(".") or not (entry.is_dir() or entry.suffix == ".zip"):
-            continue
-        name = entry.name if entry.is_dir() else entry.stem
-        scenes[name] = (*scenes.get(name, ()), entry)
-    if not scenes:
-        raise HypError(f"{images} holds no scenes, neither folders nor zip files.")
-    return _Set(path, dict(sorted(scenes.items())), part=False)
-
-
-def _cache(found: _Set) -> Path:
-    state = [str(_FORMAT), *map(_state, _looked_at(found))]
+def _cache(found: PublishedSet) -> Path:
+    state = [str(_FORMAT), *states(found)]
     return cache_folder("released") / content_hash(state)[:20]
-
-
-def _looked_at(found: _Set) -> Iterator[Path]:
-    yield found.root / layout.HEADERS_FILE
-    yield from sorted(found.root.glob("index_img_*.csv"))
-    for places in found.scenes.values():
-        for place in places:
-            yield place
-            for wnid in _subfolders(place):
-                yield wnid
-                yield from _subfolders(wnid)
-
-
-def _subfolders(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return []
-    with os.scandir(path) as entries:
-        return sorted(Path(entry.path) for entry in entries if entry.is_dir())
-
-
-def _state(path: Path) -> str:
-    try:
-        found = path.stat()
-    except OSError:
-        return f"{path}: none"
-    size = 0 if path.is_dir() else found.st_size
-    return f"{path}: {size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
 def _load(folder: Path) -> Scan:
@@ -263,7 +203,7 @@ def _load(folder: Path) -> Scan:
     return Scan(folder, names=names, report=Report(**report, problems=problems), **lists, **content)
 
 
-def _scan(found: _Set, workers: int, progress: Progress) -> Scan:
+def _scan(found: PublishedSet, workers: int, progress: Progress) -> Scan:
     _check_headers(found.root)
     problems = Problems()
     scenes = list(_scenes(found, problems))
@@ -296,7 +236,7 @@ def _check_headers(root: Path) -> None:
         )
 
 
-def _scenes(found: _Set, problems: Problems) -> Iterator[Scene]:
+def _scenes(found: PublishedSet, problems: Problems) -> Iterator[Scene]:
     path = layout.find_index(found.root)
     if path is None:
         yield from (Scene(name, places) for name, places in found.scenes.items())
@@ -344,7 +284,7 @@ def _part(folder: Path, place: int) -> Path:
 
 
 def _join(
-    found: _Set,
+    found: PublishedSet,
     scenes: Sequence[Scene],
     gathered: Sequence[Gathered],
     folder: Path,
@@ -414,7 +354,7 @@ def _values(
 
 
 def _add_shuffled(
-    found: _Set, folder: Path, columns: dict[str, NDArray[Any]], problems: Problems
+    found: PublishedSet, folder: Path, columns: dict[str, NDArray[Any]], problems: Problems
 ) -> bool:
     """Add each image's place in the shuffled index, if there is one with all images."""
     path = found.root / layout.SHUFFLED
