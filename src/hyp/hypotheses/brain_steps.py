@@ -125,7 +125,8 @@ class BrainSteps(SharedSteps):
         if "path" not in step.places:
             assert self.store is not None
             return open_recording(self.store, step)
-        return read_assembly(Path(step.places["path"]))
+        assembly: xr.DataArray = read_assembly(Path(step.places["path"]))
+        return assembly
 
     def _recorded(self, folder: Path) -> Step:
         from hyp.hypotheses.aligning import RecordedFile, RecordingSpec, recording_step
