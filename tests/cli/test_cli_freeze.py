@@ -147,7 +147,7 @@ def test_one_comparison_is_singular():
         ([NAME, "--set", "n_seeds=0"], "n_seeds=0"),
         ([NAME, "--out", "nowhere/f.json"], "there is no folder nowhere"),
         ([STUDY, "--set", "cohorts=animals"], "has no cohort 'animals'"),
-        ([STUDY, "--set", "recording=nowhere"], "there is no recording at"),
+        ([STUDY, "--set", "recording=nowhere"], "there is no recording 'nowhere'"),
         (["synthetic-natural"], "--set natural="),
     ],
 )

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from hyp.cli.data import data_app
 from hyp.datasets.folders.classes import ClassFolderSource
 from hyp.datasets.remote import open_dataset
+from hyp.datasets.sources import open_source
 from hyp.errors import HypError
 
 UPPER, LOWER = (200, 60, 20), (20, 60, 200)
@@ -124,3 +125,31 @@ def test_a_mixed_folder_of_meshes(tmp_path):
     assert made.exit_code == 0, made.exception
     objects = open_dataset(str(out)).spec.source.objects
     assert [thing.identity for thing in objects] == ["a", "b", "c"]
+
+
+def test_a_table_of_the_objects_that_can_be_drawn(tmp_path):
+    """Studies take it where a library has files that cannot be drawn: one glass, one of z."""
+    library = tmp_path / "library"
+    corner = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"
+    for name in ("chair/a", "chair/b", "lamp/a"):
+        (library / name).parent.mkdir(parents=True, exist_ok=True)
+        (library / name).with_suffix(".obj").write_text(corner)
+    (library / "lamp" / "glass.mtl").write_text("newmtl glass\nd 0.4\n")
+    (library / "lamp" / "glass.obj").write_text(f"mtllib glass.mtl\nusemtl glass\n{corner}")
+    table = library / "usable.csv"
+    command = ["objects", str(library), "--out", str(table)]
+    done = CliRunner().invoke(data_app, command)
+    assert done.exit_code == 0, done.exception
+    assert "glass.obj has a transparent material" in done.output
+    assert "3 of 4 objects can be drawn: chair (2), lamp (1)." in done.output
+    assert table.read_text().splitlines() == [
+        "file,category,identity,up",
+        "chair/b.obj,chair,b,y",
+        "chair/a.obj,chair,chair-a,y",
+        "lamp/a.obj,lamp,lamp-a,y",
+    ]
+    objects = open_source(f"engine:{table}", image_size=16).objects
+    assert [item.identity for item in objects] == ["b", "chair-a", "lamp-a"]
+    assert "must be a new .csv file" in str(CliRunner().invoke(data_app, command).exception)
+    elsewhere = CliRunner().invoke(data_app, [*command[:3], str(tmp_path / "usable.csv")])
+    assert "in " + str(library) in str(elsewhere.exception)

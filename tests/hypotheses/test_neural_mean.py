@@ -3,11 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from test_several_recordings import PUBLIC, fetched
 
 from hyp.errors import HypError
+from hyp.hypotheses.builders import check_steps
 from hyp.hypotheses.claims.few_latents import FEW_LATENTS
 from hyp.hypotheses.claims.performance_alignment import PERFORMANCE_ALIGNMENT
+from hyp.hypotheses.claims.synthetic_natural import SYNTHETIC_NATURAL
 from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.gathering import gather_scores
 from hyp.hypotheses.judge import answer
@@ -105,11 +108,24 @@ def test_networks_of_photographs_are_asked_about_where_there_are_some():
     assert (natural.weights, natural.learns) == (("one", "two"), False)
 
 
+def test_too_few_classes_for_pls_are_told_before_anything_is_trained(tmp_path):
+    picture = Image.new("RGB", (16, 16))
+    for number in range(90):
+        (tmp_path / "ab"[number % 2]).mkdir(exist_ok=True)
+        picture.save(tmp_path / "ab"[number % 2] / f"{number}.png")
+    settings = {**FIXED, "natural": f"classes:{tmp_path}"}
+    made = make_plan(SYNTHETIC_NATURAL, "laptop", settings)
+    with pytest.raises(HypError, match=r"fc of natural, .* has 2 units, .*layer4.0.relu,avgpool\)"):
+        check_steps(made.steps)
+    others = ",".join(made.profile.layers[:-1])
+    check_steps(make_plan(SYNTHETIC_NATURAL, "laptop", settings | {"layers": others}).steps)
+
+
 def test_accuracy_is_an_axis_of_networks_that_name_classes(tmp_path):
     evaluation = [
-        {"task": "category", "batch": batch, "metric": metric, "value": value, "baseline": 2.0}
+        {"task": "category", "batch": batch, "metric": metric, "value": value, "baseline": constant}
         for batch, share in ((20, 0.25), (80, 0.75))
-        for metric, value in (("loss", 1 - share), ("accuracy", share))
+        for metric, value, constant in (("loss", 1 - share, 2.0), ("accuracy", share, 0.0))
     ]
     profile = PERFORMANCE_ALIGNMENT.profile("laptop")
     (tmp_path / "m").mkdir()

@@ -210,6 +210,33 @@ def copy(
 
 
 @data_app.command()
+def objects(
+    place: Annotated[Path, typer.Argument(help="Folder of meshes, or a table of them.")],
+    out: Annotated[
+        Path, typer.Option(help="CSV to write, in that folder: the objects that can be drawn.")
+    ],
+) -> None:
+    """Write a table of the objects that can be drawn, with their categories; list the others."""
+    from hyp.cli.terminal import console
+    from hyp.datasets.engine.survey import usable_objects
+    from hyp.errors import HypError
+    from hyp.store.artifacts import write_atomically
+
+    folder = place if place.is_dir() else place.parent
+    if out.suffix != ".csv" or out.parent.resolve() != folder.resolve() or out.exists():
+        raise HypError(f"--out {out} must be a new .csv file in {folder}, where the objects are.")
+    found = usable_objects(place)
+    write_atomically(out, found.table.encode())
+    screen = console()
+    for problem in found.problems:
+        screen.print(problem.sentence, soft_wrap=True, markup=False, highlight=False)
+    kinds = ", ".join(f"{category} ({count:,})" for category, count in found.objects.items())
+    n, bad = sum(found.objects.values()), len(found.problems)
+    screen.print(f"{n:,} of {n + bad:,} objects can be drawn: {kinds}.", soft_wrap=True)
+    screen.print(f"{out}: name them as --source engine:{out}", soft_wrap=True)
+
+
+@data_app.command()
 def sources() -> None:
     """List where images can come from."""
     from hyp.cli.sources_page import sources_table

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hyp.datasets.designs import Design
 from hyp.datasets.sources import open_source
@@ -14,22 +16,47 @@ from hyp.hypotheses.profile import SIMULATED
 from hyp.hypotheses.steps import SharedSteps
 from hyp.metrics.brainscore.identifiers import OBSERVERS, PAPER_BENCHMARKS, benchmark_region
 from hyp.metrics.neural.specs import neural_metric
-from hyp.store import Step
+from hyp.store import Step, Store
 from hyp.text import joined
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 HIDDEN = "resnet18"
 LATENT_SHARES = {"V1": 0.0, "V2": 0.1, "V4": 0.3, "IT": 0.5}
 """Of the variance of simulated neuroids, what they read from the latents themselves."""
 
 
+class Recorded(NamedTuple):
+    """A recording, the regions that it has, and whether its subjects are scored one by one."""
+
+    step: Step
+    regions: tuple[str, ...]
+    subjects: Literal["pooled", "each"] = "pooled"
+
+
+@dataclass
 class BrainSteps(SharedSteps):
-    """Makes the steps of what networks are aligned with."""
+    """Makes the steps of what networks are aligned with; `store` has what was imported."""
+
+    store: Store | None = field(default=None, kw_only=True)
 
     @cached_property
-    def recordings(self) -> tuple[Step, ...]:
+    def recordings(self) -> tuple[Recorded, ...]:
         """The recordings that the profile names, or the simulated one."""
-        if self.profile.recording != SIMULATED:
-            return tuple(self._recorded(folder) for folder in fetched(self.profile.recordings))
+        if self.profile.recording == SIMULATED:
+            return (self._simulated(),)
+        named = self.profile.recordings
+        there = {one: step for one in named if (step := self._imported(one)) is not None}
+        folders = iter(fetched([one for one in named if one not in there]))
+        return tuple(
+            self._described(there[one])
+            if one in there
+            else self._described(self._recorded(next(folders)))
+            for one in named
+        )
+
+    def _simulated(self) -> Recorded:
         from hyp.hypotheses.aligning import RecordingSpec, SimulatedStream, recording_step
         from hyp.metrics.neural.simulation import VENTRAL_STREAM
 
@@ -44,7 +71,62 @@ class BrainSteps(SharedSteps):
         )
         images = DatasetSpec.model_validate(self.stimuli.spec)
         shown = images.model_copy(update={"n_images": self.profile.n_recorded})
-        return (recording_step(spec, shown),)
+        return Recorded(recording_step(spec, shown), tuple(region.region for region in regions))
+
+    def _imported(self, name: str) -> Step | None:
+        """Return what ``hyp neural import`` put into the store under a name that is no folder.
+
+        Raises
+        ------
+        HypError
+            If its images are of another size than the networks'.
+        """
+        if self.store is None or name in PAPER_BENCHMARKS or Path(name).expanduser().exists():
+            return None
+        from hyp.hypotheses.aligning import find_recording
+
+        if all(record.spec["name"] != name for record in self.store.records("recordings")):
+            return None
+        found = find_recording(self.store, name)
+        size = found.inputs["stimuli"].spec["source"].get("image_size", self._seen)
+        if size != self._seen:
+            raise HypError(
+                f"the images of the recording {name!r} have {size} pixels a side in this store, "
+                f"and these networks see {self._seen}; import it under another --name with "
+                f"--image-size {self._seen}."
+            )
+        return found
+
+    def _described(self, step: Step) -> Recorded:
+        """Read which regions a recording has and whose they are; of public ones it is known.
+
+        Raises
+        ------
+        HypError
+            If it cannot be read, or the metric needs responses and it has dissimilarities.
+        """
+        from hyp.hypotheses.recorded_rdms import require_rsa
+        from hyp.metrics.neural import holds_rdms, regions, subjects
+        from hyp.metrics.neural.benchmark import PUBLIC_BENCHMARKS
+
+        public = PUBLIC_BENCHMARKS.get(step.spec["name"])
+        if public:
+            return Recorded(step, (public.region,))
+        assembly = self._responses(step)
+        if holds_rdms(assembly):
+            require_rsa(step.spec["name"], neural_metric(self.profile.neural_metric))
+        several = len(subjects(assembly)) > 1
+        return Recorded(step, tuple(regions(assembly)), "each" if several else "pooled")
+
+    def _responses(self, step: Step) -> xr.DataArray:
+        from hyp.hypotheses.recordings import open_recording
+        from hyp.metrics.neural import read_assembly
+
+        if "path" not in step.places:
+            assert self.store is not None
+            return open_recording(self.store, step)
+        assembly: xr.DataArray = read_assembly(Path(step.places["path"]))
+        return assembly
 
     def _recorded(self, folder: Path) -> Step:
         from hyp.hypotheses.aligning import RecordedFile, RecordingSpec, recording_step
@@ -52,6 +134,14 @@ class BrainSteps(SharedSteps):
         from hyp.metrics.brainscore.exporting import IMAGES, RESPONSES
         from hyp.metrics.neural.benchmark import PUBLIC_BENCHMARKS
 
+        if not (folder / RESPONSES).exists():
+            kept = self.store.records("recordings") if self.store is not None else []
+            there = sorted(str(record.spec["name"]) for record in kept)
+            raise HypError(
+                f"there is no recording {folder.name!r}: {folder} is no folder with {RESPONSES} "
+                f"and {IMAGES}, and 'hyp neural import' put none of that name into the store"
+                + (f" (it has {joined(there, 'and')})." if there else ".")
+            )
         known = PUBLIC_BENCHMARKS.get(folder.name)
         spec = RecordingSpec(
             name=folder.name,
@@ -66,7 +156,7 @@ class BrainSteps(SharedSteps):
         """The regions that networks are scored in."""
         if self.profile.scored_by == "official":
             return [benchmark_region(name) for name in self.benchmarks]
-        return [region for step in self.recordings for region in recorded_regions(step)]
+        return [region for one in self.recordings for region in one.regions]
 
     @cached_property
     def observers(self) -> Step:
@@ -143,17 +233,21 @@ class BrainSteps(SharedSteps):
             benchmarks=tuple(self.benchmarks),
             layers=self.profile.layers,
             readout=self.profile.readout,
-            image_size=self.profile.input_size or self.profile.image_size,
+            image_size=self._seen,
             snapshot=snapshot,
             environment=str(open_environment().record().get("constraints")),
             threads=self.profile.threads,
         )
         return official_step(model, spec, self.benchmarks)
 
+    @property
+    def _seen(self) -> int:
+        """Pixels a side of what networks see."""
+        return self.profile.input_size or self.profile.image_size
+
     def _shown(self, folder: Path) -> DatasetSpec:
         """Return the images of a folder, at the size that networks see."""
-        size = self.profile.input_size or self.profile.image_size
-        shown = open_source(f"folder:{folder}", image_size=size)
+        shown = open_source(f"folder:{folder}", image_size=self._seen)
         return DatasetSpec(
             source=shown, design=Design(), seed=0, n_images=shown.capacity or 0, n_val=0
         )
@@ -163,15 +257,19 @@ class BrainSteps(SharedSteps):
     ) -> Iterator[tuple[str, Step]]:
         """Yield the step of every recording; the roles of further ones are numbered."""
         from hyp.hypotheses.aligning import AlignmentSpec, alignment_step
+        from hyp.metrics.neural.ceilings import usual_formula
 
-        spec = AlignmentSpec(
-            metric=neural_metric(self.profile.neural_metric),
-            protocol=self.profile.neural_protocol,
-            threads=self.profile.threads,
-        )
+        metric = neural_metric(self.profile.neural_metric)
         for number, recording in enumerate(self.recordings):
+            spec = AlignmentSpec(
+                metric=metric,
+                protocol=self.profile.neural_protocol,
+                formula=usual_formula(metric),
+                threads=self.profile.threads,
+                subjects=recording.subjects,
+            )
             step = alignment_step(
-                recording,
+                recording.step,
                 model,
                 spec,
                 layers=self.profile.layers,
@@ -207,15 +305,3 @@ def fetched(named: Sequence[str]) -> list[Path]:
             "recording=simulated --set behaviour="
         )
     return folders
-
-
-def recorded_regions(recording: Step) -> list[str]:
-    """Return the regions of a recording that is declared: a simulated one, or one on this disk."""
-    origin = recording.spec["origin"]
-    if origin["kind"] == SIMULATED:
-        return [region["region"] for region in origin["regions"]]
-    from hyp.metrics.neural import read_assembly, regions
-    from hyp.metrics.neural.benchmark import PUBLIC_BENCHMARKS
-
-    public = PUBLIC_BENCHMARKS.get(recording.spec["name"])
-    return [public.region] if public else regions(read_assembly(Path(recording.places["path"])))

@@ -52,12 +52,13 @@ def check_steps(steps: Sequence[Step]) -> None:
     Raises
     ------
     HypError
-        Naming the number of folds, the backbone or the layer; or, of a simulated recording, its
-        network or what splits cannot be balanced by; or, of Brain-Score, the data that are not
-        here.
+        Naming the number of folds, the backbone or the layer, or one that has too few units for
+        PLS; or, of a simulated recording, its network or what splits cannot be balanced by; or,
+        of Brain-Score, the data that are not here.
     """
     _check_folds(steps)
     _check_networks(steps)
+    _check_components(steps)
     _check_streams(steps)
     check_official(steps)
 
@@ -88,6 +89,42 @@ def _check_networks(steps: Iterable[Step]) -> None:
         network = outline(backbone, n_outputs=2)
         for layer in layers:
             find_layer(network, layer)
+
+
+def _check_components(steps: Iterable[Step]) -> None:
+    """Refuse layers with fewer units than PLS has components, as outputs for a few classes."""
+    for step in steps:
+        if step.kind != "alignments" or step.spec["metric"]["kind"] != "pls":
+            continue
+        model, n_components = step.inputs["model"], step.spec["metric"]["n_components"]
+        layers = step.inputs["grams"].inputs["activations"].spec["layers"]
+        units = dict(zip(layers, _units(model, layers), strict=True))
+        few = [layer for layer, n in units.items() if n is not None and n < n_components]
+        if few:
+            others = ",".join(layer for layer in layers if layer not in few)
+            raise HypError(
+                f"the layer {few[0]} of {model.label} has {units[few[0]]} units, fewer than the "
+                f"{n_components} components of PLS; leave it out (layers={others}), or take "
+                "another metric."
+            )
+
+
+def _units(model: Step, layers: Sequence[str]) -> list[int | None]:
+    """Return the number of units of layers of a network that is trained here, None of others."""
+    if "dataset" not in model.inputs:
+        return [None] * len(layers)
+    from hyp.datasets.specs import DatasetSpec
+    from hyp.hypotheses.needs import OUTLINED_OUTPUTS, outlined
+    from hyp.models.objectives import head_layout
+
+    images = model.inputs["dataset"]
+    source = DatasetSpec.model_validate(
+        {**images.spec, "source": {**images.spec["source"], **images.places}}
+    ).source
+    network = outlined(model.spec["backbone"], model.spec["input_size"] or source.image_size)
+    outputs = head_layout(source.latents, model.spec["objective"])[-1].stop
+    found = [network.units.get(layer) for layer in layers]
+    return [outputs if n == OUTLINED_OUTPUTS else n for n in found]
 
 
 def _check_streams(steps: Iterable[Step]) -> None:

@@ -107,15 +107,15 @@ def gather_similarities(inputs: Mapping[str, Path]) -> Similarities:
 
 
 def _performance(history: Mapping[str, Any], cohort: str, seed: int) -> Iterator[pd.DataFrame]:
-    rows = [
-        {"measured": row["task"], "batches": row["batch"], "kind": kind, "score": score}
-        for row in history["evaluation"]
-        for kind, score in (
-            ("performance", 1 - row["value"] / row["baseline"]),
-            (row["metric"], row["value"]),
-        )
-        if row["metric"] == "loss" or kind == "accuracy"
-    ]
+    rows = []
+    for row in history["evaluation"]:
+        place = {"measured": row["task"], "batches": row["batch"]}
+        if row["metric"] == "loss":
+            share = row["value"] / row["baseline"]
+            rows.append(place | {"kind": "performance", "score": 1 - share})
+            rows.append(place | {"kind": "loss", "score": row["value"]})
+        elif row["metric"] == "accuracy":
+            rows.append(place | {"kind": "accuracy", "score": row["value"]})
     if rows:
         yield pd.DataFrame(rows).assign(cohort=cohort, seed=seed, layer="", fold=0)
 

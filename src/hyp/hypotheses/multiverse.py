@@ -339,7 +339,7 @@ def _gathered(
     ask = suits_here if kept is None else keeping(Numerics(**kept.model_dump()), suits_here)
     own = {key: getattr(plan.profile, key) for key in plan.settings}
     changed = {**own, **settings, "scored_snapshots": ()}
-    other = make_plan(hypothesis, plan.profile_name, changed, ask=ask)
+    other = make_plan(hypothesis, plan.profile_name, changed, store=store, ask=ask)
     pending = [step for step in other.pending(store) if step is not other.goal]
     beyond = sorted({step.kind for step in pending if step.kind not in _COMPUTED})
     if beyond:

@@ -19,6 +19,9 @@ from hyp.store import Record, Step, Store
 if TYPE_CHECKING:
     from hyp.hypotheses.plan import Plan
 
+OUTLINED_OUTPUTS = 2
+"""Of networks that are measured without their numbers."""
+
 _FLOAT = 4
 _HEAVY = ("models", "activations", "grams", "scores", "snapshots")
 _LIBRARIES_BYTES = 1.25e9
@@ -140,7 +143,7 @@ def _bytes(plan: Plan, step: Step, there: list[Record]) -> float | None:
         return _dataset_bytes(step.spec, there)
     if step.kind == "models" and "kind" not in step.spec:
         kept = len(set(step.spec["snapshots"]) | {step.spec["n_batches"]})
-        return _FLOAT * kept * _network(step.spec["backbone"], _size(plan)).weights
+        return _FLOAT * kept * outlined(step.spec["backbone"], _size(plan)).weights
     if step.kind == "activations":
         itemsize = 2 if step.spec.get("dtype") == "float16" else _FLOAT
         return float(n * itemsize * sum(_units(plan, step)))
@@ -179,7 +182,7 @@ def _memory(
     needed = [0.0]
     for step in pending:
         if step.kind == "models" and step.spec.get("n_batches"):
-            network = _network(step.spec["backbone"], _size(plan))
+            network = outlined(step.spec["backbone"], _size(plan))
             batch = step.spec["batch_size"] * network.outputs
             needed.append(_FLOAT * (_TRAINED_COPIES * network.weights + 2.0 * batch))
         elif step.kind == "grams":
@@ -215,12 +218,12 @@ def _units(plan: Plan, step: Step) -> list[int]:
     if PIXELS in layers:
         return [3 * plan.profile.image_size**2]
     model = activations.inputs["model"].spec
-    network = _network(model.get("backbone", plan.profile.backbone), _size(plan))
+    network = outlined(model.get("backbone", plan.profile.backbone), _size(plan))
     return [network.units[layer] for layer in layers if layer in network.units]
 
 
 @dataclass(frozen=True)
-class _Network:
+class Outlined:
     """Numbers of weights, of all modules' outputs for one image, and of each module's."""
 
     weights: int
@@ -229,14 +232,14 @@ class _Network:
 
 
 @cache
-def _network(backbone: str, size: int) -> _Network:
+def outlined(backbone: str, size: int) -> Outlined:
     """Measure a network without its numbers: on torch's meta device."""
     import torch
 
     from hyp.models.backbones import outline
 
     with torch.device("meta"):
-        model = outline(backbone, n_outputs=2).eval()
+        model = outline(backbone, n_outputs=OUTLINED_OUTPUTS).eval()
         units: dict[str, int] = {}
 
         def note(name: str) -> Any:
@@ -252,4 +255,4 @@ def _network(backbone: str, size: int) -> _Network:
             model(torch.empty(1, 3, size, size))
     leaves = [name for name, module in model.named_modules() if not list(module.children())]
     weights = sum(value.numel() for value in model.state_dict().values())
-    return _Network(weights, sum(units.get(name, 0) for name in leaves), units)
+    return Outlined(weights, sum(units.get(name, 0) for name in leaves), units)

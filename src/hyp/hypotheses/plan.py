@@ -119,7 +119,7 @@ def make_plan(
         Fields of the profile that are changed: Python values, or their text as in ``--set``.
     store : Store, optional
         Device and precision, where the profile leaves them open, are those of the run of the
-        same settings in this store, if there is one.
+        same settings in this store, if there is one; and recordings may be named that are in it.
     ask : callable
         Chooses them otherwise, by default what suits this machine.
 
@@ -139,7 +139,7 @@ def make_plan(
             ask = keeping(Numerics(**kept.model_dump()), ask)
     reason = untestable(hypothesis, profile)
     with one_sentence():
-        inputs = {} if reason else _Graph(profile, hypothesis, ask=ask).result_inputs()
+        inputs = {} if reason else _Graph(profile, hypothesis, ask=ask, store=store).result_inputs()
     spec = {
         "hypothesis": hypothesis.model_dump(mode="json", exclude={"profiles"}),
         "profile": {"name": profile_name, **profile.model_dump(mode="json")},

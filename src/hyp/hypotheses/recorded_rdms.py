@@ -23,7 +23,7 @@ from hyp.metrics.neural import (
     subjects,
 )
 from hyp.metrics.neural.ceilings import ceiled
-from hyp.metrics.neural.specs import Rsa
+from hyp.metrics.neural.specs import NeuralMetric, Rsa
 from hyp.store.plain_zarr import write_zarr
 
 UNCEILED = "none: one RDM, scored unceiled"
@@ -102,6 +102,22 @@ def describe_rdms(benchmarks: list[RdmBenchmark], n_stimuli: int) -> pd.DataFram
     return pd.DataFrame(rows)
 
 
+def require_rsa(recording: str, metric: NeuralMetric) -> Rsa:
+    """Return a metric if it is RSA, the only one that dissimilarities can be scored by.
+
+    Raises
+    ------
+    HypError
+        If it is another one.
+    """
+    if not isinstance(metric, Rsa):
+        raise HypError(
+            f"{recording} holds dissimilarities, which {metric.kind} cannot be computed from; use "
+            "the metric rsa (neural_metric=rsa)."
+        )
+    return metric
+
+
 def score_dissimilarities(
     spec: AlignmentSpec,
     recording: RecordingSpec,
@@ -120,11 +136,7 @@ def score_dissimilarities(
     HypError
         If the metric is not RSA, or subjects are to be pooled.
     """
-    if not isinstance(spec.metric, Rsa):
-        raise HypError(
-            f"{recording.name} holds dissimilarities, which {spec.metric.kind} cannot be computed "
-            "from; use the metric rsa."
-        )
+    metric = require_rsa(recording.name, spec.metric)
     if spec.subjects == "pooled" and len(subjects(rdms)) > 1:
         raise HypError(
             f"the dissimilarities of {recording.name} are of several subjects, which are compared "
@@ -135,7 +147,7 @@ def score_dissimilarities(
         scored = score_rdms(
             shown_grams(grams, benchmark.stimulus_id.tolist(), stimuli, benchmark.name),
             benchmark,
-            spec.metric,
+            metric,
             protocol=spec.protocol,
             formula=spec.formula,
         )

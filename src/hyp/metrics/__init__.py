@@ -2,7 +2,7 @@
 
 Everything here sees a layer's activations X (stimuli x units) through ``K = X X^T``, so
 one pass over the activations serves every metric, target and split, and nothing has to be
-projected. Only the published protocol with projected features needs X itself.
+projected. Only the published protocol with projected features, and soft matching, need X itself.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ _HOME = {
     "kfold": "decoding",
     "decode_published": "published",
     "decode_published_gram": "published",
+    "soft_matching": "matched_units",
 }
 
 __all__ = sorted(_HOME)

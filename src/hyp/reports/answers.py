@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _SCORES = {"depth": "layer depth"}
 _EXPLAINED = {
     "decoding": "Accuracy for a latent of categories, correlation r for a number.",
-    "alignment": "Alignment: 1 is as well as the recording's own repetitions allow.",
+    "alignment": "Alignment: 1 is as well as the recording's own noise ceiling allows.",
     "neural mean": "The mean alignment of V1, V2, V4 and IT, or of the regions declared.",
     "behaviour": "Behaviour: 1 is as consistent with the observers as they are with each other.",
     "depth": "Depth: 0 is the first of the layers looked at, 1 the last.",
@@ -271,12 +271,14 @@ def explained(kind: str) -> str:
     return _EXPLAINED.get(kind, _EXPLAINED["rsa-correlation"] if kind.startswith("rsa-") else "")
 
 
-def images_words(cohort: CohortSummary) -> str:
-    """Say what a cohort's networks were trained on."""
+def images_words(cohort: CohortSummary, settings: Mapping[str, object]) -> str:
+    """Say what a cohort's networks were trained on; images of files are not called synthetic."""
     if not cohort.trained:
         return "not trained"
     if cohort.natural:
         return "photographs"
     if not cohort.dataset:
         return "made elsewhere"
-    return "synthetic" if cohort.share == 1 else f"synthetic, {cohort.share:.3g} of the images"
+    kind = str(settings.get("source", "engine")).partition(":")[0]
+    images = "synthetic" if kind in ("engine", "tdw", "tdw-images") else f"from {kind}"
+    return images if cohort.share == 1 else f"{images}, {cohort.share:.3g} of the images"

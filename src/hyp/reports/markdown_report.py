@@ -122,7 +122,7 @@ def _cohorts(result: Result) -> list[str]:
             escaped(cohort.title),
             escaped(cohort.objective) if cohort.trained else wording.MISSING,
             escaped(cohort.design),
-            images_words(cohort),
+            images_words(cohort, result.settings),
             wording.count(cohort.n_images) if cohort.trained else wording.MISSING,
             wording.count(cohort.batches),
             str(len(cohort.seeds)),

@@ -115,7 +115,7 @@ def _networks(material: Material) -> Iterator[str]:
     if not cohorts:
         return
     yield f"Networks were of {_times(len(cohorts), 'cohort')} and differed within one in their seed"
-    yield f"alone: {'; '.join(map(_cohort, cohorts))}."
+    yield f"alone: {'; '.join(_cohort(one, material.result.settings) for one in cohorts)}."
     if any(cohort.trained for cohort in cohorts):
         schedule = "" if profile.schedule == "constant" else f", {profile.schedule} schedule"
         yield (
@@ -130,14 +130,14 @@ def _networks(material: Material) -> Iterator[str]:
     )
 
 
-def _cohort(cohort: CohortSummary) -> str:
+def _cohort(cohort: CohortSummary, settings: Mapping[str, object]) -> str:
     count = f"{cohort.title}, {_times(len(cohort.seeds), 'network')}"
     if not cohort.trained:
         return f"{count}, not trained"
     return (
         f"{count} (seeds {_ranges(cohort.seeds)}) trained for {cohort.objective} in "
-        f"{cohort.batches:,} batches, on {cohort.n_images:,} images ({images_words(cohort)}; "
-        f"variability: {cohort.design})"
+        f"{cohort.batches:,} batches, on {cohort.n_images:,} images "
+        f"({images_words(cohort, settings)}; variability: {cohort.design})"
     )
 
 

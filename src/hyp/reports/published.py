@@ -235,6 +235,11 @@ def _alignment(material: Material, backbone: str) -> Published:
             "Measured: responses that a hidden network simulates, so levels say nothing about "
             "each other; what can be compared is which cohort is above which."
         )
+    elif material.result.settings.get("neural_metric") not in ("pls", "ridge"):
+        measured = (
+            "Measured: the declared recording, by another metric than the paper's PLS, so levels "
+            "say nothing about each other; what can be compared is which cohort is above which."
+        )
     else:
         measured = (
             "Measured: the declared recording, under the ceiling formula of 2026 (the paper's is "

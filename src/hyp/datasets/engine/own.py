@@ -27,7 +27,7 @@ TABLES = ("objects.toml", "objects.csv")
 PANORAMAS = "panoramas"
 """Folder beside the objects whose pictures are scenes."""
 
-_COLUMNS = ("file", "category", "identity", "up")
+COLUMNS = ("file", "category", "identity", "up")
 _SETTINGS = ("builtin", "up", "objects")
 _FORBIDDEN = "+|="
 
@@ -248,9 +248,9 @@ def _toml_entries(table: Path, problems: list[Problem]) -> tuple[list[_Entry], b
 def _entry(row: dict[Any, Any], table: Path, place: str, up: Axis) -> _Entry:
     """Check one line of a table."""
     where = f"{table}, {place}"
-    unknown = [str(key) for key in row if key not in _COLUMNS]
+    unknown = [str(key) for key in row if key not in COLUMNS]
     if unknown:
-        raise HypError(f"{where}: unknown column {unknown[0]!r}; use {', '.join(_COLUMNS)}.")
+        raise HypError(f"{where}: unknown column {unknown[0]!r}; use {', '.join(COLUMNS)}.")
     if not all(isinstance(value, str | None) for value in row.values()):
         raise HypError(f"{where}: file, category, identity and up are text; write quotes.")
     values = {key: (value or "").strip() for key, value in row.items()}

@@ -1,4 +1,4 @@
-"""Networks trained for different things represent images alike (Figures 4, D.1 and D.2)."""
+"""Networks trained for different things represent images alike (Figures 4, D.1, D.2 and D.3)."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _own(
         cohorts=cohorts,
         layers=layers,
         similarity=similarity,
-        figure="Figures 4a and D.2",
+        figure="Figures 4a, D.2 and D.3",
         secondary=True,
     )
 
