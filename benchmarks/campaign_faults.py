@@ -87,7 +87,7 @@ def kill(plan, folder: Path, expected, seconds: float, n_kills: int, rng: random
     finished = different = damaged = turned = 0
     while killed.total() < n_kills:
         root = folder / f"killed-{finished}"
-        while run_in_fork(plan, root, seconds * rng.random() ** 2) is None:
+        while run_in_fork(plan, root, seconds * rng.random() ** 2 / 4) is None:
             unfinished = sorted(root.glob("*/*.partial"))
             killed[unfinished[0].parent.name if unfinished else "between steps"] += 1
             if unfinished and rng.random() < 0.5:

@@ -1,13 +1,13 @@
 """Every mesh file below some folders: drawn, refused by name, or wrong.
 
-What is drawn is compared with what trimesh reads of the same file, and of glTF also with what
-three.js reads: extents and area, then triangle by triangle base colours, textures at four points,
-vertex colours and (three.js) emission. Transparent materials are drawn opaque. Files are not part
-of this repository; there are the test files of trimesh (``models``), assimp (``test/models``),
+What is drawn is compared with what trimesh and three.js read of the same file: extents and area,
+then triangle by triangle base colours, textures at four points, vertex colours and (three.js)
+emission. Transparent materials are drawn opaque. Files are not part of this repository; there are
+the test files of trimesh (``models``), assimp (``test/models``; Debian's ``assimp-testmodels``),
 Khronos (glTF-Sample-Assets, glTF-Validator, glTF-Blender-IO) and others:
 
     npm install --prefix NODE three
-    python benchmarks/sweep_meshes.py --three NODE trimesh/models glTF-Sample-Assets/Models
+    python benchmarks/sweep_meshes.py --three NODE trimesh assimp glTF-Sample-Assets
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from hyp.datasets.engine.meshfiles import OTHER_SUFFIXES, SUFFIXES, read_model
 from hyp.errors import HypError
 from mesh_surfaces import by_hyp, by_three, by_trimesh, difference
 
-GLTF = (".gltf", ".glb")
 BATCH = 16
 """Files that one process of three.js reads."""
 
@@ -54,12 +53,11 @@ def outcome(path: Path, name: str, three: Path | None) -> tuple[str, str]:
 
 
 def read_by_three(paths: list[Path], node: Path, out: str) -> dict[Path, Path]:
-    """Let three.js read glTF files, one process for all; return what it wrote of each."""
-    files = [path for path in paths if path.suffix.lower() in GLTF]
+    """Let three.js read files, one process for all; return what it wrote of each."""
     script = Path(__file__).with_name("sweep_three.mjs").resolve()
-    command = ["node", str(script), out, *(str(path.resolve()) for path in files)]
+    command = ["node", str(script), out, *(str(path.resolve()) for path in paths)]
     subprocess.run(command, cwd=node, check=False, capture_output=True, timeout=600)
-    return {path: Path(out) / f"{number}.json" for number, path in enumerate(files)}
+    return {path: Path(out) / f"{number}.json" for number, path in enumerate(paths)}
 
 
 def main() -> None:
@@ -68,25 +66,26 @@ def main() -> None:
     parser.add_argument("--three", type=Path, help="a folder with node_modules/three")
     parser.add_argument("--out", type=Path, help="default: results/mesh_sweep.json")
     asked = parser.parse_args()
-    counts: Counter[str] = Counter()
+    counts: dict[str, Counter[str]] = {}
     told = {}
-    for folder in asked.folders:
+    for folder in (folder.resolve() for folder in asked.folders):
+        count = counts[folder.name] = Counter()
         found = sorted(path for path in folder.rglob("*") if path.is_file())
         others = [path.suffix.lower() for path in found if path.suffix.lower() in OTHER_SUFFIXES]
-        counts.update(f"passed over ({suffix})" for suffix in others)
+        count.update(f"passed over ({suffix})" for suffix in others)
         meshes = [path for path in found if path.suffix.lower() in SUFFIXES]
         for some in batched(meshes, BATCH):
             with tempfile.TemporaryDirectory() as out:
                 three = read_by_three(some, asked.three, out) if asked.three else {}
                 for path in some:
-                    name = f"{folder.parent.name}/{path.relative_to(folder)}"
+                    name = str(path.relative_to(folder.parent))
                     what, why = outcome(path, name, three.get(path))
-                    counts[what] += 1
+                    count[what] += 1
                     told |= {name: f"{what}: {why}"} if why else {}
                     print(f"{name}: {what} {why}", flush=True)
-    for what, count in counts.most_common():
-        print(f"{count:6d} {what}")
-    print(write(asked.out, "mesh_sweep", {"counts": dict(counts), "files": told}))
+        print(f"{folder.name}: {', '.join(f'{n} {what}' for what, n in count.most_common())}")
+    results = {"counts": {name: dict(count) for name, count in counts.items()}, "files": told}
+    print(write(asked.out, "mesh_sweep", results))
 
 
 def batched(paths: list[Path], size: int) -> list[list[Path]]:

@@ -1,11 +1,14 @@
-// What three.js reads of glTF files: every triangle at rest, its place, colours and textures.
+// What three.js reads of mesh files: every triangle at rest, its place, colours and textures.
+//
+// Colours of OBJ, PLY and STL, which are sRGB, are written as hyp has them: squared. Those that a
+// file does not give are NaN.
 //
 // npm install three; node sweep_three.mjs OUT FILE...   (called by sweep_meshes.py --three)
 // Writes OUT/<number>.json for the file of that number, and every texture under its SHA-256.
 
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 globalThis.self = globalThis;
@@ -14,7 +17,11 @@ globalThis.ProgressEvent ??= class extends Event {};
 globalThis.createImageBitmap = async (blob) => ({ blob, width: 1, height: 1, close() {} });
 const three = resolve('node_modules/three');
 const THREE = await import(pathToFileURL(`${three}/build/three.module.js`));
-const { GLTFLoader } = await import(pathToFileURL(`${three}/examples/jsm/loaders/GLTFLoader.js`));
+const loaders = {};
+for (const kind of ['GLTF', 'OBJ', 'MTL', 'PLY', 'STL']) {
+  const name = `${kind}Loader`;
+  loaders[kind] = (await import(pathToFileURL(`${three}/examples/jsm/loaders/${name}.js`)))[name];
+}
 
 const [out, ...files] = process.argv.slice(2);
 const floats = (values) => Buffer.from(new Float32Array(values).buffer).toString('base64');
@@ -32,30 +39,32 @@ function places(geometry, texture, corners) {
   texture.updateMatrix();
   const uv = geometry.getAttribute(texture.channel ? `uv${texture.channel}` : 'uv');
   const at = new THREE.Vector2();
-  return corners.flatMap((k) => at.fromBufferAttribute(uv, k).applyMatrix3(texture.matrix).toArray());
+  return corners.flatMap((k) => {
+    const [u, v] = at.fromBufferAttribute(uv, k).applyMatrix3(texture.matrix).toArray();
+    return [u, texture.flipY ? 1 - v : v];
+  });
 }
 
-async function partsOf(mesh, parser) {
-  const { geometry, material } = mesh;
+async function partsOf(mesh, material, group, { isGiven, isLinear }) {
+  const { geometry } = mesh;
   const n = geometry.getAttribute('position').count;
   const index = geometry.index ? Array.from(geometry.index.array) : [...Array(n).keys()];
-  const corners = index.slice(0, 3 * Math.floor(index.length / 3));
+  const some = index.slice(group.start, group.start + group.count);
+  const corners = some.slice(0, 3 * Math.floor(some.length / 3));
   const colour = geometry.getAttribute('color');
-  const known = parser.associations.get(mesh);
-  const { meshes } = parser.json;
-  const said = known?.meshes === undefined ? meshes[0].primitives[0] : meshes[known.meshes].primitives[known.primitives];
-  const given = 'material' in said;
+  const given = isGiven(mesh, material);
   const tints = corners.flatMap((k) => {
     const tint = material.color.clone();
     if (!given && !colour) tint.setRGB(NaN, NaN, NaN);
     if (material.vertexColors && colour) tint.multiply(new THREE.Color().fromBufferAttribute(colour, k));
-    return tint.toArray();
+    return isLinear ? tint.toArray() : tint.convertLinearToSRGB().toArray().map((c) => c * c);
   });
   const glow = (material.emissive ?? new THREE.Color(0, 0, 0)).clone();
   glow.multiplyScalar(material.emissiveIntensity ?? 1);
+  const shone = isLinear ? glow.toArray() : glow.convertLinearToSRGB().toArray().map((c) => c * c);
   const shown = {
     tints: floats(tints), uvs: floats(places(geometry, material.map, corners)),
-    texture: await textureOf(material.map), glow: glow.toArray(),
+    texture: await textureOf(material.map), glow: shone,
     glowUvs: floats(places(geometry, material.emissiveMap, corners)),
     glowTexture: await textureOf(material.emissiveMap),
   };
@@ -70,27 +79,81 @@ async function partsOf(mesh, parser) {
   });
 }
 
-for (const [number, file] of files.entries()) {
+function beside(file, url) {
+  return readFileSync(resolve(dirname(file), decodeURIComponent(url.replace(/^\.\//, ''))));
+}
+
+async function readGltf(file, data) {
   const manager = new THREE.LoadingManager();
-  manager.setURLModifier((url) => {
-    if (/^(data|blob):/.test(url)) return url;
-    const path = resolve(dirname(file), decodeURIComponent(url.replace(/^\.\//, '')));
-    return `data:application/octet-stream;base64,${readFileSync(path).toString('base64')}`;
-  });
-  const found = { parts: [] };
+  manager.setURLModifier((url) => (/^(data|blob):/.test(url) ? url
+    : `data:application/octet-stream;base64,${beside(file, url).toString('base64')}`));
+  const { scene, parser } = await new loaders.GLTF(manager).parseAsync(data, '');
+  const isGiven = (mesh) => {
+    const known = parser.associations.get(mesh);
+    const { meshes } = parser.json;
+    const said = known?.meshes === undefined ? meshes[0].primitives[0]
+      : meshes[known.meshes].primitives[known.primitives];
+    return 'material' in said;
+  };
+  return { scene, isGiven, isLinear: true };
+}
+
+function readObj(file, content) {
+  const text = content.toString('utf8');
+  const manager = new THREE.LoadingManager();
+  manager.addHandler(/./, { load: (url) => {
+    const texture = new THREE.Texture({ blob: new Blob([beside(file, url.replace(/\\/g, '/'))]) });
+    texture.wrapS = texture.wrapT = THREE.RepeatWrapping;
+    return texture;
+  } });
+  const creator = new loaders.MTL(manager).parse('', '');
+  for (const name of new loaders.OBJ().parse(text).materialLibraries) {
+    const found = new loaders.MTL(manager).parse(beside(file, name).toString('utf8'), '');
+    creator.materialsInfo = { ...found.materialsInfo, ...creator.materialsInfo };
+  }
+  const loader = new loaders.OBJ();
+  if (Object.keys(creator.materialsInfo).length) loader.setMaterials(creator);
+  const scene = loader.parse(text);
+  const isGiven = (_, { name, map }) => map !== null || 'kd' in (creator.materialsInfo[name] ?? {});
+  return { scene, isGiven, isLinear: false };
+}
+
+function readScan(geometry) {
+  const vertexColors = geometry.hasAttribute('color');
+  const scene = new THREE.Mesh(geometry, new THREE.MeshPhongMaterial({ vertexColors }));
+  return { scene, isGiven: () => false, isLinear: false };
+}
+
+async function read(file) {
+  const content = readFileSync(file);
+  const data = content.buffer.slice(content.byteOffset, content.byteOffset + content.length);
+  const kind = extname(file).toLowerCase();
+  if (kind === '.obj') return readObj(file, content);
+  if (kind === '.ply') return readScan(new loaders.PLY().parse(data));
+  if (kind === '.stl') return readScan(new loaders.STL().parse(data));
+  return readGltf(file, data);
+}
+
+for (const [number, file] of files.entries()) {
+  let told;
   try {
-    const content = readFileSync(file);
-    const data = content.buffer.slice(content.byteOffset, content.byteOffset + content.length);
-    const { scene, parser } = await new GLTFLoader(manager).parseAsync(data, '');
+    const parts = [];
+    const { scene, ...how } = await read(file);
     scene.updateMatrixWorld(true);
     const meshes = [];
     scene.traverseVisible((node) => { if (node.isMesh) meshes.push(node); });
     for (const mesh of meshes) {
       if (mesh.isSkinnedMesh) mesh.skeleton.update();
-      found.parts.push(...await partsOf(mesh, parser));
+      const whole = { start: 0, count: Infinity };
+      const several = Array.isArray(mesh.material);
+      for (const group of several ? mesh.geometry.groups : [whole]) {
+        const material = several ? mesh.material[group.materialIndex] : mesh.material;
+        parts.push(...await partsOf(mesh, material, group, how));
+      }
     }
+    told = JSON.stringify({ parts });
   } catch (error) {
-    found.error = String(error.message ?? error);
+    told = JSON.stringify({ error: String(error.message ?? error) });
   }
-  writeFileSync(`${out}/${number}.json`, JSON.stringify(found));
+  writeFileSync(`${out}/${number}.json`, told);
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,18 @@ TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".pq")
 
 _PARQUET = (".parquet", ".pq")
 _SEPARATORS = (",", "\t", ";")
+_KINDS = {
+    b"PAR1": "a Parquet file",
+    b"\x1f\x8b": "compressed by gzip",
+    b"BZh": "compressed by bzip2",
+    b"\xfd7zXZ": "compressed by xz",
+    b"PK\x03\x04": "a ZIP file, as those of Excel and NumPy are",
+    b"\x93NUMPY": "a NumPy array",
+    b"MATLAB": "a MATLAB file",
+    b"\x89HDF": "an HDF5 file, as those of NetCDF, NWB and MATLAB 7.3 are",
+    b"CDF": "a NetCDF file",
+}
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
 """What stands for a missing number."""
 
@@ -23,6 +37,13 @@ MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
 def is_table(path: Path) -> bool:
     """Say whether a file is a table by its name."""
     return path.name.lower().endswith(TABLES)
+
+
+def kind_by_content(path: Path) -> str:
+    """Say what a file is by its first bytes, whatever its name says; nothing where it is text."""
+    with path.open("rb") as stream:
+        head = stream.read(8)
+    return next((kind for start, kind in _KINDS.items() if head.startswith(start)), "")
 
 
 def read_table(
@@ -44,7 +65,7 @@ def read_table(
     is_number : callable
         Whether a column of a text file, by its name, holds numbers.
     comment : str, optional
-        What comments in a text file begin with.
+        What comments above the header of a text file begin with.
 
     Raises
     ------
@@ -54,6 +75,7 @@ def read_table(
     import pandas as pd
 
     try:
+        _check_kind(path)
         if path.name.lower().endswith(_PARQUET):
             return pd.read_parquet(path)
         return _read_text(path, is_number, comment)
@@ -61,17 +83,36 @@ def read_table(
         raise
     except pd.errors.EmptyDataError:
         raise HypError(f"{path} is empty.") from None
+    except UnicodeDecodeError:
+        raise HypError(f"{path} is no text in UTF-8; save it as CSV UTF-8.") from None
     except (OSError, ValueError, EOFError) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise HypError(f"{path} cannot be read as a table ({reason}); export it again.") from error
 
 
+def _check_kind(path: Path) -> None:
+    """Refuse a file that is of another kind than its name says."""
+    name, kind = path.name.lower(), kind_by_content(path)
+    if name.endswith(_PARQUET):
+        named = _KINDS[b"PAR1"]
+    else:
+        named = _KINDS[b"\x1f\x8b"] if name.endswith(".gz") else ""
+    if kind != named and path.stat().st_size:
+        raise HypError(
+            f"{path} is {kind or f'not {named}'}, whatever its name says; name it as what it is, "
+            "or export it as CSV."
+        )
+
+
 def _read_text(path: Path, is_number: Callable[[str], bool], comment: str | None) -> pd.DataFrame:
     import pandas as pd
 
+    with path.open("rb") as stream:
+        is_utf16 = stream.read(2) in _UTF16  # Excel's "Unicode text"
+    encoding = "utf-16" if is_utf16 else "utf-8-sig"
     dialect: dict[str, Any] = {
-        "encoding": "utf-8-sig",
-        "comment": comment,
+        "encoding": encoding,
+        "skiprows": _comments(path, encoding, comment) if comment else 0,
         "keep_default_na": False,
     }
     headers = {
@@ -95,6 +136,13 @@ def _read_text(path: Path, is_number: Callable[[str], bool], comment: str | None
     )
     table.columns = [str(name).strip() for name in table.columns]
     return table
+
+
+def _comments(path: Path, encoding: str, comment: str) -> int:
+    """Count the lines of comment above the header; further down, as in names, it is text."""
+    opened = gzip.open if path.name.lower().endswith(".gz") else open
+    with opened(path, "rt", encoding=encoding) as lines:
+        return sum(1 for _ in takewhile(lambda line: line.startswith(comment), lines))
 
 
 def as_number(column: pd.Series[Any]) -> pd.Series[Any]:

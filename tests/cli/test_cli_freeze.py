@@ -141,7 +141,7 @@ def test_one_comparison_is_singular():
         (["nontarget"], "did you mean"),
         (
             [NAME, "--profile", "desktop"],
-            "choose from: laptop, longer, both-questions, short, workstation, published",
+            "choose from: laptop, both-questions, short, workstation, published",
         ),
         ([NAME, "--set", "n_seeds"], "is not KEY=VALUE"),
         ([NAME, "--set", "n_seeds=0"], "n_seeds=0"),

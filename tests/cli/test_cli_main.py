@@ -23,7 +23,7 @@ LAPTOP = ["nontarget-variability"]
         (["run", "nontarget"], "there is no hypothesis 'nontarget'; did you mean"),
         (
             ["plan", *LAPTOP, "--profile", "desktop"],
-            "choose from: laptop, longer, both-questions, short, workstation, published",
+            "choose from: laptop, both-questions, short, workstation, published",
         ),
         (["plan", *LAPTOP, "--set", "n_sedes=3"], "did you mean 'n_seeds'"),
         (["plan", *LAPTOP, "--set", "n_seeds"], "is not KEY=VALUE"),

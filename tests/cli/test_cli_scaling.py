@@ -1,10 +1,12 @@
 """``hyp scaling``: what it prints, and the page."""
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from hyp.cli.main import app
 from hyp.errors import HypError
+from hyp.stats.scaling_regions import LAWS
 from scaling_study_file import write_study
 
 
@@ -15,7 +17,7 @@ def study(tmp_path):
 
 def test_a_study_is_printed_and_written(study, tmp_path):
     page = tmp_path / "page.html"
-    done = CliRunner().invoke(app, ["scaling", str(study), "--out", str(page)])
+    done = CliRunner().invoke(app, ["scaling", str(study), "--out", str(page), "--figures", "svg"])
     assert done.exception is None, done.exception
     alone, both = done.output.split("both", maxsplit=1)
     assert "It levels off." in alone
@@ -26,6 +28,26 @@ def test_a_study_is_printed_and_written(study, tmp_path):
     assert words.count("log-linear") == words.count("power") == 1
     assert words.count("rises") == 2
     assert "Does it grow?" in page.read_text()
+    folder = tmp_path / "page-figures"
+    drawn = folder / "01-images-alone-score.svg"
+    table = pd.read_csv(drawn.with_suffix(".csv"))
+    scores = table[table["shown"] == "score"]
+    given = pd.read_csv(tmp_path / "mine.csv").query("parameters == 100")
+    assert scores["score"].tolist() == given["score"].tolist()
+    laws = table[table["shown"] != "score"]
+    assert laws.groupby("shown").size().to_dict() == dict.fromkeys(LAWS, 6)
+    assert (laws["low"] <= laws["score"]).all()
+    assert (laws["score"] <= laws["high"]).all()
+    methods = (folder / "methods.md").read_text()
+    for words in ("images alone: 6 scores", "both: 24 scores", "Burnham", "scipy 1"):
+        assert words in methods
+    assert {one.name for one in folder.iterdir()} == {drawn.name, f"{drawn.stem}.csv", "methods.md"}
+    assert 'width="85mm"' in drawn.read_text()
+
+
+def test_figures_need_a_page_to_lie_beside(study):
+    done = CliRunner().invoke(app, ["scaling", str(study), "--figures", "svg"])
+    assert "say where that goes: --out PAGE.html" in str(done.exception)
 
 
 def test_a_missing_study_is_said(tmp_path):

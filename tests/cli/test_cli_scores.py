@@ -73,6 +73,50 @@ def test_json_and_report(scores, tmp_path):
     assert again.read_text() == page
 
 
+@pytest.mark.parametrize("form", ["svg", "pdf"])
+def test_figures_for_a_paper_lie_beside_the_page(scores, tmp_path, form):
+    out = tmp_path / "mine.html"
+    asked = (scores, *ROLES, "--margin", 0.05, "--out", out, "--figures", form)
+    assert hyp(*asked).returncode == 0
+    folder = tmp_path / "mine-figures"
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    drawn = ("01-score-units", "02-score-differences")
+    tables = {f"{name}.{suffix}" for name in drawn for suffix in (form, "csv")}
+    assert set(files) == {*tables, "methods.md"}
+    units = pd.read_csv(folder / "01-score-units.csv")
+    given = pd.read_csv(scores).groupby(["layer", "objective", "seed"])["score"].mean()
+    means = units.groupby(["comparison", "group"])["score"].mean()
+    assert len(units) == len(given) == 24
+    assert means.to_numpy() == pytest.approx(given.groupby(["layer", "objective"]).mean())
+    effects = pd.read_csv(folder / "02-score-differences.csv")
+    assert effects["layer"].tolist() == ["layer1.0.relu", "layer4.0.relu"]
+    told = " ".join(files["methods.md"].decode().replace("\\", "").split())
+    for words in (
+        "6 v 6; unit: seed",
+        "two-sided: Mann-Whitney. p were corrected by Holm's method within families of 2",
+        "Differences within ±0.050 were declared not to matter.",
+        "Holm, S. (1979)",
+        "Mann, H. B.",
+        "Schuirmann",
+        "Software: hyp",
+    ):
+        assert words in told, words
+    assert hyp(*asked).returncode == 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == files
+
+
+def test_figures_need_a_page_and_spare_other_people_s_files(scores, tmp_path):
+    done = hyp(scores, *ROLES, "--figures", "svg")
+    assert done.returncode == 1
+    assert "say where that goes: --out PAGE.html" in done.stderr
+    (tmp_path / "a-figures").mkdir()
+    (tmp_path / "a-figures" / "methods.md").write_text("mine")
+    done = hyp(scores, *ROLES, "--out", tmp_path / "a.html", "--figures", "svg")
+    assert done.returncode == 1
+    assert (tmp_path / "a-figures" / "methods.md").read_text() == "mine"
+    assert not (tmp_path / "a.html").exists()
+
+
 def test_a_paired_spreadsheet_says_the_same_everywhere(tmp_path):
     rng = np.random.default_rng(1)
     subject = rng.normal(0.5, 0.2, 9)

@@ -196,6 +196,24 @@ def test_the_card_looks_the_same_however_it_is_stored(tmp_path, change):
     assert (found.digest != plain) == (change in CHANGED)
 
 
+@pytest.mark.parametrize("place", ["texture", "image", "mesh", "material", "view", "buffer", "at"])
+def test_numbers_below_zero_are_not_counted_from_the_end(tmp_path, place):
+    card = Card()
+    said, key = {
+        "texture": (card.base, "index"),
+        "image": (card.tree["textures"][0], "source"),
+        "mesh": (card.tree["nodes"][0], "mesh"),
+        "material": (card.primitive, "material"),
+        "view": (card.tree["accessors"][0], "bufferView"),
+        "buffer": (card.tree["bufferViews"][0], "buffer"),
+        "at": (card.tree["bufferViews"][0], "byteOffset"),
+    }[place]
+    said[key] = -1
+    words = "truncated" if place == "at" else "refers to number -1, and numbers begin at 0"
+    with pytest.raises(HypError, match=rf"card.gltf cannot be read as GLTF \(.*{words}"):
+        read(card, tmp_path)
+
+
 def test_a_mirrored_node_is_seen_mirrored(tmp_path):
     card = Card()
     card.tree["nodes"][0]["scale"] = [-1, 1, 1]

@@ -167,6 +167,28 @@ def test_a_material_that_no_library_defines(tmp_path):
     assert read(tmp_path, faces).left_out == {"materials that no file defines"}
 
 
+def test_a_material_without_a_name_is_that_of_faces_without_one(tmp_path):
+    (tmp_path / "m.mtl").write_text("newmtl\nKd 1 0 0\n")
+    assert four(read(tmp_path, f"mtllib m.mtl\n{SQUARE}usemtl\nf 1 2 3 4\n").model) == (RED,) * 4
+
+
+def test_a_tint_beside_a_texture_is_said(tmp_path, textured):
+    for tint, said in [("0.8 0.8 0.6", {"Kd of textured materials"}), ("0 0 0", set())]:
+        found = read(tmp_path, textured(more=f"Kd {tint}\n"))
+        assert four(found.model) == (RED, GREEN, BLUE, WHITE)
+        assert found.left_out == said
+
+
+def test_damaged_files_say_what_they_lack(tmp_path, textured):
+    content = textured()
+    (tmp_path / "my tex.png").write_bytes(b"no picture")
+    refused(tmp_path, content, r"my tex.png.* \(it is no picture that can be decoded\)")
+    splats = "ply\nformat ascii 1.0\nelement vertex 1\nproperty float f_dc_0\nend_header\n1\n"
+    refused(tmp_path, splats, "no vertices with x, y and z", "a.ply")
+    refused(tmp_path, polygon_file("ply", ELL)[:-13], "it is truncated", "a.ply")
+    refused(tmp_path, polygon_file("ply", ELL)[:-14] + "\n", "it is truncated", "a.ply")
+
+
 def test_unused_materials_may_lack_their_texture(tmp_path):
     (tmp_path / "m.mtl").write_text("newmtl b\nmap_Kd gone.png\nnewmtl a\nKd 1 0 0\n")
     content = f"mtllib m.mtl\n{SQUARE}usemtl a\nf 1 2 3 4\n"
@@ -263,5 +285,19 @@ def test_colours_of_stl_are_said(tmp_path):
     facet = struct.pack("<12f", *[0, 0, 1], *[0, 0, 0], *[1, 0, 0], *[0, 1, 0])
     content = bytes(80) + struct.pack("<I", 1) + facet
     assert read(tmp_path, content + b"\0\0", "a.stl").left_out == set()
-    said = "colours of STL facets, which have no standard"
+    said = "colours of STL, which have no standard"
     assert read(tmp_path, content + b"\x1f\x80", "a.stl").left_out == {said}
+    of_all = b"COLOR=\xa0\xa0\xa0\xff".ljust(80)  # as Materialise Magics writes it
+    assert read(tmp_path, of_all + content[80:] + b"\0\0", "b.stl").left_out == {said}
+
+
+def test_truncated_stl_is_not_drawn_in_part(tmp_path):
+    facet = struct.pack("<12f", *[0, 0, 1], *[0, 0, 0], *[1, 0, 0], *[0, 1, 0]) + b"\0\0"
+    binary = bytes(80) + struct.pack("<I", 2) + 2 * facet
+    corners = "".join(f"vertex {x} {y} 0\n" for x, y in [(0, 0), (1, 0), (0, 1)])
+    one = f"facet normal 0 0 1\nouter loop\n{corners}endloop\nendfacet\n"
+    text = f"solid a\n{2 * one}endsolid a\n"
+    assert len(read(tmp_path, text, "a.stl").model.faces) == 4  # either side
+    refused(tmp_path, binary[:-50], "it is truncated, or no STL", "a.stl")
+    refused(tmp_path, text[: len(text) * 2 // 3], "it does not end with endsolid", "a.stl")
+    refused(tmp_path, "<html>404</html>", "it is truncated, or no STL", "a.stl")

@@ -264,5 +264,5 @@ def test_only_what_is_asked_of_snapshots_is_scored():
     assert steps["one-category, seed 1000"].spec["snapshots"] == (0, 192, 288, 384)
     assert {*steps["one-category, seed 1000"].inputs} == {"model", "initial", "stimuli"}
     shorter = make_plan(HYPOTHESIS, "laptop", {"n_batches": 200})
-    assert {s.spec["snapshots"] for s in shorter.steps if s.kind == "snapshots"} == {(0, 64, 128)}
+    assert {s.spec["snapshots"] for s in shorter.steps if s.kind == "snapshots"} == {(0, 192)}
     assert not any(s.kind == "snapshots" for s in make_plan(HYPOTHESIS, "short").steps)

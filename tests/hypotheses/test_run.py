@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from urllib.request import urlopen
 
 import pytest
 import xarray as xr
@@ -100,9 +101,28 @@ def test_finished_run_computes_nothing_and_says_the_same(finished):
     assert {path: path.stat().st_mtime_ns for path in store.rglob("artifact.json")} == before
 
 
-def test_killed_at_three_moments_it_ends_with_the_same_tables(finished, tmp_path):
-    """SIGKILL hits whatever is being made when so many artifacts are there."""
+@pytest.fixture
+def viewer():
+    """Start `hyp view` over a store; returns its process and what its first page tells."""
+
+    def start(store):
+        process = subprocess.Popen(command("view", store), stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        address = process.stdout.readline().strip()
+        return process, lambda: urlopen(address).read().decode()
+
+    started = []
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_killed_at_three_moments_it_ends_with_the_same_tables(finished, tmp_path, viewer):
+    """SIGKILL hits whatever is being made when so many artifacts are there, and who looks on."""
     store = tmp_path / "killed"
+    Store.create(store)
+    _, page = viewer(store)
     for n_artifacts in (1, 9, 25):
         process = subprocess.Popen(
             command("run", *ARGUMENTS, "--store", store, "--workers", 0),
@@ -112,10 +132,19 @@ def test_killed_at_three_moments_it_ends_with_the_same_tables(finished, tmp_path
         )
         while process.poll() is None and _count(store) < n_artifacts:
             time.sleep(0.01)
+        if n_artifacts == 9:
+            killed, other = viewer(store)
+            assert "<td>running</td>" in other()
+            killed.kill()
+            killed.wait()
         assert process.poll() is None, "the run ended before it could be killed"
+        assert "<td>running</td>" in page()
         process.kill()
         process.wait()
+        assert "<td>killed</td>" in page()
     run(store, "--workers", 0)
+    assert "<td>finished</td>" in page()
+    assert 'id="hypotheses">Verdicts' in page()
     assert result_tables(store) == result_tables(finished[0])
     assert not list(store.glob("*/*.partial"))
 

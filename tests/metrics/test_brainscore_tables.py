@@ -140,3 +140,17 @@ def test_two_submissions_of_one_name_are_told_apart_by_their_ids(tmp_path: Path)
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(HypError, match=r"there is no file .*nothing\.csv"):
         read_score_table(tmp_path / "nothing.csv")
+
+
+def test_names_are_kept_whole_and_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text("# a comment\nscore,benchmark,model\n0.5,b.IT,net#1\n0.6,b.IT, net#2\n")
+    assert read_score_table(path)["model"].tolist() == ["net#1", "net#2"]
+    path.write_text("model_id,model_identifier,benchmark,score\n1,a,b.IT,0.5\n2,b,b.IT,0.6\n")
+    assert read_score_table(path)["model"].tolist() == ["a", "b"]
+    path.write_text("model,benchmark,score\nnet ,b.IT,0.5\nnet,b.IT,0.6\n")
+    with pytest.raises(HypError, match=r"scores net on b\.IT more than once"):
+        read_score_table(path)
+    path.write_text("model,benchmark,score\n,b.IT,0.5\nnet,b.IT,0.6\n")
+    with pytest.raises(HypError, match=r"model of .* is missing in 1 of 2 rows"):
+        read_score_table(path)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.linalg import svdvals
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import pearsonr, spearmanr
 
 from hyp.errors import HypError
 from hyp.metrics.gram import compute_gram
 from hyp.metrics.pairs import (
+    aligned_length,
     compare_dissimilarities,
     dissimilarities,
     flat_stimuli,
@@ -107,6 +109,20 @@ def test_a_factor_is_the_centred_gram_over_its_trace():
     centred = X - X.mean(axis=0)
     assert factor.shape == (12, 11)
     assert np.allclose(factor @ factor.T, centred @ centred.T / (centred**2).sum(), atol=1e-12)
+
+
+@pytest.mark.parametrize("decay", [0, 1, 3, 8])
+def test_lengths_are_those_of_the_singular_values(decay):
+    rng = np.random.default_rng(decay)
+    scales = np.arange(1.0, 81) ** -decay
+    grams = [compute_gram(rng.normal(size=(100, 80)) * scales) for _ in range(2)]
+    A, B = (procrustes_factor(gram) for gram in grams)
+    assert aligned_length(A, B) == pytest.approx(svdvals(A.T @ B).sum(), abs=1e-7)
+    assert aligned_length(B, A) == pytest.approx(svdvals(A.T @ B).sum(), abs=1e-7)
+
+
+def test_representations_without_a_common_axis_have_no_aligned_length():
+    assert aligned_length(np.eye(6)[:, :2], np.eye(6)[:, 3:]) == 0
 
 
 def test_some_of_the_stimuli():

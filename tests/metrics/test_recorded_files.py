@@ -50,6 +50,7 @@ def value(array, neuroid, stimulus, repetition):
         ("semicolons.csv", {"sep": ";"}),
         ("decimal_commas.csv", {"sep": ";", "decimal": ","}),
         ("marked.csv", {"encoding": "utf-8-sig"}),
+        ("unicode_text.tsv", {"sep": "\t", "encoding": "utf-16"}),
         ("a.parquet", None),
     ],
 )
@@ -147,6 +148,28 @@ def test_advice_does_not_average_subjects(tmp_path):
         read_assembly(tmp_path / "b.csv")
 
 
+@pytest.mark.parametrize("layout", ["long", "wide", "nc"])
+def test_unnamed_subjects_are_not_averaged(layout, tmp_path):
+    """Repetitions are numbered on, so that only a column called animal tells subjects apart."""
+    two = responses(animal="b").assign(repetition=lambda table: table["repetition"] + 2)
+    both = pd.concat([responses(animal="a"), two])
+    path = tmp_path / "a.csv"
+    both.to_csv(path, index=False)
+    if layout != "long":
+        keys = ["stimulus_id", "repetition", "animal"]
+        wide = both.pivot_table(index=keys, columns="neuroid_id", values="response")
+        wide.rename(columns=lambda name: f"IT/{name}").reset_index().to_csv(path, index=False)
+    if layout == "nc":
+        whose = read_assembly(path, rename={"animal": "shown_to"})
+        path = write_assembly(whose.rename(shown_to="animal"), tmp_path / "a.nc")
+    with pytest.raises(HypError, match=r"several values of animal, .* add --rename animal=subject"):
+        read_assembly(path)
+    found = read_assembly(path, rename={"animal": "subject"})
+    assert dict(found.sizes) == {"presentation": 40, "neuroid": 8}
+    assert value(found, 6, "0003", 3) == 100.5 * 3 + 20 + 1
+    assert np.isnan(value(found, 2, "0003", 3))
+
+
 def test_neuroids_that_nothing_tells_apart_are_refused(tmp_path):
     found = read_assembly(_written(responses(), tmp_path / "a.csv"))
     same = found.assign_coords(neuroid_id=("neuroid", ["v0", "v1", "v0", "v3"]))
@@ -202,6 +225,38 @@ def test_matlab_and_nwb_are_named_and_nothing_else_is_said(tmp_path):
                 read_assembly(tmp_path / f"{name}.h5")
         with pytest.raises(HypError, match="one variable with the dims presentation and neuroid"):
             read_assembly(tmp_path / "plain.h5")
+
+
+def test_files_are_named_by_what_they_hold_not_by_what_they_are_called(tmp_path):
+    table = responses()
+    table.to_csv(tmp_path / "a.csv", index=False)
+    savemat(tmp_path / "a.mat", {"x": np.ones((3, 3))})
+    np.savez(tmp_path / "a.npz", x=np.ones((3, 3)))
+    table.to_parquet(tmp_path / "a.parquet")
+    table.to_csv(tmp_path / "a.csv.gz", index=False)
+    with h5py.File(tmp_path / "a.nwb", "w") as file:
+        file.attrs["nwb_version"] = "2.6.0"
+    for theirs, name, words in (
+        ("a.mat", "m.csv", "is a MATLAB file, .* export the responses"),
+        ("a.mat", "m.parquet", "is a MATLAB file, .* export the responses"),
+        ("a.nwb", "w.tsv", "is a NWB file, .* export the responses"),
+        ("a.npz", "n.csv", "is a ZIP file, as those of Excel and NumPy are, whatever"),
+        ("a.csv.gz", "g.csv", "is compressed by gzip, whatever its name says"),
+        ("a.csv", "c.csv.gz", "is not compressed by gzip, whatever its name says"),
+        ("a.csv", "c.parquet", "is not a Parquet file, whatever its name says"),
+        ("a.parquet", "p.nc", "is a Parquet file, not NetCDF"),
+    ):
+        (tmp_path / name).write_bytes((tmp_path / theirs).read_bytes())
+        with pytest.raises(HypError, match=words):
+            read_assembly(tmp_path / name)
+    table.assign(note="café").to_csv(tmp_path / "l.csv", index=False, encoding="latin-1")
+    with pytest.raises(HypError, match="no text in UTF-8; save it as CSV UTF-8"):
+        read_assembly(tmp_path / "l.csv")
+    table.astype({"response": object}).replace({"response": {110.5: "n/a"}}).to_csv(
+        tmp_path / "w.csv", index=False
+    )
+    with pytest.raises(HypError, match="more than numbers, such as 'n/a'; leave cells"):
+        read_assembly(tmp_path / "w.csv")
 
 
 def test_columns_of_one_name_are_refused(tmp_path):

@@ -6,7 +6,7 @@ import torch
 import xarray as xr
 
 from hyp.errors import HypError
-from hyp.models.checkpoints import load_model
+from hyp.models.checkpoints import load_model, weights_name
 from hyp.models.extraction import extract, extract_pixels, respond
 from hyp.models.inputs import Preprocessing
 from hyp.models.specs import ExtractSpec, TrainSpec
@@ -249,9 +249,13 @@ def test_the_axis_of_images_is_established_and_units_are_placed(make_dataset, tm
     [
         ("pairs", r"to 2 and 3 images it returns 2 x 2 and 3 x 3"),
         ("windows", r"returns 8 x 4 x 6 and 12 x 4 x 6"),
-        ("both", r"does not return one tensor, but several; name one of both\[0\], both\[1\]"),
+        (
+            "both",
+            r"^layer both does not return one tensor, .* name one of both\[0\], both\[1\]",
+        ),
         ("both[2]", r"name one of both\[0\], both\[1\]"),
         ("tokens[cls]", r"asks for the class token, but the network has none .*tokens\[mean\]"),
+        ("waves", r"^layer waves returns complex numbers"),
         ("fc[mean]", "which of them are tokens is not known"),
     ],
 )
@@ -286,6 +290,19 @@ def test_what_is_not_finite_is_blamed_on_layer_and_image(make_dataset, tmp_path)
     folder = trained(dataset, tmp_path / "m", backbone="tiny_networks:infinite")
     with pytest.raises(HypError, match=r"layer early has activations to stimulus 7 that are not"):
         extract(ExtractSpec(layers=("early",)), folder, dataset, tmp_path / "out")
+
+
+def test_weights_that_are_not_finite_are_blamed_themselves(small, tmp_path):
+    """An infinite variance is divided by, so that all activations are finite, and wrong."""
+    folder = trained(small, tmp_path / "m", backbone="tiny_networks:tiny")
+    path = folder / weights_name(0)
+    state = torch.load(path)
+    for name, value in (("conv.weight", torch.nan), ("bn.running_var", torch.inf)):
+        broken = {key: tensor.clone() for key, tensor in state.items()}
+        broken[name].view(-1)[0] = value
+        torch.save(broken, path)
+        with pytest.raises(HypError, match=f"the weights are not finite in {name}"):
+            extract(ExtractSpec(layers=("relu",)), folder, small, tmp_path / "out")
 
 
 def test_images_keep_their_names(make_dataset, tmp_path):

@@ -114,6 +114,7 @@ def test_a_model_folder_is_taken_as_it_is(trained, tmp_path, dataset):
             xr.open_zarr(tmp_path / f"{folder}-activations", group=layer)
             for folder in ("taken", "trained")
         )
+        assert ours.attrs.pop("weights") == spec.digests[1]
         xr.testing.assert_identical(ours, theirs)
 
 
@@ -198,8 +199,10 @@ def test_torchvision_s_weights_by_name(hub, tmp_path, make_dataset, name):
     images = torch.from_numpy(dataset.pixels).permute(0, 3, 1, 2)
     with torch.inference_mode():
         expected = model(shown(images)).numpy()
-    found = xr.open_zarr(tmp_path / "out", group="classifier")["activation"].to_numpy()
-    np.testing.assert_allclose(found.reshape(3, -1), expected, atol=1e-5)
+    layer = xr.open_zarr(tmp_path / "out", group="classifier")
+    np.testing.assert_allclose(layer["activation"].values.reshape(3, -1), expected, atol=1e-5)
+    assert layer.attrs["weights"] == "torchvision:squeezenet1_1:IMAGENET1K_V1"
+    assert "batches" not in layer.attrs  # nobody says how long it was trained
 
 
 def test_weights_that_cannot_be_fetched_are_one_sentence(hub):

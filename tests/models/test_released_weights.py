@@ -1,6 +1,7 @@
 """Weights as the paper released them, in a model folder of hyp's."""
 
 import argparse
+import hashlib
 import json
 import pickle
 import shutil
@@ -93,6 +94,8 @@ def test_activations_are_extracted_from_it(tmp_path, make_dataset):
     extract(spec, tmp_path / "m", dataset, tmp_path / "out")
     fc = xr.open_zarr(tmp_path / "out", group="fc")
     assert dict(fc.sizes) == {"stimulus": 6, "unit": 674}
+    digest = hashlib.sha256((tmp_path / "model.pth").read_bytes()).hexdigest()
+    assert fc.attrs["weights"] == f"model.pth, SHA-256 {digest}"
     assert fc["task"].values[665] == "distance"
     assert np.count_nonzero(fc["task"].values == "identity") == 548
 

@@ -110,6 +110,7 @@ class Shapes(nn.Module):
         self.attention = nn.MultiheadAttention(6, 2, batch_first=True)
         self.both = Both()
         self.pairs = Pairs()
+        self.waves = Waves()
         self.windows = nn.Identity()
         self.fc = nn.Linear(6, num_outputs)
 
@@ -121,6 +122,7 @@ class Shapes(nn.Module):
         self.attention(tokens, tokens, tokens, need_weights=False)
         self.both(tokens)
         self.pairs(tokens.mean(1))
+        self.waves(tokens)
         self.windows(tokens.reshape(-1, 4, 6))
         return self.fc(tokens.mean(1))
 
@@ -133,6 +135,11 @@ class Both(nn.Module):
 class Pairs(nn.Module):
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         return features @ features.T
+
+
+class Waves(nn.Module):
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        return torch.fft.fft(tokens)
 
 
 def shapes(num_outputs: int) -> nn.Module:

@@ -33,6 +33,21 @@ _FOCUSED = """(all) => {
   const outlined = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
   return outlined ? all.indexOf(one) : `no outline: ${one.outerHTML.slice(0, 80)}`;
 }"""
+_UNNAMED = """() => {
+  const told = 'g:has(> title), use:has(> title)', silent = [];
+  let count = 0;
+  for (const figure of document.querySelectorAll('svg.figure')) {
+    figure.scrollIntoView({block: 'center', behavior: 'instant'});
+    for (const mark of figure.querySelectorAll('use:has(> title)')) {
+      const box = mark.getBoundingClientRect();
+      const found = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+      if (!found?.closest('svg.figure')?.contains(mark) || !found.closest(told))
+        silent.push(mark.textContent);
+      count += 1;
+    }
+  }
+  return [silent, count];
+}"""
 _TARGET = """() => {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   const top = target.getBoundingClientRect().top;
@@ -130,6 +145,11 @@ def unreached(page):
         page.keyboard.press("Tab")
         found.append(handle.evaluate(_FOCUSED))
     return [one for place, one in enumerate(found) if one != place]
+
+
+def unnamed_marks(page):
+    """Return marks with words at whose middle a pointer finds no words, and how many have some."""
+    return page.evaluate(_UNNAMED)
 
 
 def dead_links(page):

@@ -5,7 +5,15 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from browsing import chromium, dead_links, open_disclosures, opened, seen_by_readers, unreached
+from browsing import (
+    chromium,
+    dead_links,
+    open_disclosures,
+    opened,
+    seen_by_readers,
+    unnamed_marks,
+    unreached,
+)
 from page_kinds import KINDS, write_pages
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
@@ -31,6 +39,9 @@ def test_a_page_suits_every_screen_and_reader(browser, pages, kind):
         assert seen_by_readers(page) == {}
         assert unreached(page) == []
         assert dead_links(page) == []
+        silent, told = unnamed_marks(page)
+        assert silent == []
+        assert (told > 0) == (kind not in ("untestable", "overview"))
         files = page.locator("a[href]:not([href^='#'])")
         beside = [unquote(link.get_attribute("href")) for link in files.all()]
         assert all((pages[kind].parent / Path(one)).is_file() for one in beside)

@@ -1,4 +1,6 @@
+import math
 import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -58,10 +60,13 @@ def test_matrix_shows_every_pair_once_and_its_scale():
     matrix = (half + half.T) / 2
     np.fill_diagonal(matrix, 1)
     svg = similarity_svg(matrix, ["a"] * 3 + ["b"] * 4, {"a": "A", "b": "B"}, "CKA", "h")
-    outlines = re.findall(r'class="cells"><path d="([^"]*)"', svg)
+    outlines = re.findall(r'class="cells">(?:<title>.*?</title>)?<path d="([^"]*)"', svg)
     assert sum(outline.count("M") for outline in outlines) == 7 * 6 + 8
     off = matrix[~np.eye(7, dtype=bool)]
     assert f"between {off.min():.3f} and {off.max():.3f}" in svg
+    shades = re.findall(r"<title>(\S+) to (\S+)</title>", svg)
+    edges = np.linspace(off.min(), off.max(), 9)
+    assert [float(high) for _, high in shades] == pytest.approx(edges[1:], abs=5e-4)
 
 
 def test_large_matrices_are_thinned_evenly():
@@ -114,6 +119,23 @@ def test_intervals_are_t_intervals_from_three_networks_on():
     assert svg.count('class="interval"') == 1
     assert svg.count('class="significant"') == 1
     assert "a: 0.200 (3 networks); b: 0.200 (2 networks)" in svg
+
+
+@pytest.mark.parametrize("layers", [("",), ("conv1", "layer4.0.relu")])
+def test_a_mark_says_which_network_it_is_and_its_score(layers):
+    scores = {layer: [0.25, math.nan, 0.5] for layer in layers}
+    named = Series("wide", scores, seeds={layer: [7, 8, 9] for layer in layers})
+    panel = ScorePanel("IT", layers, (named, Series("<b>", scores)))
+    figure = draw_scores(panel, [LOOK, LOOK], Marks(), "Score", (0, 1), "s")
+    told = ElementTree.fromstring(figure).iter("title")
+    wanted = [
+        f"{title}{place}, {network}"
+        for title, names in (("wide", ("seed 7", "seed 9")), ("<b>", ("network 1", "network 3")))
+        for place in ([", conv1", ", layer4.0"] if layers[0] else [""])
+        for network in (f"{names[0]}: 0.250", f"{names[1]}: 0.500", "mean: 0.375")
+    ]
+    assert sorted(one.text for one in told) == sorted(wanted)
+    assert not any("#" in (one.get_gid() or "") for one in figure.figure.findobj())
 
 
 def test_networks_that_share_pairs_have_no_interval():

@@ -12,7 +12,8 @@ from command_line import hyp
 from hyp.errors import HypError
 from hyp.reports import write_report
 from hyp.reports.material import load_material
-from hyp.reports.paper_figures import FIGURES, METHODS_FILE, paper_files
+from hyp.reports.output import FIGURES
+from hyp.reports.paper_figures import METHODS_FILE, paper_files
 from hyp.store import Store
 from results import KINDS, LAYERS, PROVENANCE, add_run, made, write_folder
 

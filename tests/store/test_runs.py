@@ -73,14 +73,26 @@ def test_no_finished_run(tmp_path, name, profile, words):
         latest_run(tmp_path, name, profile)
 
 
+def test_artifacts_that_runs_share_are_looked_at_once(tmp_path, monkeypatch):
+    store = publish(tmp_path, FIRST, SECOND)
+    looked = []
+    monkeypatch.setattr(
+        Store, "is_whole", lambda self, *step: looked.append(step) or step == both[0]
+    )
+    both = (("results", FIRST.key), ("results", SECOND.key))
+    runs = [RUN.model_copy(update={"steps": steps}) for steps in (both, both[1:], ())]
+    assert stored_steps(store, runs) == [1, 0, 0]
+    assert sorted(looked) == sorted(both)
+
+
 def test_a_finished_run_whose_files_are_gone_is_not_called_finished(tmp_path):
     store = publish(tmp_path, FIRST, SECOND)
     steps = (("results", FIRST.key), ("results", SECOND.key))
     save_run(tmp_path, RUN.model_copy(update={"steps": steps}))
     (run,) = all_runs(tmp_path)
-    assert shown_state(run, stored_steps(store, run)) == "finished"
+    assert shown_state(run, *stored_steps(store, [run])) == "finished"
     (store.path(SECOND) / "result.json").unlink()
-    assert shown_state(run, stored_steps(store, run)) == "incomplete, 1 of 2 steps gone"
+    assert shown_state(run, *stored_steps(store, [run])) == "incomplete, 1 of 2 steps gone"
     (store.path(FIRST) / "result.json").unlink()
     (run,) = all_runs(tmp_path)
     assert run.seen_state == "incomplete"

@@ -83,6 +83,27 @@ def test_lists_choose_and_what_is_chosen_is_written_again(store, tmp_path):
         view.activations("relu", seed=[7, 8])
 
 
+def test_pixels_and_networks_of_unknown_training_are_written_beside_others(store, tmp_path):
+    spec = {"objective": "category", "seed": 0, "n_batches": 1, "backbone": "tiny"}
+    given = Step("models", spec | {"kind": "timm", "name": "tiny"}, {}, 1, "given")
+    build(store, activations(model(3), 8))
+    build(store, activations(given, 8))
+    stimuli = activations(given, 8).inputs["stimuli"]
+    pixels = Step("activations", {"layers": ["relu"]}, {"stimuli": stimuli}, 1, "pixels")
+    store.make(pixels, lambda folder, inputs: write(folder, 8, 5, 1))
+    view = StoreView(store)
+    known = view.catalogue.set_index("objective")["batches"].dropna()
+    assert known.to_dict() == {"distance": 5}
+    view.activations("relu").to_zarr(tmp_path / "a.zarr")
+    back = xr.open_zarr(tmp_path / "a.zarr").set_index(model="objective")
+    assert back["seed"].sel(model=["distance", "category"]).values.tolist() == [3, 0]
+    assert back["backbone"].sel(model=["distance", "pixels"]).values.tolist() == ["tiny", ""]
+    assert np.isnan(back["batches"].sel(model=["category", "pixels"])).all()
+    assert back["batches"].sel(model="distance") == 5
+    expected = np.random.default_rng(5).normal(size=(N, 8)).astype(np.float32)
+    np.testing.assert_array_equal(back["activation"].sel(model="pixels"), expected)
+
+
 def test_backbones_that_share_the_name_of_a_layer_are_told_apart(store):
     build(store, activations(model(0), 8))
     build(store, activations(model(1, "wide"), 12))

@@ -59,7 +59,7 @@ def test_the_first_page_has_runs_as_they_go_verdicts_and_datasets(seen):
     html = get(address)
     told = words(html)
     assert "12 networks, 2 datasets, 3 runs." in told
-    assert "running models 3.500/12 83 s 13 min" in told
+    assert "running models 3.5/12 83 s 13 min" in told
     assert 'value="3.5" max="12"' in html
     assert "Supported: up" in told
     assert "scaling, profile made-up: " in told
@@ -81,6 +81,7 @@ def test_from_a_number_back_to_its_networks_and_their_images(seen):
     for label, step in steps.items():
         if step.kind == "models":
             assert f"network {step.key[:8]}" in told, label
+    assert "&lt;NA&gt;" not in row
     scores = re.findall(r"<tr>\s*<td>(distance|rotation)</td>\s*<td>(\d+)</td>", row)
     assert {int(seed) for _, seed in scores} == {*range(6), *range(50, 56)}
     network = get(address, f"artifact/{steps['distance, seed 0'].key}")

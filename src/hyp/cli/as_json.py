@@ -96,6 +96,7 @@ def runs_json(store: Store) -> str:
     """Return what ``hyp status`` shows."""
     from hyp.store.runs import all_runs, state_of, stored_steps
 
+    runs = all_runs(store.root)
     told = [
         {
             **run.model_dump(mode="json", exclude={"steps"}),
@@ -103,8 +104,7 @@ def runs_json(store: Store) -> str:
             "steps": len(run.steps),
             "stored": stored,
         }
-        for run in all_runs(store.root)
-        for stored in [stored_steps(store, run)]
+        for run, stored in zip(runs, stored_steps(store, runs), strict=True)
     ]
     return as_json({"store": store.root, "runs": told})
 

@@ -6,7 +6,7 @@ import logging
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -30,6 +30,7 @@ from hyp.cli.new import new_hypothesis
 from hyp.cli.options import (
     DEFAULT_STORE,
     AsJson,
+    Figures,
     Name,
     Once,
     ProfileName,
@@ -262,10 +263,7 @@ def report(
             help="Frozen declaration; default: NAME-PROFILE.frozen.json, if here.", callback=here
         ),
     ] = None,
-    figures: Annotated[
-        Literal["pdf", "svg"] | None,
-        typer.Option(help="For a paper: figures one column wide, their tables, and methods."),
-    ] = None,
+    figures: Figures = None,
 ) -> None:
     """Write the report of a finished run: HTML, JSON and Markdown."""
     from hyp.cli.terminal import console

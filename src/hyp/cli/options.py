@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperCommand
@@ -72,6 +72,23 @@ Workers = Annotated[
 ]
 DEFAULT_STORE = Path("hyp-store")
 AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON, for programs.")]
+
+Figures = Annotated[
+    Literal["pdf", "svg"] | None,
+    typer.Option(help="For a paper: figures one column wide, their tables, and methods."),
+]
+
+
+def check_beside(out: Path | None, figures: str | None) -> None:
+    """Refuse figures that have no page to lie beside.
+
+    Raises
+    ------
+    HypError
+        If they are wanted and the page is not.
+    """
+    if figures and out is None:
+        raise HypError("--figures writes beside the page; say where that goes: --out PAGE.html.")
 
 
 def named_plan(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hyp.cli.options import here
+from hyp.cli.options import Figures, check_beside, here
 
 
 def study_scaling(
@@ -17,6 +17,7 @@ def study_scaling(
     out: Annotated[
         Path | None, typer.Option(help="Also write a report there: one HTML file.", callback=here)
     ] = None,
+    figures: Figures = None,
 ) -> None:
     """Fit scaling laws to a table of scores, by one axis and by two.
 
@@ -27,6 +28,7 @@ def study_scaling(
     from hyp.reports.scaling_report import findings_table, write_scaling_report
     from hyp.stats.scaling_study import run_study
 
+    check_beside(out, figures)
     declared, found = run_study(study)
     shown = console()
     shown.print(declared.title, style="bold")
@@ -36,5 +38,5 @@ def study_scaling(
     for analysis in dict.fromkeys(one.analysis for one in found):
         shown.print(findings_table(analysis, [one for one in found if one.analysis == analysis]))
     if out is not None:
-        write_scaling_report(declared, found, out)
+        write_scaling_report(declared, found, out, figures)
         shown.print(f"report: {out}", soft_wrap=True)

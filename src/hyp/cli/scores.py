@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from hyp.cli.exits import verdict_status
-from hyp.cli.options import here
+from hyp.cli.options import Figures, check_beside, here
 from hyp.errors import HypError
 from hyp.stats.offered import Correction, Test
 
@@ -135,6 +135,7 @@ def judge_scores(
     out: Annotated[
         Path | None, typer.Option(help="Also write a report there: one HTML file.", callback=here)
     ] = None,
+    figures: Figures = None,
 ) -> None:
     """Compare groups in a table of scores: what can be concluded, and what cannot.
 
@@ -152,6 +153,7 @@ def judge_scores(
     from hyp.cli.terminal import console
     from hyp.stats.table import judge_table
 
+    check_beside(out, figures)
     judged = judge_table(
         scores,
         group=group,
@@ -180,7 +182,7 @@ def judge_scores(
     if out is not None:
         from hyp.reports.scores_report import write_scores_report
 
-        write_scores_report(judged, out, title=scores.name)
+        write_scores_report(judged, out, title=scores.name, figures=figures)
     if as_json:
         typer.echo(judged.model_dump_json(indent=1))
     else:

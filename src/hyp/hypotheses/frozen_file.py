@@ -25,10 +25,10 @@ from hyp.hypotheses.testability import PlannedQuestion, planned_questions
 from hyp.stats.rules import describe
 from hyp.store.artifacts import (
     check_folder_of,
-    installed_versions,
     readable_disk_errors,
     write_atomically,
 )
+from hyp.store.environment import installed_versions
 from hyp.store.steps import content_hash
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from hyp.errors import HypError
 from hyp.metrics._scoring import (
@@ -25,6 +23,7 @@ from hyp.metrics._scoring import (
 from hyp.metrics.gram import Floats, Gram, Indices
 from hyp.metrics.ridge import ALPHAS, ridge_predict
 from hyp.metrics.svm import SVM_C, svm_predict
+from hyp.metrics.threads import over_threads
 
 Splits = Sequence[tuple[Indices, Indices]]
 
@@ -143,9 +142,7 @@ def score_splits(
     """Score every target on its own splits, without a protocol's name.
 
     Targets for ridge regression whose splits are the same object share their
-    eigendecompositions. The work is spread over as many threads as BLAS may use, each
-    calling it with one: for many small factorisations that is faster than a BLAS with many
-    threads, and the scores do not depend on their number.
+    eigendecompositions. The work is spread over threads (`over_threads`).
     """
     tasks: list[Callable[[], list[dict[str, Any]]]] = []
     regressions: dict[int, list[tuple[Target, Floats]]] = {}
@@ -159,10 +156,7 @@ def score_splits(
     for key, group in regressions.items():
         for fold, split in enumerate(shared[key]):
             tasks.append(partial(_regress, gram, group, fold, split, alphas))
-    blas = ThreadpoolController().select(user_api="blas")
-    n_threads = max((library["num_threads"] for library in blas.info()), default=1)
-    with blas.limit(limits=1), ThreadPoolExecutor(n_threads) as pool:
-        found = list(pool.map(lambda task: task(), tasks))
+    found = over_threads(lambda task: task(), tasks)
     order = {target.name: position for position, target in enumerate(targets)}
     return sorted(chain(*found), key=lambda row: (order[row["latent"]], row["fold"]))
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
+import zarr
 
 from hyp.metrics.gram import Gram
 from hyp.store.plain_zarr import write_zarr
@@ -38,16 +40,20 @@ def write_grams(folder: Path, grams: Mapping[str, Gram]) -> None:
 
 def read_grams(folder: Path) -> dict[str, Gram]:
     """Read what `write_grams` wrote."""
-    with xr.open_zarr(folder, chunks=None) as dataset:
-        layers = [str(layer) for layer in dataset["layer"].to_numpy()]
-        return {layer: _read(dataset.sel(layer=layer)) for layer in layers}
+    group = zarr.open_group(folder, mode="r")
+    return {layer: _read(group, position) for position, layer in enumerate(_layers(group))}
 
 
 def read_gram(folder: Path, layer: str) -> Gram:
     """Read the Gram matrix of one layer of what `write_grams` wrote."""
-    with xr.open_zarr(folder, chunks=None) as dataset:
-        return _read(dataset.sel(layer=layer))
+    group = zarr.open_group(folder, mode="r")
+    return _read(group, _layers(group).index(layer))
 
 
-def _read(one: xr.Dataset) -> Gram:
-    return Gram(one["gram"].to_numpy(), int(one["n_units"]), one["row_sum"].to_numpy())
+def _layers(group: Any) -> list[str]:
+    return [str(layer) for layer in group["layer"][:]]
+
+
+def _read(group: Any, position: int) -> Gram:
+    n_units = int(group["n_units"][position])
+    return Gram(group["gram"][position], n_units, group["row_sum"][position])

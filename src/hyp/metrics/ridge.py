@@ -80,13 +80,15 @@ def ridge_predict(
     return across @ chosen + mean, penalties[best]
 
 
-def low_rank_factor(K: Floats, rank: int) -> Floats:
+def low_rank_factor(K: Floats, rank: int, floor: float | None = None) -> Floats:
     """Return F of shape (n, at most `rank`) with ``F F^T = K`` to rounding.
 
     Pivoted Cholesky decomposition (LAPACK dpstrf) of a positive semi-definite `K` of that
-    rank; it stops at the rounding errors of K.
+    rank; it stops at `floor`, by default the rounding errors of K.
     """
-    lower, pivots, found, _ = dpstrf(K.T, lower=1)
+    if floor is not None and K.diagonal().max() <= floor:
+        return np.zeros((len(K), 0))
+    lower, pivots, found, _ = dpstrf(K.T, lower=1, tol=-1 if floor is None else floor)
     rank = min(rank, found)
     F = np.empty((len(K), rank))
     F[pivots - 1] = np.tril(lower[:, :rank])

@@ -2,7 +2,7 @@
 
 CKA and RSA are cosines between one vector a representation, its signature, so that the
 similarities of m representations are one product of a matrix of m rows with itself.
-Procrustes takes a singular value decomposition a pair. Each Gram matrix is read and centred
+Procrustes takes the eigenvalues of a matrix a pair. Each Gram matrix is read and centred
 once, not once a pair.
 """
 
@@ -27,10 +27,12 @@ from hyp.metrics.pairs import (
     procrustes_factor,
     u_centred,
 )
+from hyp.metrics.threads import over_threads
 from hyp.plugins import Plugin
 
 Load = Callable[[], Gram]
 Progress = Callable[[int, int], None]
+Cell = tuple[int, int]
 Block = TypeVar("Block")
 
 _BLOCK_BYTES = 2**31
@@ -52,7 +54,8 @@ def similarity_matrix(
     ----------
     loads : sequence of callable
         Each returns the Gram matrix of one representation of the same n stimuli; it is
-        called when the matrix is needed, so that they need not all fit into memory.
+        called when the matrix is needed, so that they need not all fit into memory, and from
+        as many threads as BLAS may use.
     measure : str
         ``cka``: linear CKA with the unbiased estimator of HSIC (Song et al. 2012; Nguyen et
         al. 2021), whose expectation is 0 for independent representations of any width.
@@ -63,7 +66,7 @@ def similarity_matrix(
         ``mutual-neighbours``: the share of each stimulus' ten nearest neighbours (Euclidean
         distance) that are the same in both, averaged (Huh et al. 2024); with fewer than 21
         stimuli half of the others in place of ten. By chance it is their share of the others.
-        ``procrustes``: `hyp.metrics.pairs.procrustes`, which takes seconds a pair where
+        ``procrustes``: `hyp.metrics.pairs.procrustes`, which takes a second a pair where
         there are thousands of stimuli and units, and is computed on the CPU.
         Or a measure of an installed package (`hyp.plugins.MEASURES`), pair by pair.
     device : str
@@ -97,21 +100,30 @@ def similarity_matrix(
     rows = m if m * size <= block_bytes else max(1, block_bytes // (2 * size))
     of_equal_n = [partial(_load, load, len(K)) for load in loads]
     if plugin is not None:
-        pairwise = partial(_each_pair, similarity=_checked(plugin))
+        pairwise = partial(_each_pair, similarity=_checked(plugin), spread=_in_turn)
         return _all_pairs(of_equal_n, rows, _grams, pairwise, progress)
     if measure == "procrustes":
-        each_pair = partial(_each_pair, similarity=aligned_length)
+        each_pair = partial(_each_pair, similarity=aligned_length, spread=over_threads)
         return _all_pairs(of_equal_n, rows, _factors, each_pair, progress)
     make = partial(_signatures, measure=cast(Cosine, measure))
     compare = partial(_product, device=device)
     return _all_pairs(of_equal_n, rows, make, compare, progress)
 
 
-def signature(gram: Gram, measure: Cosine) -> Floats:
+def signature(gram: Gram, measure: Cosine, out: Floats | None = None) -> Floats:
     """Return the vector of length 1 whose cosines are the similarities, see `similarity_matrix`.
 
     It is all zeros for a representation that does not vary over the stimuli. ``procrustes``
     is no cosine and has none.
+
+    Parameters
+    ----------
+    gram : Gram
+        Of the representation.
+    measure : str
+        A measure that is a cosine.
+    out : ndarray of shape (p,), optional
+        Where to write the result.
 
     Returns
     -------
@@ -127,17 +139,16 @@ def signature(gram: Gram, measure: Cosine) -> Floats:
     if n < _FEWEST:
         raise HypError(f"similarities need at least {_FEWEST} stimuli, but there are {n}.")
     if measure == "cka":
-        vector = u_centred(gram.K)
+        vector = u_centred(gram.K, out)
     elif measure == "cka-biased":
         vector = _centred(gram.K)
     elif measure == "mutual-neighbours":
         vector = _neighbours(gram)
     else:
         vector = _ranked_or_centred(gram, measure)
-    length = np.linalg.norm(vector)
-    if length:
-        vector /= length
-    return vector
+    length = float(np.linalg.norm(vector)) or 1.0
+    unit: Floats = np.divide(vector, length, out=vector if out is None else out)
+    return unit
 
 
 def _centred(K: Floats) -> Floats:
@@ -147,7 +158,7 @@ def _centred(K: Floats) -> Floats:
     shift = mean - mean.mean()
     centred: Floats = np.concatenate([K[i, i:] - mean[i:] - shift[i] for i in range(n)])
     centred[np.cumsum([0, *range(n, 1, -1)])] /= np.sqrt(2)
-    return drop_rounding(centred, max(K.max(), -K.min()))
+    return drop_rounding(centred, K.diagonal().max())
 
 
 def _neighbours(gram: Gram) -> Floats:
@@ -215,8 +226,11 @@ def _signatures(loads: Sequence[Load], measure: Cosine) -> Floats:
     first = signature(loads[0](), measure)
     block = np.empty((len(loads), len(first)))
     block[0] = first
-    for position, load in enumerate(loads[1:], 1):
-        block[position] = signature(load(), measure)
+
+    def fill(position: int) -> None:
+        signature(loads[position](), measure, block[position])
+
+    over_threads(fill, range(1, len(loads)))
     return block
 
 
@@ -232,7 +246,7 @@ def _product(first: Floats, second: Floats, device: str) -> Floats:
 
 
 def _factors(loads: Sequence[Load]) -> list[Floats]:
-    return [procrustes_factor(load()) for load in loads]
+    return over_threads(lambda load: procrustes_factor(load()), loads)
 
 
 def _grams(loads: Sequence[Load]) -> list[Gram]:
@@ -257,13 +271,22 @@ def _checked(plugin: Plugin) -> Callable[[Gram, Gram], float]:
 
 
 def _each_pair(
-    first: list[Block], second: list[Block], similarity: Callable[[Block, Block], float]
+    first: list[Block],
+    second: list[Block],
+    similarity: Callable[[Block, Block], float],
+    spread: Callable[[Callable[[Cell], float], list[Cell]], list[float]],
 ) -> Floats:
+    same = first is second
+    cells = [(i, j) for i in range(len(first)) for j in range(i if same else 0, len(second))]
     found = np.zeros((len(first), len(second)))
-    for i, A in enumerate(first):
-        for j, B in enumerate(second):
-            if first is not second or i <= j:
-                found[i, j] = similarity(A, B)
-            else:
-                found[i, j] = found[j, i]
+    values = spread(lambda cell: similarity(first[cell[0]], second[cell[1]]), cells)
+    for (i, j), value in zip(cells, values, strict=True):
+        found[i, j] = value
+        if same:
+            found[j, i] = value
     return found
+
+
+def _in_turn(function: Callable[[Cell], float], cells: list[Cell]) -> list[float]:
+    """Call another package's measure, which may not bear threads."""
+    return [function(cell) for cell in cells]

@@ -21,9 +21,12 @@ from hyp.errors import HypError
 from hyp.models.checkpoints import ModelInfo, load_model
 from hyp.models.data import LabelledImages, read_ahead, slices
 from hyp.models.inputs import Preprocessing
+from hyp.models.pretrained import TORCHVISION, check_finite
 from hyp.models.recording import PROBES, WAITING, Recorder, place_units
+from hyp.models.released import origin_of
 from hyp.models.runtime import autocast, open_device, repeatable
 from hyp.models.specs import ExtractSpec
+from hyp.models.trust import TIMM
 from hyp.store.activations import ActivationWriter
 
 PIXELS = "pixels"
@@ -74,9 +77,9 @@ def extract(
     Raises
     ------
     HypError
-        If a layer does not exist, is not used by the forward pass, or does not return one
-        tensor with finite values and an axis of images; if the network does not take images of
-        this size; or if the device or the snapshot is missing.
+        If the weights are not finite; if a layer does not exist, is not used by the forward
+        pass, or does not return one real tensor with finite values and an axis of images; if the
+        network does not take images of this size; or if the device or the snapshot is missing.
     """
     with _ready(spec, model_folder, dataset, backbone) as network:
         _store(
@@ -85,7 +88,7 @@ def extract(
             dataset,
             network.preprocess,
             Path(out_folder),
-            _provenance(spec, network.info) | dict(attrs or {}),
+            _provenance(spec, network.info, Path(model_folder)) | dict(attrs or {}),
             progress,
             network.units,
         )
@@ -145,6 +148,7 @@ def _ready(
 ) -> Iterator[_Network]:
     device = open_device(spec.device)
     model, info = load_model(model_folder, spec.snapshot, spec.device, backbone=backbone)
+    check_finite(model.state_dict())
     if spec.channels_last:
         model.to(memory_format=torch.channels_last)
     preprocess = Preprocessing(info.spec.input_size, spec.channels_last, device)
@@ -253,7 +257,7 @@ def _staged(
 def _pass(model: nn.Module, images: Tensor, info: ModelInfo) -> None:
     try:
         model(images)
-    except torch.OutOfMemoryError:
+    except (torch.OutOfMemoryError, HypError):
         raise
     except (AssertionError, ValueError, RuntimeError, TypeError) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
@@ -263,14 +267,17 @@ def _pass(model: nn.Module, images: Tensor, info: ModelInfo) -> None:
         ) from error
 
 
-def _provenance(spec: ExtractSpec, info: ModelInfo) -> dict[str, Any]:
+def _provenance(spec: ExtractSpec, info: ModelInfo, folder: Path) -> dict[str, Any]:
     batches = info.spec.n_batches if spec.snapshot is None else spec.snapshot
+    origin = origin_of(folder, batches)
+    is_known = not origin.get("weights", "").startswith((TORCHVISION, TIMM))
     return {
         "objective": info.spec.objective if batches else "untrained",
         "outputs": [units.task for units in info.head],
         "seed": info.spec.seed,
         "backbone": info.spec.backbone,
-        "batches": batches,
+        **({"batches": batches} if is_known else {}),
+        **origin,
         "input_size": info.spec.input_size or info.image_shape[0],
         "precision": spec.precision,
         "device": spec.device,

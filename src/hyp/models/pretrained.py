@@ -203,7 +203,7 @@ def state_digest(state: Mapping[str, Tensor]) -> str:
     """
     import torch
 
-    _check_finite(state)
+    check_finite(state)
     digest = hashlib.sha256()
     for name in sorted(state):
         tensor = state[name].detach().cpu().contiguous()
@@ -212,7 +212,14 @@ def state_digest(state: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _check_finite(state: Mapping[str, Tensor]) -> None:
+def check_finite(state: Mapping[str, Tensor]) -> None:
+    """Refuse weights with NaN or infinity, naming the tensor.
+
+    Raises
+    ------
+    HypError
+        If a tensor is not finite.
+    """
     broken = next((name for name, value in state.items() if not value.isfinite().all()), None)
     if broken is not None:
         raise HypError(f"the weights are not finite in {broken}; fetch or train them again.")
@@ -309,7 +316,7 @@ def _as_built_here(
     from hyp.models.fitting import mismatch
 
     state = network.state_dict()
-    _check_finite(state)
+    check_finite(state)
     with torch.inference_mode():
         images = torch.linspace(-2, 2, 3 * size * size).reshape(1, 3, size, size)
         wanted = network(images)

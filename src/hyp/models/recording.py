@@ -78,6 +78,8 @@ class Recorder:
     def _hook(self, name: str, part: str) -> Callable[[nn.Module, Any, Any], None]:
         def keep(module: nn.Module, inputs: Any, output: Any) -> None:
             found = _one_tensor(output, name, part)
+            if found.is_complex():
+                raise HypError(f"layer {name} returns complex numbers; choose another layer.")
             self._last[name] = found
             if name in self._axes:
                 rows = self._pooled(name, part, found.movedim(self._axes[name], 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import math
 import re
 import shutil
@@ -17,7 +18,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from hyp.errors import HypError, first_problem
+from hyp.errors import HypError, first_problem, reading
 from hyp.models import checkpoints
 from hyp.models.checkpoints import ModelInfo
 from hyp.models.fitting import read_network
@@ -378,6 +379,27 @@ def fill_folder(
     checkpoints.write_json(folder / checkpoints.HISTORY, history)
     checkpoints.write_json(folder / ORIGIN, origin)
     checkpoints.write_json(folder / checkpoints.MODEL, info.model_dump(mode="json"))
+
+
+def origin_of(folder: Path, batch: int) -> dict[str, str]:
+    """Return what is known of where a network's weights came from, if it was not trained here.
+
+    Returns
+    -------
+    dict of str to str
+        ``weights``: a library's name of them (``torchvision:resnet18:IMAGENET1K_V1``), or the
+        file and its SHA-256, or the `hyp.models.pretrained.state_digest` of a model folder's.
+    """
+    path = folder / ORIGIN
+    if not path.exists():
+        return {}
+    with reading(path, "import the weights again"):
+        origin = json.loads(path.read_text(encoding="utf-8"))
+        if origin.get("name"):
+            return {"weights": f"{origin['kind']}:{origin['name']}"}
+        found = origin["weights"][str(batch)]
+        is_file = isinstance(found, dict)
+        return {"weights": f"{found['file']}, SHA-256 {found['sha256']}" if is_file else found}
 
 
 def _sha256(path: Path) -> str:

@@ -21,7 +21,7 @@ def figure_table(data: object, titles: Mapping[str, str]) -> pd.DataFrame:
 
     Parameters
     ----------
-    data : panel, or sequence of rows, snapshots or learning curves
+    data : panel, table, or sequence of rows, snapshots or learning curves
         See `hyp.reports.page_sections.Figure`.
     titles : mapping of str to str
         Of the cohorts, by name.
@@ -59,6 +59,11 @@ def _curve(curve: LearningCurve, titles: Mapping[str, str]) -> Iterator[Line]:
     for images, points in (("training", curve.train), ("held out", curve.held_out)):
         for batch, loss in points:
             yield {**network, "images": images, "batches": batch, "loss": loss}
+
+
+@_lines.register
+def _(data: pd.DataFrame, titles: Mapping[str, str]) -> Iterator[Line]:
+    yield from data.to_dict("records")  # type: ignore[misc]
 
 
 @_lines.register

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
 
@@ -25,9 +25,20 @@ from hyp.reports.material import Material
 from hyp.reports.wording import layer_words, number, p_value
 from hyp.text import joined
 
-_WORKS = {
+WORKS = {
     "holm": "Holm, S. (1979). A simple sequentially rejective multiple test procedure. "
     "Scandinavian Journal of Statistics 6, 65-70.",
+    "max-t": "Westfall, P. H. & Young, S. S. (1993). Resampling-based multiple testing. Wiley.",
+    "Wilcoxon signed-rank": "Wilcoxon, F. (1945). Individual comparisons by ranking methods. "
+    "Biometrics Bulletin 1, 80-83.",
+    "studentized permutation": "Janssen, A. (1997). Studentized permutation tests for non-i.i.d. "
+    "hypotheses and the generalized Behrens-Fisher problem. Statistics & Probability Letters 36, "
+    "9-21.",
+    "Brunner-Munzel permutation": "Neubert, K. & Brunner, E. (2007). A studentized permutation "
+    "test for the non-parametric Behrens-Fisher problem. Computational Statistics & Data Analysis "
+    "51, 5192-5204.",
+    "aicc": "Burnham, K. P. & Anderson, D. R. (2002). Model selection and multimodel inference. "
+    "Springer.",
     "contrast": "Mann, H. B. & Whitney, D. R. (1947). On a test of whether one of two random "
     "variables is stochastically larger than the other. Annals of Mathematical Statistics 18, "
     "50-60.",
@@ -74,17 +85,22 @@ def methods(material: Material, provenance: Mapping[str, object]) -> str:
     provenance : mapping
         As in `hyp.reports.report.write_report`; software is named from its ``versions``.
     """
-    paragraphs = (
+    paragraphs = [
         _asked(material),
         _networks(material),
         _measures(material),
         _tests(material),
         _rule(material),
-        _software(provenance),
-    )
+        software(provenance),
+    ]
+    return written(paragraphs, _works(material, provenance))
+
+
+def written(paragraphs: Iterable[Iterable[str]], works: Iterable[str]) -> str:
+    """Return paragraphs, of sentences each, and works to cite as Markdown."""
     told = [escaped(" ".join(paragraph)) for paragraph in map(list, paragraphs) if paragraph]
-    works = bullets(map(escaped, _works(material, provenance)))
-    return "\n\n".join(["# Methods", *told, "## To be cited", works]) + "\n"
+    cited = bullets(map(escaped, works))
+    return "\n\n".join(["# Methods", *told, "## To be cited", cited]) + "\n"
 
 
 def _asked(material: Material) -> Iterator[str]:
@@ -200,7 +216,8 @@ def _rule(material: Material) -> Iterator[str]:
         yield f"Declared, but not asked at this size: {name} ({reason})."
 
 
-def _software(provenance: Mapping[str, object]) -> Iterator[str]:
+def software(provenance: Mapping[str, object]) -> Iterator[str]:
+    """Yield which versions made a result, and the command."""
     versions = _versions(provenance)
     if versions:
         yield f"Software: {joined([f'{name} {version}' for name, version in versions.items()])}."
@@ -215,21 +232,24 @@ def _works(material: Material, provenance: Mapping[str, object]) -> Iterator[str
         if "February" in source:
             yield CITATIONS[ABSTRACT]
     for key in _keys(material.questions, material.result.margin):
-        yield _WORKS[key]
+        yield WORKS[key]
     if profile.backbone.startswith("resnet"):
-        yield _WORKS["resnet"]
+        yield WORKS["resnet"]
     if any(cohort.trained and cohort.batches for cohort in material.result.cohorts):
-        yield _WORKS["adam"]
-    for name in _versions(provenance):
-        if name in _WORKS:
-            yield _WORKS[name]
+        yield WORKS["adam"]
+    yield from works_of(_versions(provenance))
+
+
+def works_of(names: Iterable[str]) -> Iterator[str]:
+    """Yield what is to be cited for tests, measures or software, of those that have a work."""
+    return (WORKS[name] for name in names if name in WORKS)
 
 
 def _keys(questions: Sequence[Question], margin: float | None) -> Iterator[str]:
     """Yield what is to be cited for the tests and measures of questions, each once."""
     if questions:
         yield "holm"
-    yield from (kind for kind in dict.fromkeys(one.kind for one in questions) if kind in _WORKS)
+    yield from (kind for kind in dict.fromkeys(one.kind for one in questions) if kind in WORKS)
     if margin is not None:
         yield "margin"
     measures = {str(getattr(one.scored, "measure", one.scored.kind)) for one in questions}

@@ -11,6 +11,7 @@ from hyp.store.artifacts import check_folder_of, write_atomically
 PAGE_FILE = "index.html"
 JSON_FILE = "report.json"
 MARKDOWN_FILE = "report.md"
+FIGURES = "figures"
 _PAGE_MARK = b'<meta name="generator" content="hyp">'
 _JSON_MARK = b'"headline":'
 
@@ -28,8 +29,20 @@ def check_page(out: Path) -> None:
     check_folder_of(out)
 
 
+def figures_folder(page: Path) -> Path:
+    """Return the folder beside a page for what of it goes into a paper."""
+    return page.with_name(FIGURES if page.name == PAGE_FILE else f"{page.stem}-{FIGURES}")
+
+
+def beside(page: Path, drawn: Mapping[str, str | bytes]) -> dict[str, str | bytes]:
+    """Return what of a page goes into a paper, named as `publish` takes it with the page."""
+    return {f"{figures_folder(page).name}/{name}": content for name, content in drawn.items()}
+
+
 def publish(folder: Path, files: Mapping[str, str | bytes]) -> None:
-    """Write texts, or bytes, into a folder, which is made where it does not exist; by name of file.
+    """Write texts, or bytes, into a folder, which is made where it does not exist.
+
+    `files` are by name, of a file or of one in a folder inside.
 
     Raises
     ------
@@ -44,6 +57,7 @@ def publish(folder: Path, files: Mapping[str, str | bytes]) -> None:
                     f"{folder / name} is no report of hyp's and stays; choose another place."
                 )
         for name, content in files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
             if isinstance(content, str):
                 content = content.encode("utf-8", errors="backslashreplace")
             write_atomically(folder / name, content)
@@ -57,7 +71,9 @@ def _is_report(path: Path) -> bool:
     """Return whether hyp wrote a file, by how it begins, or what lies beside or above it does."""
     if path.suffix == ".html":
         return _begins(path, _PAGE_MARK)
-    pages = (folder / PAGE_FILE for folder in (path.parent, path.parent.parent))
+    folder = path.parent
+    above = (page for page in folder.parent.glob("*.html") if figures_folder(page) == folder)
+    pages = [folder / PAGE_FILE, *above]
     return _begins(path.with_suffix(".json"), _JSON_MARK) or any(
         _begins(page, _PAGE_MARK) for page in pages
     )

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from markupsafe import Markup
 from numpy.typing import NDArray
 
@@ -88,7 +89,7 @@ class Figure:
     svg : Drawing
     caption, note, below : str
         A note stands behind the caption, sentences below the drawing.
-    data : sequence or panel
+    data : sequence, panel or DataFrame
         What it shows, see `hyp.reports.figure_tables.figure_table`.
     looks : tuple of (Look, str)
         What its marks stand for, where the drawing itself does not say it.
@@ -98,7 +99,7 @@ class Figure:
     caption: str
     note: str = ""
     below: str = ""
-    data: Panel | Places | Sequence[Row | Snapshot | LearningCurve] = ()
+    data: Panel | Places | pd.DataFrame | Sequence[Row | Snapshot | LearningCurve] = ()
     looks: tuple[tuple[Look, str], ...] = ()
 
 
@@ -314,7 +315,8 @@ class _Drawer:
         settings = self.material.result.settings
         labels = axis_words(panel.against, "", settings), axis_words(self.kind, "", settings)
         limits = padded(values, below=0.05, above=0.05)
-        svg = tracks(panel, self.material.looks, row, labels, limits, name, self.note)
+        of = self.material.looks, self.material.titles
+        svg = tracks(panel, *of, row, labels, limits, name, self.note)
         looks = tuple(dict.fromkeys(self._looks_of(panel)))
         return Figure(svg, measured_words(panel.measured), data=panel, looks=looks)
 

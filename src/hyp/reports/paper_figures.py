@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from typing import NamedTuple
 
@@ -18,8 +18,6 @@ from hyp.reports.page_sections import Gallery, sections
 from hyp.reports.wording import plain
 
 METHODS_FILE = "methods.md"
-FIGURES = "figures"
-"""Folder beside the page."""
 
 _LONGEST_NAME = 60
 
@@ -50,22 +48,49 @@ def paper_files(
         By name: every figure one column wide, the table behind it as CSV under the same name,
         and ``methods.md`` with paragraphs for the methods, works to cite and the legends.
     """
+    told = methods(material, provenance)
+    marks = f"{ERROR_BARS} {MARKS}"
+    return files_of(_galleries(material), told, form, marks=marks, titles=material.titles)
+
+
+def files_of(
+    placed: Iterable[Placed],
+    methods: str,
+    form: FigureFormat,
+    *,
+    marks: str = "",
+    titles: Mapping[str, str] | None = None,
+) -> dict[str, str | bytes]:
+    """Return galleries as files, with their tables, and the legends below the methods.
+
+    Parameters
+    ----------
+    placed : iterable of Placed
+    methods : str
+        Markdown.
+    form : {"pdf", "svg"}
+    marks : str
+        What all legends share.
+    titles : mapping of str to str
+        Of the cohorts, by name.
+    """
     found: dict[str, str | bytes] = {}
     legends: list[str] = []
     number = count(1)
-    for about, answer, gallery in _galleries(material):
+    for about, answer, gallery in placed:
         lines = []
         for figure in gallery.figures:
             name = _file_name(next(number), about, figure.caption)
             found[f"{name}.{form}"] = paper_figure(figure.svg, figure.looks, form)
-            found[f"{name}.csv"] = figure_table(figure.data, material.titles).to_csv(index=False)
+            found[f"{name}.csv"] = figure_table(figure.data, titles or {}).to_csv(index=False)
             caption = f"{figure.caption}, {figure.note}" if figure.note else figure.caption
             lines.append(f"`{name}`: {escaped(f'{caption}. {figure.below}'.strip())}")
-        told = " ".join(filter(None, (answer, f"{gallery.heading}.", gallery.note)))
+        heading = gallery.heading and f"{gallery.heading}."
+        told = " ".join(filter(None, (answer, heading, gallery.note)))
         legends += [f"**{escaped(plain(about))}.** {escaped(told)}", bullets(lines)]
     if legends:
-        legends = ["## Legends", *legends, escaped(f"{ERROR_BARS} {MARKS}")]
-    found[METHODS_FILE] = "\n\n".join([methods(material, provenance).strip(), *legends]) + "\n"
+        legends = ["## Legends", *legends, escaped(marks)]
+    found[METHODS_FILE] = "\n\n".join(filter(None, [methods.strip(), *legends])) + "\n"
     return found
 
 

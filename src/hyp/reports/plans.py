@@ -157,8 +157,7 @@ def status_table(store: Store) -> RenderableType:
         return Text(f"{store.root} holds no runs yet; start one with 'hyp run NAME'.")
     table = Table("hypothesis", "profile", "state", "steps", "time", "left", "updated", box=None)
     stages = []
-    for run in runs:
-        stored = stored_steps(store, run)
+    for run, stored in zip(runs, stored_steps(store, runs), strict=True):
         profile = " ".join([run.profile, *(f"{k}={v}" for k, v in run.overrides.items())])
         running = run.seen_state == "running"
         table.add_row(

@@ -14,7 +14,7 @@ from hyp.reports import answers
 from hyp.reports.figures.paper import FigureFormat
 from hyp.reports.markdown_report import markdown_report
 from hyp.reports.material import Material, load_material
-from hyp.reports.output import JSON_FILE, MARKDOWN_FILE, PAGE_FILE, publish
+from hyp.reports.output import JSON_FILE, MARKDOWN_FILE, PAGE_FILE, beside, publish
 from hyp.reports.overview import overview, report_folder, write_overview
 from hyp.reports.page_networks import (
     candidates,
@@ -24,7 +24,7 @@ from hyp.reports.page_networks import (
     taken,
 )
 from hyp.reports.page_sections import sections
-from hyp.reports.paper_figures import FIGURES, paper_files
+from hyp.reports.paper_figures import paper_files
 from hyp.reports.published import beside_published, paper_sentence, several_measures
 from hyp.reports.templating import template
 from hyp.reports.wording import by_reason
@@ -96,10 +96,9 @@ def write_report(
         MARKDOWN_FILE: markdown_report(material, provenance, frozen),
         PAGE_FILE: page(material, provenance, frozen),
     }
-    drawn = paper_files(material, provenance, figures) if figures else {}
+    if figures:
+        files |= beside(out / PAGE_FILE, paper_files(material, provenance, figures))
     publish(out, files)
-    if drawn:
-        publish(out / FIGURES, drawn)
     return out / PAGE_FILE
 
 

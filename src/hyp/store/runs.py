@@ -7,7 +7,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -229,9 +229,10 @@ def _as_it_is(store: Store, run: Run, path: Path) -> Run:
     return run.model_copy(update={"state": "incomplete"})
 
 
-def stored_steps(store: Store, run: Run) -> int:
-    """Return how many of a run's artifacts are stored whole."""
-    return sum(store.is_whole(kind, key) for kind, key in run.steps)
+def stored_steps(store: Store, runs: Sequence[Run]) -> list[int]:
+    """Return how many of each run's artifacts are stored whole; shared ones are looked at once."""
+    whole = {step: store.is_whole(*step) for step in {step for run in runs for step in run.steps}}
+    return [sum(whole[step] for step in run.steps) for run in runs]
 
 
 def state_of(run: Run, stored: int) -> str:

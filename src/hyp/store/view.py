@@ -41,7 +41,8 @@ class StoreView:
 
         Columns: ``key``, ``path``, ``model`` (key; of pixels that of their activations),
         ``objective`` (or ``untrained``, ``pixels``), ``seed``, ``design`` (of the training
-        dataset), ``backbone``, ``batches``, ``stimuli`` (key), ``layers``.
+        dataset), ``backbone``, ``batches`` (missing where nobody knows them, as of torchvision's
+        weights), ``stimuli`` (key), ``layers``.
         """
         models = {record.key: record for record in self._store.records("models")}
         datasets = {record.key: record for record in self._store.records("datasets")}
@@ -65,14 +66,13 @@ class StoreView:
         model = models.get(record.inputs.get("model", ""))
         if model is None:
             return row | {"objective": "pixels"}
-        snapshot = record.spec.get("snapshot")
         dataset = datasets.get(model.inputs.get("dataset", ""))
         return row | {
             "objective": model.spec["objective"] if model.spec["n_batches"] else "untrained",
             "seed": model.spec["seed"],
             "design": dataset.spec["design"] if dataset else None,
             "backbone": model.spec["backbone"],
-            "batches": model.spec["n_batches"] if snapshot is None else snapshot,
+            "batches": _batches(model.spec, record.spec.get("snapshot")),
         }
 
     def activations(self, layer: str, **where: object) -> xr.Dataset:
@@ -91,8 +91,9 @@ class StoreView:
         xarray.Dataset
             Lazy variable ``activation`` with dims (model, stimulus, unit); every latent, and
             images' names, along ``stimulus``; what is known of the units of all along ``unit``;
-            and what tells the models apart along ``model``, whose index is their key. It can be
-            written anew with ``to_zarr`` or ``to_netcdf``.
+            and what tells the models apart along ``model``, whose index is their key; what is not
+            known of one is an empty text, or NaN. It can be written anew with ``to_zarr`` or
+            ``to_netcdf``.
 
         Raises
         ------
@@ -125,7 +126,7 @@ class StoreView:
             )
         _refuse_repeated(table)
         parts = []
-        for row in _rows(table):
+        for row in _rows(_without_gaps(table)):
             part = xr.open_zarr(row["path"], group=layer).drop_encoding()
             labels = {key: ("model", _label(row[key])) for key in ("model", *MODEL_COORDINATES)}
             parts.append(part.expand_dims("model").assign_coords(labels))
@@ -171,7 +172,7 @@ class StoreView:
                 "objective": model["objective"] if model["n_batches"] else "untrained",
                 "seed": model["seed"],
                 "backbone": model["backbone"],
-                "batches": model["n_batches"] if snapshot is None else snapshot,
+                "batches": _batches(model, snapshot),
                 "metric": record.spec["metric"]["kind"],
             }
             raw = xr.open_zarr(group)["raw"].drop_encoding().expand_dims("model")
@@ -292,7 +293,24 @@ def _joined(parts: list[xr.Dataset], layer: str) -> xr.Dataset:
     return joined
 
 
+def _batches(model: Mapping[str, Any], snapshot: int | None) -> int | None:
+    """Return how long a network was trained, where that is known; nobody says it of a library's."""
+    if snapshot is not None or model.get("kind") in ("torchvision", "timm"):
+        return snapshot
+    return int(model["n_batches"])
+
+
+def _without_gaps(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a catalogue with what xarray can write in place of what is not known."""
+    numbers = {name: table[name].astype(float) for name in ("seed", "batches")}
+    known = {name: column for name, column in numbers.items() if column.isna().any()}
+    texts = {name: table[name].fillna("") for name in ("objective", "design", "backbone")}
+    return table.assign(**texts, **known)
+
+
 def _label(value: object) -> list[object] | NDArray[np.object_]:
+    if value is None:
+        return [np.nan]
     return np.array([value], dtype=object) if isinstance(value, str) else [value]
 
 

@@ -1,26 +1,28 @@
-"""The pages of `hyp view`: each is made from what the store holds when it is asked for."""
+"""The pages of `hyp view`: each is made from what the store holds when it is asked for.
+
+What draws is imported by the pages that draw, so that the first is there at once.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from hyp.datasets.dataset import Dataset
 from hyp.errors import HypError
 from hyp.hypotheses.questions.panels import Panel
 from hyp.hypotheses.result_files import CohortSummary, Row
 from hyp.reports import answers
-from hyp.reports.figure_tables import figure_table
-from hyp.reports.material import Material
 from hyp.reports.overview import Line, overview
-from hyp.reports.report import page, provenance
 from hyp.reports.templating import template
 from hyp.store import Record
-from hyp.view.images import PAGE, Query, choose
 from hyp.view.shelf import Shelf, panels_of
+
+if TYPE_CHECKING:
+    from hyp.reports.material import Material
+    from hyp.view.images import Query
 
 
 def store_page(shelf: Shelf, base: str, query: Query) -> str:
@@ -74,6 +76,8 @@ def run_page(shelf: Shelf, base: str, query: Query, goal: str) -> str:
 
 def report_page(shelf: Shelf, base: str, query: Query, goal: str) -> str:
     """Return the report of a finished run, with every comparison linked to its networks."""
+    from hyp.reports.report import page, provenance
+
     run, material = shelf.run(goal), shelf.material(goal)
     rows = list(material.result.rows)
 
@@ -109,6 +113,9 @@ def row_page(shelf: Shelf, base: str, query: Query, goal: str, number: str) -> s
 
 def artifact_page(shelf: Shelf, base: str, query: Query, key: str) -> str:
     """Return the page of an artifact: what it was made from and for; of a dataset its images."""
+    from hyp.datasets.dataset import Dataset
+    from hyp.view.images import PAGE, choose
+
     record = shelf.find(key)
     if record is None:
         raise HypError(f"this store holds no artifact {key}.")
@@ -156,8 +163,11 @@ def _networks(shelf: Shelf, cohorts: list[CohortSummary]) -> dict[str, list[dict
 
 def _table(panel: Panel, material: Material, row: Row) -> Markup:
     """Return the scores behind a row as a table."""
+    from hyp.reports.figure_tables import figure_table
+
     table = figure_table(panel, material.titles)
     if "layer" in table and row.layer:
         table = table[table["layer"].isna() | (table["layer"] == row.layer)]
-    shown = table.dropna(axis=1, how="all")
-    return Markup(shown.to_html(index=False, border=0, na_rep="–", float_format="{:.4g}".format))
+    shown = table.dropna(axis=1, how="all").astype(object)
+    shown = shown.where(shown.notna(), "–")
+    return Markup(shown.to_html(index=False, border=0, float_format="{:.4g}".format))

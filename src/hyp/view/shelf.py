@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hyp.errors import HypError
 from hyp.hypotheses.questions.panels import Panel
 from hyp.hypotheses.result_files import Result, Row, load_result
-from hyp.reports.material import Material, load_material
 from hyp.store import Record, Store
 from hyp.store.artifacts import RECORD, read_record
 from hyp.store.runs import Run, all_runs
+
+if TYPE_CHECKING:
+    from hyp.reports.material import Material
 
 
 class Shelf:
@@ -55,6 +58,8 @@ class Shelf:
         return self._result(self._folder("results", goal))
 
     def _material(self, goal: str) -> Material:
+        from hyp.reports.material import load_material
+
         return load_material(self._folder("results", goal))
 
     def records(self, kind: str | None = None) -> list[Record]:

@@ -25,6 +25,15 @@ _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "
 _MESHOPT = ("EXT_meshopt_compression", "KHR_meshopt_compression")
 
 
+class _Numbered(list[Any]):
+    """A list of a file, of which Python would take -1 for the last."""
+
+    def __getitem__(self, number: Any) -> Any:
+        if isinstance(number, int) and number < 0:
+            raise ValueError(f"it refers to number {number}, and numbers begin at 0")
+        return super().__getitem__(number)
+
+
 def read_tree(content: bytes, *, binary: bool) -> tuple[Tree, bytes | None]:
     """Return a file's JSON, and the binary chunk of a GLB file.
 
@@ -60,7 +69,8 @@ def read_tree(content: bytes, *, binary: bool) -> tuple[Tree, bytes | None]:
     version = str(found.get("asset", {}).get("version", "2.0"))
     if not version.startswith("2."):
         raise ValueError(f"it is glTF {version}, not 2.0")
-    return found, chunk
+    listed = {key: _Numbered(some) for key, some in found.items() if isinstance(some, list)}
+    return found | listed, chunk
 
 
 def compressed(name: str, method: str, extension: str) -> HypError:
@@ -87,10 +97,10 @@ class Values:
 
     def __init__(self, tree: Tree, chunk: bytes | None, companions: Companions) -> None:
         self._tree, self._name = tree, companions.name
-        self._buffers = [
+        self._buffers = _Numbered(
             (chunk if "uri" not in buffer else content_of(buffer["uri"], companions))
             for buffer in tree.get("buffers", ())
-        ]
+        )
         self.mended: set[str] = set()
 
     def view(self, number: int) -> bytes:
@@ -111,7 +121,7 @@ class Values:
                 raise compressed(self._name, "meshopt", packed)
             raise ValueError("a buffer has no content")
         start = view.get("byteOffset", 0)
-        if start + view["byteLength"] > len(content):
+        if start < 0 or not 0 <= view["byteLength"] <= len(content) - start:
             raise ValueError("a buffer is truncated")
         found: bytes = content[start : start + view["byteLength"]]
         return found
@@ -155,7 +165,7 @@ class Values:
     ) -> NDArray[Any]:
         data, size = self.view(view), width * dtype.itemsize
         stride = stride or size
-        if offset + (count - 1) * stride + size > len(data):
+        if offset < 0 or count < 0 or offset + (count - 1) * stride + size > len(data):
             raise ValueError("a buffer view is too short for its accessor")
         bytes_ = np.frombuffer(data, np.uint8)[offset:]
         rows = np.lib.stride_tricks.as_strided(bytes_, (count, size), (stride, 1))

@@ -59,7 +59,7 @@ def read_panorama(content: bytes, name: str) -> Pixels:
         IndexError,
         Image.DecompressionBombError,
     ) as error:
-        raise HypError(f"the panorama {name} cannot be read ({error}); replace it.") from error
+        raise HypError(f"the panorama {name} cannot be read ({why(error)}); replace it.") from error
     height, width = pixels.shape[:2]
     if width < _LEAST_WIDTH or abs(width - 2 * height) > 0.01 * width:
         raise HypError(
@@ -67,6 +67,12 @@ def read_panorama(content: bytes, name: str) -> Pixels:
             f"twice as wide as high, and at least {_LEAST_WIDTH} pixels wide."
         )
     return pixels
+
+
+def why(error: Exception) -> str:
+    """Return why a picture could not be decoded."""
+    unknown = isinstance(error, UnidentifiedImageError)
+    return "it is no picture that can be decoded" if unknown else str(error)
 
 
 def decoded_image(image: Any) -> Pixels:

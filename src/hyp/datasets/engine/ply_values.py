@@ -92,7 +92,7 @@ def _read_ascii(body: bytes, elements: dict[str, Element]) -> dict[str, dict[str
         for _ in range(element.count):
             for key, types in element.properties.items():
                 n = 1
-                if len(types) == 2:
+                if len(types) == 2 and at < len(numbers):
                     n, at = int(numbers[at]), at + 1
                 if at + n > len(numbers):
                     raise ValueError("it is truncated")

@@ -33,6 +33,8 @@ def read_ply(content: bytes, companions: Companions, remarks: Remarks) -> list[P
     """
     read = read_elements(content)
     elements = read.elements
+    if not {"x", "y", "z"} <= elements.get("vertex", {}).keys():
+        raise ValueError("it has no vertices with x, y and z")
     vertices = np.stack([np.asarray(elements["vertex"][axis], np.float64) for axis in "xyz"], 1)
     faces = elements.get("face", {})
     polygons = next((faces[key] for key in _FACES if key in faces), [])
@@ -167,16 +169,27 @@ def _colours(columns: dict[str, Column], remarks: Remarks) -> Floats | None:
 
 
 def read_stl(content: bytes, remarks: Remarks) -> list[Part]:
-    """Return the triangles of an STL file, ASCII or binary, which has no colours."""
+    """Return the triangles of an STL file, ASCII or binary, which has no colours.
+
+    Raises
+    ------
+    ValueError
+        If it is truncated, or no STL.
+    """
     import trimesh
 
+    n = int.from_bytes(content[_STL_HEAD - 4 : _STL_HEAD], "little")
+    is_binary = len(content) == _STL_HEAD + n * _STL_FACET
+    if not is_binary and content.lstrip()[:5].lower() != b"solid":
+        raise ValueError("it is truncated, or no STL")
+    if not is_binary and b"endsolid" not in content[-1024:].lower():
+        raise ValueError("it is truncated: it does not end with endsolid")
     scene = trimesh.load_scene(BytesIO(content), file_type="stl", process=False)
     meshes = [scene.geometry[key] for key in sorted(scene.geometry)]
-    n = (len(content) - _STL_HEAD) // _STL_FACET
-    if len(content) == _STL_HEAD + n * _STL_FACET and n:
+    if is_binary and n:
         facets = np.frombuffer(content, np.uint8, offset=_STL_HEAD).reshape(n, _STL_FACET)
-        if facets[:, -2:].any():
-            remarks.left_out.add("colours of STL facets, which have no standard")
+        if facets[:, -2:].any() or b"COLOR=" in content[:_STL_HEAD]:
+            remarks.left_out.add("colours of STL, which have no standard")
     grey = Skin(np.full(3, GREY), None, False)
     parts = []
     for mesh in meshes:

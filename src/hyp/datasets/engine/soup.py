@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hyp.datasets.engine.mesh import Skin
-from hyp.datasets.engine.pictures import decoded_image
+from hyp.datasets.engine.pictures import decoded_image, why
 from hyp.errors import HypError
 
 Floats = NDArray[np.float64]
@@ -72,7 +72,7 @@ def opened(content: bytes, name: str) -> Any:
         image = Image.open(BytesIO(content))
         decoded_image(image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise HypError(f"{name} cannot be read ({error}); replace it.") from error
+        raise HypError(f"{name} cannot be read ({why(error)}); replace it.") from error
     return image
 
 

@@ -64,9 +64,15 @@ def read_obj(
         remarks.mended.add("relative numbers")
     used = {name for name in read.polygons if name is not None}
     materials = read_materials(read.libraries, used, companions, remarks)
+    polygons: dict[str | None, list[Polygon]] = {}
+    for name, some in read.polygons.items():
+        is_none = name in _NO_MATERIAL and name not in materials
+        if name in _NO_MATERIAL and not is_none:
+            remarks.mended.add("material without a name")
+        polygons.setdefault(None if is_none else name, []).extend(some)
     vertices, colours = _vertices(read, companions.name, remarks)
     parts = []
-    for name in _ordered(read.polygons, companions.file, several=len(materials) > 1):
+    for name in _ordered(polygons, companions.file, several=len(materials) > 1):
         material = None if name is None else materials.get(name)
         if name is not None and material is None:
             if read.libraries:
@@ -76,7 +82,7 @@ def read_obj(
                     "materials."
                 )
             remarks.left_out.add("materials that no file defines")
-        corners = _triangles(read.polygons[name], vertices, remarks)
+        corners = _triangles(polygons[name], vertices, remarks)
         uvs = _uvs(read, corners, material, companions.name)
         if material is None and (corners[..., 1] >= 0).all():
             remarks.mended.add("UVs without image")
@@ -107,7 +113,7 @@ def _read(content: bytes, name: str, remarks: Remarks) -> _Content:
                     continue
                 read.polygons.setdefault(material, []).append(polygon)
             elif key == "usemtl":
-                material = None if rest in _NO_MATERIAL else rest
+                material = rest
             elif key == "mtllib":
                 read.libraries.append(rest)
             elif key in _FREE_FORM:

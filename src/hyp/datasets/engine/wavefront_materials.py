@@ -63,6 +63,7 @@ class Material:
     mask: str = ""
     where: _Map | None = None
     mended: set[str] = field(default_factory=set)
+    left_out: set[str] = field(default_factory=set)
     refused: str = ""
 
     @property
@@ -84,6 +85,7 @@ class Material:
             reason = f"map_d {self.mask}" if self.mask else f"d {self.alpha:g}"
             raise transparent(name, self.name, reason)
         remarks.mended |= self.mended
+        remarks.left_out |= self.left_out
 
     def moved(self, uvs: Floats, name: str) -> Floats:
         """Return places in the texture, from its lower left corner, as its options move them.
@@ -151,6 +153,8 @@ def _material(
     glowing, glow_where = _picture(lines.get("map_ke"), companions, material, is_used=is_used)
     colour = _colour(lines.get("kd"), material, "Kd")
     if picture is not None:
+        if colour is not None and 0.0 < colour.mean() < 1.0:
+            material.left_out.add("Kd of textured materials")
         colour = NO_COLOUR  # files that have a texture often have a black or grey Kd
     elif colour is None:
         colour = np.full(3, GREY)

@@ -113,7 +113,7 @@ _WORLD = (
     "+scene=gallery|kitchen|loft+sky=clear"
 )
 
-LONGER = Profile(
+LAPTOP = Profile(
     summary="8 objects at 64 px, 6 narrow ResNet-18 per cohort, 768 batches each",
     world=_WORLD,
     n_images=12_800,
@@ -130,16 +130,6 @@ LONGER = Profile(
 """A size at which networks learn distance, translation and categories, chosen by held-out loss and
 time alone (``benchmarks/laptop_sizing.md``). Rotation is not learned: at this size no claim is
 asked about it."""
-
-LAPTOP = LONGER.but(
-    summary="8 objects at 64 px, 6 narrow ResNet-18 per cohort, 512 batches each",
-    n_batches=512,
-    evaluate_every=64,
-    snapshots=(64, 128, 384),
-)
-"""As far as 20 minutes of processor time go: a third less training, a loss of .12 where `LONGER`
-comes to .09. One category has come to .12 before the 128th batch, full variability after the 384th,
-so that their snapshots are there."""
 
 SHORT = Profile(
     summary="20 objects at 64 px, 6 ResNet-18 per cohort, 80 batches each: too few to learn",
@@ -175,7 +165,7 @@ a batch of a network. Nobody has run it: whether networks come to their plateau 
 
 def own_sizes(**changes: Any) -> dict[str, Profile]:
     """Return the profiles of rendered images and simulated responses, the same fields changed."""
-    profiles = {"laptop": LAPTOP, "longer": LONGER, "short": SHORT, "workstation": WORKSTATION}
+    profiles = {"laptop": LAPTOP, "short": SHORT, "workstation": WORKSTATION}
     return {name: profile.but(**changes) for name, profile in profiles.items()}
 
 

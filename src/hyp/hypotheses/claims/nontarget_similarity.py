@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from hyp.hypotheses.claims.cohorts import (
     LAPTOP,
-    LONGER,
     PUBLISHED_18,
     SHORT,
     SPATIAL,
@@ -108,8 +107,6 @@ _COHORTS = {
     for cohort in (_cohort(objective, "full"), _cohort(objective, _REDUCED[nontarget]))
 }
 
-_SMALL = ("distance, full", "distance, one-category", "category")
-
 NONTARGET_SIMILARITY = Hypothesis(
     name="nontarget-similarity",
     title="Does variability in a non-target make networks more like those trained for it?",
@@ -131,8 +128,9 @@ NONTARGET_SIMILARITY = Hypothesis(
     ),
     agrees="closer",
     profiles={
-        "laptop": LAPTOP.but(cohorts=_SMALL),
-        "longer": LONGER.but(cohorts=_SMALL),
+        "laptop": LAPTOP.but(
+            cohorts=("distance, full", "distance, one-category", "category"),
+        ),
         "short": SHORT.but(
             cohorts=(
                 *("distance, full", "distance, one-category", "distance, centered"),

@@ -15,7 +15,7 @@ import pandas as pd
 
 from hyp.errors import HypError
 from hyp.metrics.brainscore.identifiers import REGIONS, benchmark_region
-from hyp.tables import MISSING, TABLES, as_number, is_table, read_table
+from hyp.tables import MISSING, TABLES, as_names, as_number, is_table, read_table
 
 COLUMNS = ("model", "region", "benchmark", "score", "error", "ceiling", "layer")
 NEURAL_MEAN = "neural_mean"
@@ -27,7 +27,7 @@ _PAPER = {
 }
 _PAPER_NEEDED = ("model", "benchmark_region", "benchmark_id", "score")
 _TIDY = {
-    "model": ("model", "model_name", "model_id", "model_identifier"),
+    "model": ("model", "model_name", "model_identifier", "model_id"),
     "benchmark": ("benchmark", "benchmark_name", "benchmark_id", "benchmark_identifier"),
     "score": ("score", "ceiled_score"),
 }
@@ -74,7 +74,7 @@ def read_score_table(path: Path | str) -> pd.DataFrame:
     if set(_PAPER_NEEDED) <= set(table.columns):
         tidy = _from_paper(table)
     elif all(set(names) & set(lowered) for names in _TIDY.values()):
-        tidy = _from_tidy(table, lowered)
+        tidy = _from_tidy(table, lowered, path)
     elif "model" in lowered:
         tidy = _from_board(table, lowered, path)
     else:
@@ -129,11 +129,13 @@ def _from_paper(table: pd.DataFrame) -> pd.DataFrame:
     return tidy[kept].assign(layer=tidy["layer"].fillna(""))
 
 
-def _from_tidy(table: pd.DataFrame, lowered: dict[str, str]) -> pd.DataFrame:
+def _from_tidy(table: pd.DataFrame, lowered: dict[str, str], path: Path) -> pd.DataFrame:
     found = {
         next(lowered[one] for one in names if one in lowered): name for name, names in _TIDY.items()
     }
     tidy = table.rename(columns=found)
+    for name in ("model", "benchmark"):
+        tidy[name] = as_names(tidy[name], f"{name} of {path}").str.strip()
     tidy["model"] = _told_apart(tidy["model"], tidy)
     known = {str(name).lower(): name for name in tidy.columns}
     tidy = tidy.rename(columns={known[n]: n for n in COLUMNS if n in known and n not in tidy})
@@ -162,6 +164,7 @@ def _from_board(table: pd.DataFrame, lowered: dict[str, str], path: Path) -> pd.
     if not columns:
         raise HypError(f"{path} has no column of a benchmark.")
     table = table.rename(columns={lowered["model"]: "model"})
+    table["model"] = as_names(table["model"], f"model of {path}").str.strip()
     table["model"] = _told_apart(table["model"], table)
     long = table.melt(
         id_vars=["model"], value_vars=columns, var_name="benchmark", value_name="score"

@@ -26,6 +26,9 @@ DIMS = ("presentation", "neuroid", "time_bin")
 NAMES = ("stimulus_id", "neuroid_id", "region", "subject")
 """Coordinates that are names, and so text, even where a file keeps them as numbers."""
 
+SUBJECT_WORDS = ("animal", "monkey", "participant", "sub", "subj", "subject_id", "mouse")
+"""What a column or coordinate that names subjects is likely called, where not `subject`."""
+
 SIMULATED = "simulated"
 """Value of the attribute ``origin`` of assemblies that nobody recorded."""
 
@@ -76,9 +79,12 @@ def identify_neuroids(assembly: xr.DataArray) -> xr.DataArray:
     Raises
     ------
     HypError
-        If two neuroids have region, number and subject in common, or a subject has two
-        responses to the same repetition of a stimulus.
+        If two neuroids have region, number and subject in common, a subject has two
+        responses to the same repetition of a stimulus, or presentations seem to be of several
+        subjects, which would be averaged.
     """
+    if "subject" not in assembly.coords:
+        _refuse_unnamed_subjects(assembly)
     if "subject" in assembly.coords and assembly["subject"].dims == ("presentation",):
         assembly = _split_subjects(assembly)
     names = [n for n in ("subject", "region", "neuroid_id") if n in assembly.coords]
@@ -92,6 +98,17 @@ def identify_neuroids(assembly: xr.DataArray) -> xr.DataArray:
             )
         seen[key] = number
     return assembly
+
+
+def _refuse_unnamed_subjects(assembly: xr.DataArray) -> None:
+    for name, coord in assembly.coords.items():
+        likely = str(name).lower() in SUBJECT_WORDS and coord.dims == ("presentation",)
+        if likely and len(np.unique(coord.to_numpy().astype(str))) > 1:
+            raise HypError(
+                f"the presentations have several values of {name}, and their responses would be "
+                f"averaged: if it names subjects, add --rename {name}=subject, if not, give it "
+                "another name."
+            )
 
 
 def _keys(assembly: xr.DataArray, names: Sequence[str], dim: str) -> list[tuple[str, ...]]:

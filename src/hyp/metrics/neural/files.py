@@ -18,7 +18,7 @@ from hyp.metrics.neural.rdms import check_rdms, holds_rdms, is_square, rdms_from
 from hyp.metrics.neural.recorded_tables import assembly_from_table
 from hyp.store.artifacts import readable_disk_errors
 from hyp.store.plain_zarr import write_zarr
-from hyp.tables import TABLES, as_names, is_table
+from hyp.tables import TABLES, as_names, is_table, kind_by_content
 
 _ORDER = "coordinate_order"  # Zarr lists variables by name, and Brain-Score's splits need theirs
 _NETCDF = (".nc", ".nc4", ".h5", ".hdf5")
@@ -73,17 +73,19 @@ def read_assembly(path: Path | str, *, rename: Mapping[str, str] | None = None) 
     path = Path(path)
     if not path.exists():
         raise HypError(f"there is no assembly at {path}; check the path.")
+    _refuse_foreign(path)
     if path.is_file() and is_table(path):
         return identify_neuroids(check_assembly(assembly_from_table(path, rename or {})))
     is_zarr = path.is_dir() and any(
         (path / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata")
     )
-    _refuse_foreign(path)
     if not is_zarr and path.suffix.lower() not in _NETCDF:
         raise HypError(
             f"{path} is no assembly that can be read; give NetCDF ({', '.join(_NETCDF)}), a Zarr "
             f"folder, or a table ({', '.join(TABLES)})."
         )
+    if not is_zarr and (kind := kind_by_content(path)) and "NetCDF" not in kind:
+        raise HypError(f"{path} is {kind}, not NetCDF; name it as what it is, or export it again.")
     with reading(path, "get the file again"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what a damaged file makes the libraries say
         opened = xr.open_zarr(path, chunks=None) if is_zarr else xr.open_dataset(path)

@@ -25,12 +25,12 @@ from hyp.metrics.neural.scoring import (
     benchmark_splits,
     check_gram,
     evaluate,
-    over_threads,
     score_dataset,
     split_medians,
 )
 from hyp.metrics.neural.specs import Pls, Ridge
 from hyp.metrics.neural.splits import Split, stimulus_splits
+from hyp.metrics.threads import over_threads
 
 N_PCA = 1000
 _INNER_FOLDS = 5

@@ -122,7 +122,7 @@ def _components(
         t /= R[k, k]
 
         both_T[:n, k] = T[:, k] = t
-        both_T[n:, k] = Kt = K @ t
+        both_T[n:, k] = Kt = dsymv(1.0, K.T, t)
         q, crossed = both_T[:, k].reshape(2, n) @ Y
         crossed = crossed - Q[:, :k] @ (Kt @ T[:, :k]) - ddot(t, Kt) / 2 * q
         cross = dsyr2(-1.0, crossed, q, a=cross, overwrite_a=True)

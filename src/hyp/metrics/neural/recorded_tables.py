@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from hyp.errors import HypError
 from hyp.metrics.gram import Floats, Indices
-from hyp.metrics.neural.assembly import DIMS, NAMES, varies_within
-from hyp.tables import as_names, as_number, read_table
+from hyp.metrics.neural.assembly import DIMS, NAMES, SUBJECT_WORDS, varies_within
+from hyp.tables import MISSING, as_names, as_number, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _NUMBERS = ("response", "repetition", "time_bin_start", "time_bin_end")
-_SUBJECTS = ("animal", "monkey", "participant", "sub", "subj", "subject_id", "mouse", "session")
 
 
 def assembly_from_table(path: Path, rename: Mapping[str, str]) -> xr.DataArray:
@@ -121,7 +120,9 @@ def _several(table: pd.DataFrame, path: Path, keys: list[str]) -> str:
     """Say that a neuroid has several responses to a presentation, and what may tell them apart."""
     others = [str(n) for n in table.columns if n not in (*keys, "response")]
     telling = [name for name in others if not table.duplicated([*keys, name]).any()]
-    likely = [name for name in telling if name.lower() in _SUBJECTS] or telling[:1]
+    likely = [name for name in telling if name.lower() in (*SUBJECT_WORDS, "session")] or telling[
+        :1
+    ]
     hint = (
         f"the column {likely[0]} tells them apart: if it names subjects, add "
         f"--rename {likely[0]}=subject, if it numbers repetitions, --rename {likely[0]}=repetition."
@@ -141,4 +142,10 @@ def _numbers(column: pd.Series[Any], path: Path) -> Floats:
     try:
         return as_number(column).to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError):
-        raise HypError(f"column {column.name} of {path} holds more than numbers.") from None
+        text = column[~column.isin(MISSING)].astype(str)
+        other = text[~text.str.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?", case=False)]
+        such = f", such as {other.iloc[0]!r}" if len(other) else ""
+        raise HypError(
+            f"column {column.name} of {path} holds more than numbers{such}; leave cells without a "
+            "response empty."
+        ) from None

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
-from threadpoolctl import ThreadpoolController
 
 from hyp.errors import HypError
 from hyp.metrics.gram import Floats, Gram, compute_gram
@@ -33,9 +30,9 @@ from hyp.metrics.pairs import (
 )
 from hyp.metrics.ridge import ridge_predict
 from hyp.metrics.sampled_neurons import sampled_cka
+from hyp.metrics.threads import over_threads
 
 Metric = Pls | Ridge | Rsa | Cka
-T = TypeVar("T")
 _FLAT = 1e-10
 
 
@@ -195,15 +192,3 @@ def split_medians(raw: Floats) -> Floats:
             "in one of the splits no neuroid varies over the test stimuli; use more stimuli."
         )
     return np.nanmedian(raw, axis=1)
-
-
-def over_threads(function: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
-    """Apply a function to all items, on as many threads as BLAS may use, BLAS having one each.
-
-    For many small factorisations that is faster than a BLAS with many threads, and the
-    results do not depend on their number.
-    """
-    blas = ThreadpoolController().select(user_api="blas")
-    n_threads = max((library["num_threads"] for library in blas.info()), default=1)
-    with blas.limit(limits=1), ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(function, items))

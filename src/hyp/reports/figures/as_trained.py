@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from hyp.hypotheses.result_files import Snapshot
 from hyp.reports.figures.axes import Limits, padded, value_axis
-from hyp.reports.figures.style import INK, MUTED, PAPER, Drawing, new_figure, style, to_svg
+from hyp.reports.figures.style import INK, MUTED, PAPER, Drawing, dots, new_figure, style, to_svg
 from hyp.reports.wording import interval, signed
 
 _MARKERS = {1: "^", -1: "v", 0: "o"}
@@ -66,20 +67,13 @@ def as_trained(
         for one in ordered:
             if one.ci_low is not None and one.ci_high is not None:
                 axes.plot((one.batches,) * 2, (one.ci_low, one.ci_high), color=INK, linewidth=2)
-            axes.plot(
-                one.batches,
-                one.difference,
-                linestyle="none",
-                color=INK,
-                marker=_MARKERS[one.side],
-                markersize=7,
-                markerfacecolor=INK if one.side else PAPER,
-                markeredgewidth=1.4,
-                gid="hyp-snapshot",
-            )
-        told = "; ".join(
-            f"after {one.batches:,} batches {signed(one.difference)} "
-            f"{interval(one.ci_low, one.ci_high, sign=True)}"
-            for one in ordered
-        )
+            look: dict[str, Any] = {"face": INK if one.side else PAPER, "gid": "hyp-snapshot"}
+            point = one.batches, one.difference, INK, _MARKERS[one.side], 7
+            dots(axes, *point, edge=1.4, told=[_words(one)], **look)
+        told = "; ".join(map(_words, ordered))
         return to_svg(figure, name, f"{label} in {place}, with 95 % intervals: {told}.")
+
+
+def _words(one: Snapshot) -> str:
+    ends = interval(one.ci_low, one.ci_high, sign=True)
+    return f"after {one.batches:,} batches {signed(one.difference)} {ends}"

@@ -28,6 +28,7 @@ from hyp.reports.figures.style import (
     style,
     to_svg,
 )
+from hyp.reports.wording import p_value
 
 
 def effect_limits(rows: Iterable[Row], margin: float | None) -> Limits:
@@ -83,8 +84,8 @@ def forest(
         axes.set_yticks(range(len(rows)), wrapped, fontsize=10)
         value_axis(axes.xaxis)
         fitting_label(axes, label, 0.97 - left)
-        for y, row in enumerate(rows):
-            _effect(axes, y, row)
+        for y, (row, text) in enumerate(zip(rows, labels, strict=True)):
+            _effect(axes, y, row, text)
         sides = ("← falls", "rises →") if correlation else ("← lower", "higher →")
         for x, side, text in zip((-3, 3), ("right", "left"), sides, strict=True):
             axes.annotate(
@@ -107,10 +108,12 @@ def forest(
         return to_svg(figure, name, with_note(described, note))
 
 
-def _effect(axes: Any, y: int, row: Row) -> None:
+def _effect(axes: Any, y: int, row: Row, label: str) -> None:
     ends = finite((row.ci_low, row.ci_high))
     if len(ends) == 2:
         axes.plot(ends, (y, y), color=INK, linewidth=2, solid_capstyle="butt")
     marker, size = ("D", 6.5) if row.not_lower else ("o", 7.5)
     face = INK if row.significant else PAPER
-    dots(axes, row.difference, y, INK, marker, size, face=face, edge=1.6, gid="hyp-effect")
+    told = [f"{label}: {effect(row)}, Holm p {p_value(row.p_corrected)}"]
+    look: dict[str, Any] = {"face": face, "edge": 1.6, "gid": "hyp-effect", "told": told}
+    dots(axes, row.difference, y, INK, marker, size, **look)

@@ -12,7 +12,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from hyp.hypotheses.result_files import LearningCurve
 from hyp.reports.figures.axes import Limits, finite
-from hyp.reports.figures.style import INK, LEGEND, Drawing, new_figure, style, to_svg
+from hyp.reports.figures.style import INK, LEGEND, Drawing, new_figure, style, tell, to_svg
 from hyp.reports.wording import latent_words, score
 
 _LONGEST_CURVE = 120
@@ -68,8 +68,14 @@ def learning(
         for curve in curves:
             if curve.held_out:
                 x, y = zip(*curve.held_out, strict=True)
-                axes.plot(
-                    x, y, color=colour, linewidth=1.6, marker="o", markersize=3, gid="hyp-held-out"
+                look: dict[str, Any] = {"linewidth": 1.6, "marker": "o", "markersize": 3}
+                (line,) = axes.plot(x, y, color=colour, gid="hyp-held-out", **look)
+                tell(
+                    line,
+                    [
+                        f"seed {curve.seed}, {b:,} batches: {score(v)}"
+                        for b, v in zip(x, y, strict=True)
+                    ],
                 )
         for baseline in sorted({curve.baseline for curve in curves if finite([curve.baseline])}):
             axes.axhline(baseline, color=INK, linewidth=1.2, linestyle=(0, (5, 3)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -29,12 +30,14 @@ from hyp.reports.figures.style import (
     to_svg,
 )
 from hyp.reports.wording import p_value, signed
+from hyp.reports.wording import score as words
 from hyp.stats.scaling import compare_scaling, fit_scaling, scaling_band
 from hyp.stats.scaling_results import ScalingFit
 
 _LOOKS = ((FULL, "-", 0.22), (REDUCED, (0, (5, 2)), 0.0), (REFERENCE, (0, (1, 1.5)), 0.0))
 _POINTS = 80
 _FEW_TICKS_BELOW = 2.0
+_LONG = 1e5
 
 
 def trend(
@@ -138,13 +141,17 @@ def laws_svg(
             at = np.unique(size)
             means = [value[size == one].mean() for one in at]
             axes.plot(at, means, color=FULL, linewidth=1.8, label="mean")
-        dots(axes, size, value, INK, "o", 4, face=PAPER, edge=0.9, gid="hyp-seeds")
+        named = [f"{x:.4g} {unit}: {words(y)}" for x, y in zip(size, value, strict=True)]
+        look: dict[str, Any] = {"face": PAPER, "edge": 0.9, "gid": "hyp-seeds", "told": named}
+        dots(axes, size, value, INK, "o", 4, **look)
         axes.grid(axis="y")
         axes.set_xlabel(unit)
         axes.set_ylabel(score)
         value_axis(axes.yaxis)
         axes.xaxis.set_major_formatter(
-            lambda one, _: f"{one:g}".replace("e+0", "e").replace("+", "")
+            lambda one, _: (
+                (f"{one:g}" if one < _LONG else f"{one:.0e}").replace("e+0", "e").replace("+", "")
+            )
         )
         axes.xaxis.set_minor_formatter(NullFormatter())
         if np.ptp(np.log10(size)) < _FEW_TICKS_BELOW:

@@ -32,9 +32,10 @@ from hyp.reports.figures.style import (
     dots,
     new_figure,
     style,
+    tell,
     to_svg,
 )
-from hyp.reports.wording import layer_words, score
+from hyp.reports.wording import interval, layer_words, score
 
 _FEWEST_FOR_INTERVAL = 3
 _LEVELS: dict[str, dict[str, Any]] = {
@@ -175,6 +176,8 @@ def _profile_series(
     places, means, reach = [], [], []
     seeds_x: list[float] = []
     seeds_y: list[float] = []
+    told: list[str] = []
+    told_means = []
     for place, layer in enumerate(layers):
         values = finite(series.scores.get(layer, ()))
         if not values:
@@ -183,10 +186,12 @@ def _profile_series(
         means.append(fmean(values))
         ends = _interval(values, series.interval) or (means[-1], means[-1])
         reach.append((means[-1] - ends[0], ends[1] - means[-1]))
+        told_means.append(_mean_words(series, layer, values))
         for x in _spread(len(values), 0.36 * slot):
             seeds_x.append(place + centre + 0.22 * slot + x)
         seeds_y += values
-    axes.errorbar(
+        told += _network_words(series, layer)
+    drawn = axes.errorbar(
         places,
         means,
         np.array(reach).T.reshape(2, -1),
@@ -201,8 +206,10 @@ def _profile_series(
         capthick=1.2,
         zorder=3,
     )
+    tell(drawn.lines[0], told_means)
     kind = "hyp-reference" if series.reference else "hyp-networks"
-    dots(axes, seeds_x, seeds_y, colour, marker, 3.2, face="none", edge=0.8, zorder=5, gid=kind)
+    look_of: dict[str, Any] = {"face": "none", "edge": 0.8, "zorder": 5, "gid": kind}
+    dots(axes, seeds_x, seeds_y, colour, marker, 3.2, told=told, **look_of)
 
 
 def _strip(axes: Any, y: int, series: Series, look: Look) -> None:
@@ -213,10 +220,33 @@ def _strip(axes: Any, y: int, series: Series, look: Look) -> None:
     ends = _interval(values, series.interval)
     if ends:
         axes.plot(ends, (y + 0.26, y + 0.26), color=colour, linewidth=1.6, gid="hyp-interval")
-    axes.plot((mean, mean), (y + 0.12, y + 0.4), color=colour, linewidth=2.4)
+    (line,) = axes.plot((mean, mean), (y + 0.12, y + 0.4), color=colour, linewidth=2.4)
+    tell(line, [_mean_words(series, "", values)])
     places = [y - 0.12 + x for x in _spread(len(values), 0.3)]
     kind = "hyp-reference" if series.reference else "hyp-networks"
-    dots(axes, values, places, colour, look.marker, 4.6, face="none", gid=kind)
+    told = _network_words(series, "")
+    dots(axes, values, places, colour, look.marker, 4.6, face="none", told=told, gid=kind)
+
+
+def _network_words(series: Series, layer: str) -> list[str]:
+    """Name every network that has a score at a layer, with the score."""
+    scores, seeds = series.scores.get(layer, ()), series.seeds.get(layer, ())
+    names = [f"seed {one}" for one in seeds] or [f"network {n + 1}" for n in range(len(scores))]
+    return [
+        f"{_place(series, layer)}, {name}: {score(value)}"
+        for name, value in zip(names, scores, strict=True)
+        if finite([value])
+    ]
+
+
+def _mean_words(series: Series, layer: str, values: list[float]) -> str:
+    ends = _interval(values, series.interval)
+    told = f" {interval(*ends)}" if ends else ""
+    return f"{_place(series, layer)}, mean: {score(fmean(values))}{told}"
+
+
+def _place(series: Series, layer: str) -> str:
+    return ", ".join(filter(None, (series.title, layer and layer_words(layer))))
 
 
 def _interval(values: Iterable[float], wanted: bool = True) -> tuple[float, ...]:

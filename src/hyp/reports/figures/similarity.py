@@ -27,6 +27,7 @@ from hyp.reports.figures.style import (
     dots,
     new_figure,
     style,
+    tell,
     to_svg,
 )
 from hyp.reports.wording import score
@@ -106,7 +107,9 @@ def network_map(
             own = places[names == cohort]
             edge: dict[str, Any] = {"edge": 0.5, "markeredgecolor": PAPER}
             colour, marker = looks[cohort]
-            dots(axes, own[:, 0], own[:, 1], colour, marker, 6, gid="hyp-networks", **edge)
+            named = [f"{titles[cohort]}, network {n + 1}" for n in range(len(own))]
+            look: dict[str, Any] = {"told": named, "gid": "hyp-networks", **edge}
+            dots(axes, own[:, 0], own[:, 1], colour, marker, 6, **look)
             centre = own.mean(axis=0)
             told.append(f"{titles[cohort]} around {score(centre[0], 2)}, {score(centre[1], 2)}")
         described = f"Map of {len(places)} networks; distances are about {label}. "
@@ -156,7 +159,8 @@ def similarity_svg(
         for level in range(_SHADES):
             cells = np.argwhere((levels == level) & off)
             if len(cells):
-                _shade(axes, cells[:, ::-1], level)
+                ends = (score(low + span * end / _SHADES) for end in (level, level + 1))
+                _shade(axes, cells[:, ::-1], level, " to ".join(ends))
         names = unique(cohorts)
         starts = [*(list(cohorts).index(one) for one in names), m]
         for start in starts[1:-1]:
@@ -197,12 +201,13 @@ def _classical_scaling(distances: NDArray[np.float64]) -> tuple[NDArray[np.float
     return places, float(kept.sum()) / total if total > 0 else 1.0
 
 
-def _shade(axes: Any, places: Iterable[tuple[float, float]], level: int) -> None:
+def _shade(axes: Any, places: Iterable[tuple[float, float]], level: int, told: str = "") -> None:
     """Fill the unit squares at these places with one of the shades."""
     squares = [Affine2D().translate(x, y).transform_path(Shape.unit_rectangle()) for x, y in places]
     filled = Shape.make_compound_path(*squares)
     look = {"facecolor": REDUCED, "alpha": (level + 0.5) / _SHADES, "linewidth": 0}
-    axes.add_patch(PathPatch(filled, gid="hyp-cells", **look))
+    patch = axes.add_patch(PathPatch(filled, gid="hyp-cells", **look))
+    tell(patch, [told] if told else [])
 
 
 def _scale(figure: Any, low: float, span: float, label: str) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import matplotlib as mpl
+import numpy as np
 from markupsafe import Markup
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.markers import MarkerStyle
 from matplotlib.patches import PathPatch
 from matplotlib.transforms import Affine2D
@@ -94,6 +97,7 @@ LEGEND: dict[str, Any] = {
 }
 """Of the legends above the axes of a figure."""
 
+_TOLD = "#"
 _HIDDEN = {"aria-hidden": "true"}
 _NAMESPACE = re.compile(r"^\{[^}]*\}")
 
@@ -132,11 +136,31 @@ def dots(
     *,
     face: str | None = None,
     edge: float = 1.0,
+    told: Sequence[str] = (),
     **look: Any,
 ) -> None:
-    """Draw marks that no line joins, `size` points wide; `face` fills them in another colour."""
+    """Draw marks that no line joins, `size` points wide; `face` fills them in another colour.
+
+    `told` are their words, see `tell`.
+    """
     look |= {"markersize": size, "markerfacecolor": face or colour, "markeredgewidth": edge}
-    axes.plot(x, y, linestyle="none", color=colour, marker=marker, **look)
+    (line,) = axes.plot(x, y, linestyle="none", color=colour, marker=marker, **look)
+    tell(line, told)
+
+
+def tell(artist: Any, words: Sequence[str]) -> None:
+    """Give marks words, which a page shows where a pointer rests on one.
+
+    Parameters
+    ----------
+    artist : Line2D or Patch
+    words : sequence of str
+        One for every point of a line, or one for the whole.
+    """
+    if isinstance(artist, Line2D) and len(words) > 1:
+        drawn = np.isfinite(np.asarray(artist.get_xydata())).all(axis=1)
+        words = [word for word, kept in zip(words, drawn, strict=True) if kept]
+    artist.told = tuple(words)
 
 
 def to_svg(figure: Figure, name: str, description: str) -> Drawing:
@@ -152,11 +176,17 @@ def to_svg(figure: Figure, name: str, description: str) -> Drawing:
         What a reader who cannot see the figure is told; empty hides it from them.
     """
     buffer = io.StringIO()
+    told = [one for one in figure.findobj() if getattr(one, "told", ())]
+    kinds = [one.get_gid() or "" for one in told]
+    for place, (one, kind) in enumerate(zip(told, kinds, strict=True)):
+        one.set_gid(f"{kind}{_TOLD}{place}")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    for one, kind in zip(told, kinds, strict=True):
+        one.set_gid(kind or None)
     root = ElementTree.fromstring(printable(buffer.getvalue()))
-    _clean(root, name)
+    _clean(root, name, [one.told for one in told])
     root.attrib = {
         "viewBox": root.attrib["viewBox"],
         "class": "figure",
@@ -167,12 +197,12 @@ def to_svg(figure: Figure, name: str, description: str) -> Drawing:
     return drawn
 
 
-def _clean(element: ElementTree.Element, prefix: str) -> None:
-    """Drop metadata and namespaces, make ids unique, turn colours into variables."""
+def _clean(element: ElementTree.Element, prefix: str, told: Sequence[Sequence[str]]) -> None:
+    """Drop metadata and namespaces, make ids unique, turn colours into variables, name marks."""
     element.tag = _NAMESPACE.sub("", element.tag)
     attributes = {_NAMESPACE.sub("", key): value for key, value in element.attrib.items()}
     if element.tag == "g":
-        identity = attributes.pop("id", "")
+        identity, _, place = attributes.pop("id", "").partition(_TOLD)
         if identity.startswith("hyp-"):
             attributes["class"] = identity.removeprefix("hyp-")
     if "id" in attributes:
@@ -190,10 +220,33 @@ def _clean(element: ElementTree.Element, prefix: str) -> None:
         if _NAMESPACE.sub("", child.tag) in ("metadata", "style"):
             element.remove(child)
         else:
-            _clean(child, prefix)
+            _clean(child, prefix, told)
             child.tail = None
     if element.tag != "text" and element.text is not None and not element.text.strip():
         element.text = None
+    if element.tag == "g":
+        _share_look(element)
+        if place:
+            _name_marks(element, told[int(place)])
+
+
+def _share_look(group: ElementTree.Element) -> None:
+    """Say what all marks of a group look like once, so that the page stays small."""
+    looks = {mark.attrib.get("style", "") if mark.tag == "use" else "" for mark in group}
+    if len(looks) == 1 and "style" not in group.attrib and (look := looks.pop()):
+        group.attrib["style"] = look
+        for mark in group:
+            del mark.attrib["style"]
+
+
+def _name_marks(group: ElementTree.Element, words: Sequence[str]) -> None:
+    """Put words into the marks of a group, or one into the group itself."""
+    marks = [group] if len(words) == 1 else list(group.iter("use"))
+    if len(marks) == len(words):  # none was outside of the drawing
+        for mark, word in zip(marks, words, strict=True):
+            title = ElementTree.Element("title")
+            title.text = printable(word)
+            mark.insert(0, title)
 
 
 def _restyle(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from hyp.reports.figures.axes import row_labels
+from hyp.reports.figures.axes import row_labels, value_axis
 from hyp.reports.figures.style import (
     FULL,
     GRID,
@@ -20,13 +20,14 @@ from hyp.reports.figures.style import (
     style,
     to_svg,
 )
-from hyp.reports.wording import p_value, signed
+from hyp.reports.wording import interval, p_value, signed
 from hyp.stats.table_verdict import TableComparison, TableVerdict
 
 _ROW, _LINE = 34, 14
 _WIDTH = 380
 _MARGINS = 74
-_LOOKS = ((FULL, "o", -0.17), (REDUCED, "s", 0.17))
+LOOKS = ((FULL, "o"), (REDUCED, "s"))
+"""Colour and marker of the first group of a pair, and of the second."""
 
 
 def units(judged: TableVerdict, name: str) -> Drawing:
@@ -34,14 +35,16 @@ def units(judged: TableVerdict, name: str) -> Drawing:
     with style():
         figure, axes = _rows(judged.comparisons)
         for y, row in enumerate(judged.comparisons):
-            for scores, (colour, marker, offset) in zip((row.a, row.b), _LOOKS, strict=True):
+            sides = zip(row.groups, (row.a, row.b), LOOKS, (-0.17, 0.17), strict=True)
+            for group, scores, (colour, marker), offset in sides:
                 mean = fmean(scores)
                 axes.plot(
                     (mean, mean), (y + offset - 0.13, y + offset + 0.13), color=colour, lw=2.4
                 )
                 row_of = [y + offset] * len(scores)
+                told = [f"{group}: {one:.4g}" for one in scores]
                 look: dict[str, Any] = {"face": "none", "edge": 1.1, "gid": "hyp-units"}
-                dots(axes, scores, row_of, colour, marker, 5, **look)
+                dots(axes, scores, row_of, colour, marker, 5, told=told, **look)
         axes.set_xlabel(judged.value)
         axes.grid(axis="x")
         told = "; ".join(
@@ -64,14 +67,18 @@ def effects(judged: TableVerdict, name: str) -> Drawing:
             if row.shift_low is not None and row.shift_high is not None:
                 axes.plot((row.shift_low, row.shift_high), (y, y), color=colour, linewidth=2)
             marker, face = "D" if row.equivalent else "o", colour if row.significant else PAPER
-            dots(axes, row.shift, y, colour, marker, 7, face=face, edge=1.5, gid="hyp-effect")
+            look: dict[str, Any] = {"face": face, "edge": 1.5, "gid": "hyp-effect"}
+            dots(axes, row.shift, y, colour, marker, 7, told=[_words(row)], **look)
         which = judged.groups if len(judged.groups) == 2 else ("first", "second")
         axes.set_xlabel(f"{which[0]} − {which[1]}, {judged.value}")
-        told = "; ".join(
-            f"{row.name or 'all'} {signed(row.shift)} (corrected p {p_value(row.p_corrected)})"
-            for row in judged.comparisons
-        )
+        told = "; ".join(map(_words, judged.comparisons))
         return to_svg(figure, name, f"Differences with 95 % intervals. {told}.")
+
+
+def _words(row: TableComparison) -> str:
+    ends = interval(row.shift_low, row.shift_high, sign=True)
+    p = f"corrected p {p_value(row.p_corrected)}"
+    return f"{row.name or 'all'} {signed(row.shift)} {ends}, {p}"
 
 
 def _rows(comparisons: Sequence[TableComparison]) -> tuple[Any, Any]:
@@ -84,4 +91,5 @@ def _rows(comparisons: Sequence[TableComparison]) -> tuple[Any, Any]:
     axes = figure.add_axes((left, 46 / height, 0.97 - left, 1 - _MARGINS / height))
     axes.set_ylim(len(comparisons) - 0.5, -0.5)
     axes.set_yticks(range(len(comparisons)), names, fontsize=10)
+    value_axis(axes.xaxis, 4)
     return figure, axes

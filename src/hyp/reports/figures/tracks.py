@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from hyp.hypotheses.questions.panels import TrackPanel
 from hyp.hypotheses.result_files import Row
 from hyp.reports.answers import effect
 from hyp.reports.figures.axes import Limits, corner, padded, value_axis, with_note
-from hyp.reports.figures.style import INK, PAPER, Drawing, Look, dots, new_figure, style, to_svg
-from hyp.reports.wording import p_value
+from hyp.reports.figures.style import (
+    INK,
+    PAPER,
+    Drawing,
+    Look,
+    dots,
+    new_figure,
+    style,
+    tell,
+    to_svg,
+)
+from hyp.reports.wording import p_value, score
 
 
 def tracks(
     panel: TrackPanel,
     looks: Mapping[str, Look],
+    titles: Mapping[str, str],
     row: Row,
     labels: tuple[str, str],
     limits: Limits,
@@ -26,7 +38,7 @@ def tracks(
     Parameters
     ----------
     panel : TrackPanel
-    looks : dict of str to Look
+    looks, titles : mapping
         By cohort.
     row : Row
         The correlation within networks.
@@ -51,7 +63,7 @@ def tracks(
         axes.set_ylabel(labels[1], labelpad=5)
         for one in panel.tracks:
             colour, marker = looks[one.cohort]
-            axes.plot(
+            (line,) = axes.plot(
                 one.x,
                 one.y,
                 color=colour,
@@ -62,7 +74,13 @@ def tracks(
                 markeredgewidth=0.9,
                 gid="hyp-track",
             )
-            dots(axes, one.x[-1:], one.y[-1:], colour, marker, 5.4, gid="hyp-last")
+            told = [
+                f"{titles[one.cohort]}, seed {one.seed}, {n:,} batches: {score(x)}, {score(y)}"
+                for n, x, y in zip(one.batches, one.x, one.y, strict=True)
+            ]
+            tell(line, told)
+            last: dict[str, Any] = {"told": told[-1:], "gid": "hyp-last"}
+            dots(axes, one.x[-1:], one.y[-1:], colour, marker, 5.4, **last)
         star = " ✱" if row.significant else ""
         found = f"{effect(row)}, Holm p {p_value(row.p_corrected)}"
         figure.text(0.145, 0.9, f"{found}{star}", fontsize=10.5, color=INK)
