@@ -249,18 +249,18 @@ def _place(series: Series, layer: str) -> str:
     return ", ".join(filter(None, (series.title, layer and layer_words(layer))))
 
 
-def _interval(values: Iterable[float], wanted: bool = True) -> tuple[float, ...]:
+def _interval(values: Iterable[float], wanted: bool = True) -> tuple[float, float] | None:
     """Return the 95 % t interval of a mean; nothing with fewer than three networks."""
     kept = finite(values)
     if not wanted or len(kept) < _FEWEST_FOR_INTERVAL:
-        return ()
+        return None
     half = float(stats.t.ppf(0.975, len(kept) - 1)) * stdev(kept) / len(kept) ** 0.5
     return fmean(kept) - half, fmean(kept) + half
 
 
 def _drawn(series: Series, layer: str) -> list[float]:
     values = finite(series.scores.get(layer, ()))
-    return [*values, *_interval(values, series.interval)]
+    return [*values, *(_interval(values, series.interval) or ())]
 
 
 def _spread(n: int, width: float) -> list[float]:

@@ -186,7 +186,7 @@ def to_svg(figure: Figure, name: str, description: str) -> Drawing:
     for one, kind in zip(told, kinds, strict=True):
         one.set_gid(kind or None)
     root = ElementTree.fromstring(printable(buffer.getvalue()))
-    _clean(root, name, [one.told for one in told])
+    _clean(root, name, [getattr(one, "told", ()) for one in told])
     root.attrib = {
         "viewBox": root.attrib["viewBox"],
         "class": "figure",

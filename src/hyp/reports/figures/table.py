@@ -47,12 +47,12 @@ def units(judged: TableVerdict, name: str) -> Drawing:
                 dots(axes, scores, row_of, colour, marker, 5, told=told, **look)
         axes.set_xlabel(judged.value)
         axes.grid(axis="x")
-        told = "; ".join(
+        means = "; ".join(
             f"{row.name or 'all'}: {row.groups[0]} {fmean(row.a):.3g}, "
             f"{row.groups[1]} {fmean(row.b):.3g}"
             for row in judged.comparisons
         )
-        return to_svg(figure, name, f"Mean {judged.value} by group. {told}.")
+        return to_svg(figure, name, f"Mean {judged.value} by group. {means}.")
 
 
 def effects(judged: TableVerdict, name: str) -> Drawing:
