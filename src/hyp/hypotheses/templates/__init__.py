@@ -21,7 +21,13 @@ from hyp.store.artifacts import readable_disk_errors, write_atomically
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST = 60
 _ENOUGH = 64
-_ONE_SHAPE = "identities=1"
+_WORLD = {
+    "category": "category=airplane|bottle|car|chair|guitar|lamp|table|teapot",
+    "identity": "identities=1",
+    "scene": "scene=gallery|kitchen|loft",
+    "sky": "sky=clear",
+}
+"""The part of the world that narrow networks learn in, by the latent that it narrows."""
 
 
 def write_start(name: str, about: str, target: str, folder: Path) -> Path:
@@ -68,7 +74,10 @@ def start_text(name: str, about: str, target: str) -> str:
     columns = expand_latent(about)
     design = Design.parse("+".join(_still(find_latent(source.latents, name)) for name in columns))
     objective = "+".join(objective_tasks(target))
-    world = "full" if about == "identity" else _ONE_SHAPE
+    narrowed = (
+        part for latent, part in _WORLD.items() if latent == "category" or latent not in columns
+    )
+    world = "+".join(narrowed)
     _check_target(source, objective, design.within(Design.parse(world)), about)
     template = files(__name__).joinpath("hypothesis.toml").read_text(encoding="utf-8")
     return Template(template).substitute(
