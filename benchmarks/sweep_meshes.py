@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="default: results/mesh_sweep.json")
     asked = parser.parse_args()
     counts: dict[str, Counter[str]] = {}
-    told = {}
+    told: dict[str, dict[str, str]] = {}
     for folder in (folder.resolve() for folder in asked.folders):
         count = counts[folder.name] = Counter()
         found = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -78,11 +78,12 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as out:
                 three = read_by_three(some, asked.three, out) if asked.three else {}
                 for path in some:
-                    name = str(path.relative_to(folder.parent))
-                    what, why = outcome(path, name, three.get(path))
+                    place = str(path.parent.relative_to(folder.parent))
+                    what, why = outcome(path, path.name, three.get(path))
                     count[what] += 1
-                    told |= {name: f"{what}: {why}"} if why else {}
-                    print(f"{name}: {what} {why}", flush=True)
+                    if why:
+                        told.setdefault(place, {})[path.name] = f"{what}: {why}"
+                    print(f"{place}/{path.name}: {what} {why}", flush=True)
         print(f"{folder.name}: {', '.join(f'{n} {what}' for what, n in count.most_common())}")
     results = {"counts": {name: dict(count) for name, count in counts.items()}, "files": told}
     print(write(asked.out, "mesh_sweep", results))
