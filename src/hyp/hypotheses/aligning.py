@@ -208,6 +208,11 @@ def alignment_step(
     )
 
 
+def recording_names(store: Store) -> list[str]:
+    """Return what the recordings of a store are called, each name once."""
+    return sorted({str(record.spec["name"]) for record in store.records("recordings")})
+
+
 def find_recording(store: Store, name: str) -> Step:
     """Return a recording of the store by name.
 
@@ -216,10 +221,10 @@ def find_recording(store: Store, name: str) -> Step:
     HypError
         If there is none of that name, or several.
     """
-    records = list(store.records("recordings"))
+    records = store.records("recordings")
     found = [record.key for record in records if record.spec["name"] == name]
     if not found:
-        known = sorted({str(record.spec["name"]) for record in records})
+        known = recording_names(store)
         there = f"; it has: {', '.join(known)}." if known else "; import one first."
         raise HypError(f"the store at {store.root} has no recording {name!r}{there}")
     if len(found) > 1:

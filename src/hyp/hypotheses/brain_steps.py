@@ -49,12 +49,8 @@ class BrainSteps(SharedSteps):
         named = self.profile.recordings
         there = {one: step for one in named if (step := self._imported(one)) is not None}
         folders = iter(fetched([one for one in named if one not in there]))
-        return tuple(
-            self._described(there[one])
-            if one in there
-            else self._described(self._recorded(next(folders)))
-            for one in named
-        )
+        steps = (there[one] if one in there else self._recorded(next(folders)) for one in named)
+        return tuple(map(self._described, steps))
 
     def _simulated(self) -> Recorded:
         from hyp.hypotheses.aligning import RecordingSpec, SimulatedStream, recording_step
@@ -83,9 +79,9 @@ class BrainSteps(SharedSteps):
         """
         if self.store is None or name in PAPER_BENCHMARKS or Path(name).expanduser().exists():
             return None
-        from hyp.hypotheses.aligning import find_recording
+        from hyp.hypotheses.aligning import find_recording, recording_names
 
-        if all(record.spec["name"] != name for record in self.store.records("recordings")):
+        if name not in recording_names(self.store):
             return None
         found = find_recording(self.store, name)
         size = found.inputs["stimuli"].spec["source"].get("image_size", self._seen)
@@ -129,14 +125,18 @@ class BrainSteps(SharedSteps):
         return assembly
 
     def _recorded(self, folder: Path) -> Step:
-        from hyp.hypotheses.aligning import RecordedFile, RecordingSpec, recording_step
+        from hyp.hypotheses.aligning import (
+            RecordedFile,
+            RecordingSpec,
+            recording_names,
+            recording_step,
+        )
         from hyp.hypotheses.recordings import digest_of
         from hyp.metrics.brainscore.exporting import IMAGES, RESPONSES
         from hyp.metrics.neural.benchmark import PUBLIC_BENCHMARKS
 
         if not (folder / RESPONSES).exists():
-            kept = self.store.records("recordings") if self.store is not None else []
-            there = sorted(str(record.spec["name"]) for record in kept)
+            there = recording_names(self.store) if self.store is not None else []
             raise HypError(
                 f"there is no recording {folder.name!r}: {folder} is no folder with {RESPONSES} "
                 f"and {IMAGES}, and 'hyp neural import' put none of that name into the store"

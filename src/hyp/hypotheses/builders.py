@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hyp.errors import HypError
 from hyp.hypotheses.official import check_official
 from hyp.hypotheses.profile import PIXELS
 from hyp.store import Step
+
+if TYPE_CHECKING:
+    from hyp.datasets.specs import DatasetSpec
 
 Progress = Callable[[int, int], None]
 Inputs = Mapping[str, Path]
@@ -113,43 +116,39 @@ def _units(model: Step, layers: Sequence[str]) -> list[int | None]:
     """Return the number of units of layers of a network that is trained here, None of others."""
     if "dataset" not in model.inputs:
         return [None] * len(layers)
-    from hyp.datasets.specs import DatasetSpec
-    from hyp.hypotheses.needs import OUTLINED_OUTPUTS, outlined
+    from hyp.hypotheses.needs import outlined
     from hyp.models.objectives import head_layout
 
-    images = model.inputs["dataset"]
-    source = DatasetSpec.model_validate(
-        {**images.spec, "source": {**images.spec["source"], **images.places}}
-    ).source
-    network = outlined(model.spec["backbone"], model.spec["input_size"] or source.image_size)
-    outputs = head_layout(source.latents, model.spec["objective"])[-1].stop
-    found = [network.units.get(layer) for layer in layers]
-    return [outputs if n == OUTLINED_OUTPUTS else n for n in found]
+    source = _dataset_spec(model.inputs["dataset"]).source
+    n_outputs = head_layout(source.latents, model.spec["objective"])[-1].stop
+    size = model.spec["input_size"] or source.image_size
+    network = outlined(model.spec["backbone"], size, n_outputs)
+    return [network.units.get(layer) for layer in layers]
+
+
+def _dataset_spec(step: Step) -> DatasetSpec:
+    """Return what a dataset is made by, with the places of files on this machine."""
+    from hyp.datasets.specs import DatasetSpec
+
+    return DatasetSpec.model_validate(
+        {**step.spec, "source": {**step.spec["source"], **step.places}}
+    )
 
 
 def _check_streams(steps: Iterable[Step]) -> None:
     for step in steps:
         if step.kind == "recordings" and step.spec["origin"]["kind"] == "simulated":
-            from hyp.datasets.specs import DatasetSpec
             from hyp.hypotheses.aligning import RecordingSpec
             from hyp.hypotheses.recordings import check_stream
 
-            stimuli = step.inputs["stimuli"]
-            source = {**stimuli.spec["source"], **stimuli.places}
-            check_stream(
-                RecordingSpec.model_validate(step.spec),
-                DatasetSpec.model_validate({**stimuli.spec, "source": source}),
-            )
+            stimuli = _dataset_spec(step.inputs["stimuli"])
+            check_stream(RecordingSpec.model_validate(step.spec), stimuli)
 
 
 def _build_dataset(step: Step, folder: Path, _: Inputs, progress: Progress) -> None:
     from hyp.datasets.making import make_dataset
-    from hyp.datasets.specs import DatasetSpec
 
-    source = {**step.spec["source"], **step.places}
-    make_dataset(
-        DatasetSpec.model_validate({**step.spec, "source": source}), folder, progress=progress
-    )
+    make_dataset(_dataset_spec(step), folder, progress=progress)
 
 
 def _build_model(step: Step, folder: Path, inputs: Inputs, progress: Progress) -> None:

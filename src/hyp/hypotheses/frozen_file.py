@@ -23,11 +23,7 @@ from hyp.hypotheses.profile import Declared
 from hyp.hypotheses.steps import of_kind
 from hyp.hypotheses.testability import PlannedQuestion, planned_questions
 from hyp.stats.rules import describe
-from hyp.store.artifacts import (
-    check_folder_of,
-    readable_disk_errors,
-    write_atomically,
-)
+from hyp.store.artifacts import check_folder_of, readable_disk_errors, write_atomically
 from hyp.store.environment import installed_versions
 from hyp.store.steps import content_hash
 

@@ -19,9 +19,6 @@ from hyp.store import Record, Step, Store
 if TYPE_CHECKING:
     from hyp.hypotheses.plan import Plan
 
-OUTLINED_OUTPUTS = 2
-"""Of networks that are measured without their numbers."""
-
 _FLOAT = 4
 _HEAVY = ("models", "activations", "grams", "scores", "snapshots")
 _LIBRARIES_BYTES = 1.25e9
@@ -232,14 +229,14 @@ class Outlined:
 
 
 @cache
-def outlined(backbone: str, size: int) -> Outlined:
+def outlined(backbone: str, size: int, n_outputs: int = 2) -> Outlined:
     """Measure a network without its numbers: on torch's meta device."""
     import torch
 
     from hyp.models.backbones import outline
 
     with torch.device("meta"):
-        model = outline(backbone, n_outputs=OUTLINED_OUTPUTS).eval()
+        model = outline(backbone, n_outputs).eval()
         units: dict[str, int] = {}
 
         def note(name: str) -> Any:

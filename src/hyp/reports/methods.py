@@ -25,7 +25,7 @@ from hyp.reports.material import Material
 from hyp.reports.wording import layer_words, number, p_value
 from hyp.text import joined
 
-WORKS = {
+_WORKS = {
     "holm": "Holm, S. (1979). A simple sequentially rejective multiple test procedure. "
     "Scandinavian Journal of Statistics 6, 65-70.",
     "max-t": "Westfall, P. H. & Young, S. S. (1993). Resampling-based multiple testing. Wiley.",
@@ -232,24 +232,24 @@ def _works(material: Material, provenance: Mapping[str, object]) -> Iterator[str
         if "February" in source:
             yield CITATIONS[ABSTRACT]
     for key in _keys(material.questions, material.result.margin):
-        yield WORKS[key]
+        yield _WORKS[key]
     if profile.backbone.startswith("resnet"):
-        yield WORKS["resnet"]
+        yield _WORKS["resnet"]
     if any(cohort.trained and cohort.batches for cohort in material.result.cohorts):
-        yield WORKS["adam"]
+        yield _WORKS["adam"]
     yield from works_of(_versions(provenance))
 
 
 def works_of(names: Iterable[str]) -> Iterator[str]:
     """Yield what is to be cited for tests, measures or software, of those that have a work."""
-    return (WORKS[name] for name in names if name in WORKS)
+    return (_WORKS[name] for name in names if name in _WORKS)
 
 
 def _keys(questions: Sequence[Question], margin: float | None) -> Iterator[str]:
     """Yield what is to be cited for the tests and measures of questions, each once."""
     if questions:
         yield "holm"
-    yield from (kind for kind in dict.fromkeys(one.kind for one in questions) if kind in WORKS)
+    yield from (kind for kind in dict.fromkeys(one.kind for one in questions) if kind in _WORKS)
     if margin is not None:
         yield "margin"
     measures = {str(getattr(one.scored, "measure", one.scored.kind)) for one in questions}

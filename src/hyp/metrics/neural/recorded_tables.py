@@ -120,9 +120,8 @@ def _several(table: pd.DataFrame, path: Path, keys: list[str]) -> str:
     """Say that a neuroid has several responses to a presentation, and what may tell them apart."""
     others = [str(n) for n in table.columns if n not in (*keys, "response")]
     telling = [name for name in others if not table.duplicated([*keys, name]).any()]
-    likely = [name for name in telling if name.lower() in (*SUBJECT_WORDS, "session")] or telling[
-        :1
-    ]
+    words = (*SUBJECT_WORDS, "session")
+    likely = [name for name in telling if name.lower() in words] or telling[:1]
     hint = (
         f"the column {likely[0]} tells them apart: if it names subjects, add "
         f"--rename {likely[0]}=subject, if it numbers repetitions, --rename {likely[0]}=repetition."
