@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from hyp.datasets.dataset import Dataset
     from hyp.hypotheses.progress import RunProgress
-    from hyp.hypotheses.result_files import Result
+    from hyp.hypotheses.result import Result
     from hyp.stats.table_verdict import TableVerdict
     from hyp.stats.verdict import Verdict
 
@@ -116,7 +116,7 @@ class FinishedRun:
 
     @property
     def rows(self) -> pd.DataFrame:
-        """A row per comparison, see `hyp.hypotheses.result_files.Row` for the columns."""
+        """A row per comparison, see `hyp.hypotheses.result.Row` for the columns."""
         import pandas as pd
 
         return pd.DataFrame([row.model_dump() for row in self.result.rows])

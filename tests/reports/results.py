@@ -22,7 +22,8 @@ from hyp.hypotheses.questions import (
     Tracks,
     Trend,
 )
-from hyp.hypotheses.result_files import CohortSummary, LearningCurve, order_layers, write_result
+from hyp.hypotheses.result import CohortSummary, LearningCurve
+from hyp.hypotheses.result_files import order_layers, write_result
 from hyp.hypotheses.scores import ALIGNED, Alignment, Decoding, Similarity
 from hyp.stats.rules import DecisionRule, NotLower, Nowhere, Prediction, Somewhere
 from hyp.stats.verdict import Check

@@ -7,7 +7,7 @@ import pytest
 from page_reader import Page
 from rich.console import Console
 
-from hyp.hypotheses.result_files import EqualLoss, Snapshot
+from hyp.hypotheses.result import EqualLoss, Snapshot
 from hyp.reports import write_report
 from hyp.reports.answers import turned
 from hyp.reports.terminal import result_panel

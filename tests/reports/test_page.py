@@ -14,12 +14,12 @@ from hyp.hypotheses.claims.nontarget_variability import NONTARGET_VARIABILITY
 from hyp.hypotheses.claims.synthetic_natural import SYNTHETIC_NATURAL
 from hyp.hypotheses.paper import published_table
 from hyp.hypotheses.questions.panels import PairMatrix, ScorePanel
+from hyp.hypotheses.result import Result
 from hyp.hypotheses.result_files import (
     RESULT_FILE,
     SAMPLES_FILE,
     SCORES_FILE,
     SIMILARITY_FILE,
-    Result,
     load_result,
 )
 from hyp.reports import make_report, write_report

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hyp.cli.run_all import Share
     from hyp.hypotheses.plan import Plan
-    from hyp.hypotheses.result_files import Result
+    from hyp.hypotheses.result import Result
     from hyp.metrics.brainscore.describe import EnvironmentReport
     from hyp.metrics.brainscore.scoring import Scored
     from hyp.store import Store

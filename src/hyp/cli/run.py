@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from hyp.hypotheses.plan import Plan
-    from hyp.hypotheses.result_files import Result
+    from hyp.hypotheses.result import Result
     from hyp.models.hardware import Numerics, Wanted
     from hyp.store import Store
 

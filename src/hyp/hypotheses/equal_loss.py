@@ -17,7 +17,7 @@ from hyp.hypotheses.declaration import Hypothesis
 from hyp.hypotheses.matching import Matched, by_snapshot
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Evidence, Question, Values
-from hyp.hypotheses.result_files import EqualLoss, Row, Snapshot
+from hyp.hypotheses.result import EqualLoss, Row, Snapshot
 from hyp.stats.deciding import judge
 from hyp.stats.verdict import Verdict
 from hyp.text import percent

@@ -18,12 +18,8 @@ from hyp.hypotheses.matching import SNAPSHOTS
 from hyp.hypotheses.profile import PIXELS, UNTRAINED, Profile
 from hyp.hypotheses.questions import Similarities
 from hyp.hypotheses.questions.base import I2N
-from hyp.hypotheses.result_files import (
-    SIMILARITY_FILE,
-    CohortSummary,
-    LearningCurve,
-    order_layers,
-)
+from hyp.hypotheses.result import CohortSummary, LearningCurve
+from hyp.hypotheses.result_files import SIMILARITY_FILE, order_layers
 from hyp.hypotheses.steps import END, of_kind
 from hyp.metrics.brainscore.identifiers import BEHAVIOUR
 from hyp.store.artifacts import read_record

@@ -35,14 +35,8 @@ from hyp.hypotheses.looks import this_look
 from hyp.hypotheses.matching import Matched, match
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Evidence, PairQuestion, Similarities, Values
-from hyp.hypotheses.result_files import (
-    CohortSummary,
-    LearningCurve,
-    Result,
-    Row,
-    order_layers,
-    write_result,
-)
+from hyp.hypotheses.result import CohortSummary, LearningCurve, Result, Row
+from hyp.hypotheses.result_files import order_layers, write_result
 from hyp.hypotheses.scores import rest_on_simulation
 from hyp.hypotheses.steps import of_kind
 from hyp.stats.deciding import judge
@@ -214,7 +208,7 @@ def answer(
     Returns
     -------
     list of dict
-        The fields of `hyp.hypotheses.result_files.Row`.
+        The fields of `hyp.hypotheses.result.Row`.
 
     Raises
     ------

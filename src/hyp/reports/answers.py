@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hyp.hypotheses.questions import KINDS, PairQuestion, Question
-from hyp.hypotheses.result_files import CohortSummary, EqualLoss, Result, Row, Snapshot
+from hyp.hypotheses.result import CohortSummary, EqualLoss, Result, Row, Snapshot
 from hyp.hypotheses.scores import rest_on_simulation
 from hyp.reports.wording import (
     MEASURES,

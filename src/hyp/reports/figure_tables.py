@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from hyp.hypotheses.questions.panels import PairMatrix, ScorePanel, TrackPanel, TrendPanel
-from hyp.hypotheses.result_files import LearningCurve
+from hyp.hypotheses.result import LearningCurve
 from hyp.reports.page_sections import Places
 
 Line = dict[str, object]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from hyp.hypotheses.frozen_comparison import AgainstFrozen
 from hyp.hypotheses.questions import Question
-from hyp.hypotheses.result_files import Result, Row, Snapshot
+from hyp.hypotheses.result import Result, Row, Snapshot
 from hyp.reports import wording
 from hyp.reports.answers import (
     agreement,

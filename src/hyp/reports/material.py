@@ -27,17 +27,8 @@ from hyp.hypotheses.questions import (
     Similarities,
 )
 from hyp.hypotheses.questions.panels import Panel, Series, network_scores
-from hyp.hypotheses.result_files import (
-    CohortSummary,
-    EqualLoss,
-    Result,
-    Row,
-    Snapshot,
-    load_result,
-    load_samples,
-    load_scores,
-    load_similarities,
-)
+from hyp.hypotheses.result import CohortSummary, EqualLoss, Result, Row, Snapshot
+from hyp.hypotheses.result_files import load_result, load_samples, load_scores, load_similarities
 from hyp.hypotheses.scores import rest_on_simulation
 from hyp.reports.answers import in_order, question_measures
 from hyp.reports.figures.style import MARKERS, REFERENCE, SERIES, Look

@@ -11,7 +11,7 @@ from hyp.errors import HypError
 from hyp.hypotheses.paper.tables import ABSTRACT, CITATIONS, PAPER
 from hyp.hypotheses.profile import Profile
 from hyp.hypotheses.questions import Question
-from hyp.hypotheses.result_files import CohortSummary
+from hyp.hypotheses.result import CohortSummary
 from hyp.hypotheses.scores import ALIGNED
 from hyp.reports.answers import (
     alternative_words,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hyp.hypotheses.questions.panels import ScorePanel, drawn_series, unique
-from hyp.hypotheses.result_files import LearningCurve
+from hyp.hypotheses.result import LearningCurve
 from hyp.reports import images
 from hyp.reports.answers import SIMULATED, axis_words, explained
 from hyp.reports.figures.learning import learning, learning_limits

@@ -22,7 +22,7 @@ from hyp.hypotheses.questions.panels import (
     TrendPanel,
     unique,
 )
-from hyp.hypotheses.result_files import EqualLoss, LearningCurve, Row, Snapshot
+from hyp.hypotheses.result import EqualLoss, LearningCurve, Row, Snapshot
 from hyp.reports.answers import (
     SIMULATED,
     alternative_words,

@@ -12,7 +12,7 @@ from hyp.hypotheses.paper.tables import NEURAL_REGIONS, published_claims, publis
 from hyp.hypotheses.profile import UNTRAINED
 from hyp.hypotheses.questions import PairQuestion, Question, Tracks
 from hyp.hypotheses.questions.panels import unique
-from hyp.hypotheses.result_files import CohortSummary, Row
+from hyp.hypotheses.result import CohortSummary, Row
 from hyp.reports.answers import question_measures
 from hyp.reports.material import Material
 from hyp.reports.wording import layer_words

@@ -9,7 +9,7 @@ from typing import Any
 
 from hyp.hypotheses.frozen_comparison import AgainstFrozen, hold_against, not_frozen
 from hyp.hypotheses.frozen_file import default_file, read_frozen
-from hyp.hypotheses.result_files import Row
+from hyp.hypotheses.result import Row
 from hyp.reports import answers
 from hyp.reports.figures.paper import FigureFormat
 from hyp.reports.markdown_report import markdown_report

@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from hyp.hypotheses.result_files import EqualLoss, Result, Row, Snapshot
+from hyp.hypotheses.result import EqualLoss, Result, Row, Snapshot
 from hyp.reports import wording
 from hyp.reports.answers import (
     agreement,

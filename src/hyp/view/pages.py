@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from hyp.errors import HypError
 from hyp.hypotheses.questions.panels import Panel
-from hyp.hypotheses.result_files import CohortSummary, Row
+from hyp.hypotheses.result import CohortSummary, Row
 from hyp.reports import answers
 from hyp.reports.overview import Line, overview
 from hyp.reports.templating import template

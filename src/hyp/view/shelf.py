@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from hyp.errors import HypError
 from hyp.hypotheses.questions.panels import Panel
-from hyp.hypotheses.result_files import Result, Row, load_result
+from hyp.hypotheses.result import Result, Row
+from hyp.hypotheses.result_files import load_result
 from hyp.store import Record, Store
 from hyp.store.artifacts import RECORD, read_record
 from hyp.store.runs import Run, all_runs

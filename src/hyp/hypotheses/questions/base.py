@@ -44,7 +44,7 @@ from hyp.names import Name
 if TYPE_CHECKING:
     import pandas as pd
 
-    from hyp.hypotheses.result_files import Row
+    from hyp.hypotheses.result import Row
     from hyp.stats.correlations import Correlation
     from hyp.stats.repeated import RepeatedCorrelation
 
@@ -260,7 +260,7 @@ class Question(Declared):
         return [(task, "") for task in tasks]
 
     def rows(self, evidence: Evidence) -> Iterator[Values]:
-        """Answer it: one row per comparison, with fields of `hyp.hypotheses.result_files.Row`.
+        """Answer it: one row per comparison, with fields of `hyp.hypotheses.result.Row`.
 
         Raises
         ------

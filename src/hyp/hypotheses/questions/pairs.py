@@ -28,7 +28,7 @@ from hyp.stats.attainable import attainable_p, attainable_within_p
 from hyp.text import joined
 
 if TYPE_CHECKING:
-    from hyp.hypotheses.result_files import Row
+    from hyp.hypotheses.result import Row
     from hyp.stats.group_pairs import Closeness, Tightness
     from hyp.stats.pairs import PairContrast
     from hyp.stats.pairs_published import PublishedPairs

@@ -24,7 +24,7 @@ from hyp.stats.attainable import attainable_flips_p
 if TYPE_CHECKING:
     import pandas as pd
 
-    from hyp.hypotheses.result_files import Row
+    from hyp.hypotheses.result import Row
 
 
 class Tracks(Question):

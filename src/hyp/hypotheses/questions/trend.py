@@ -22,7 +22,7 @@ from hyp.hypotheses.scores import AnyScore, Score
 from hyp.stats.attainable import attainable_trend_p
 
 if TYPE_CHECKING:
-    from hyp.hypotheses.result_files import Row
+    from hyp.hypotheses.result import Row
 
 
 class Trend(Question):

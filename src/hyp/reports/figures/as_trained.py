@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from hyp.hypotheses.result_files import Snapshot
+from hyp.hypotheses.result import Snapshot
 from hyp.reports.figures.axes import Limits, padded, value_axis
 from hyp.reports.figures.style import INK, MUTED, PAPER, Drawing, dots, new_figure, style, to_svg
 from hyp.reports.wording import interval, signed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hyp.hypotheses.result_files import Row
+from hyp.hypotheses.result import Row
 from hyp.reports.answers import effect
 from hyp.reports.figures.axes import (
     Limits,

@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from hyp.hypotheses.result_files import LearningCurve
+from hyp.hypotheses.result import LearningCurve
 from hyp.reports.figures.axes import Limits, finite
 from hyp.reports.figures.style import INK, LEGEND, Drawing, new_figure, style, tell, to_svg
 from hyp.reports.wording import latent_words, score

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from hyp.errors import HypError
 from hyp.hypotheses.questions.panels import TrendPanel
-from hyp.hypotheses.result_files import Row
+from hyp.hypotheses.result import Row
 from hyp.reports.answers import effect
 from hyp.reports.figures.axes import value_axis
 from hyp.reports.figures.style import (

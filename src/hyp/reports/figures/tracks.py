@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hyp.hypotheses.questions.panels import TrackPanel
-from hyp.hypotheses.result_files import Row
+from hyp.hypotheses.result import Row
 from hyp.reports.answers import effect
 from hyp.reports.figures.axes import Limits, corner, padded, value_axis, with_note
 from hyp.reports.figures.style import (
