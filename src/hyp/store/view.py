@@ -67,13 +67,8 @@ class StoreView:
         if model is None:
             return row | {"objective": "pixels"}
         dataset = datasets.get(model.inputs.get("dataset", ""))
-        return row | {
-            "objective": model.spec["objective"] if model.spec["n_batches"] else "untrained",
-            "seed": model.spec["seed"],
-            "design": dataset.spec["design"] if dataset else None,
-            "backbone": model.spec["backbone"],
-            "batches": _batches(model.spec, record.spec.get("snapshot")),
-        }
+        design = dataset.spec["design"] if dataset else None
+        return row | {"design": design, **_labels(model.spec, record.spec.get("snapshot"))}
 
     def activations(self, layer: str, **where: object) -> xr.Dataset:
         """Return the activations of one layer over all models that match.
@@ -169,10 +164,7 @@ class StoreView:
             snapshot = passes.get(taken.get(record.inputs["grams"], ""))
             labels = {
                 "model": record.key,
-                "objective": model["objective"] if model["n_batches"] else "untrained",
-                "seed": model["seed"],
-                "backbone": model["backbone"],
-                "batches": _batches(model, snapshot),
+                **_labels(model, snapshot),
                 "metric": record.spec["metric"]["kind"],
             }
             raw = xr.open_zarr(group)["raw"].drop_encoding().expand_dims("model")
@@ -293,11 +285,15 @@ def _joined(parts: list[xr.Dataset], layer: str) -> xr.Dataset:
     return joined
 
 
-def _batches(model: Mapping[str, Any], snapshot: int | None) -> int | None:
-    """Return how long a network was trained, where that is known; nobody says it of a library's."""
-    if snapshot is not None or model.get("kind") in ("torchvision", "timm"):
-        return snapshot
-    return int(model["n_batches"])
+def _labels(model: Mapping[str, Any], snapshot: int | None) -> dict[str, Any]:
+    """Return what tells a network from others; of a library's nobody knows the batches."""
+    is_known = snapshot is None and model.get("kind") not in ("torchvision", "timm")
+    return {
+        "objective": model["objective"] if model["n_batches"] else "untrained",
+        "seed": model["seed"],
+        "backbone": model["backbone"],
+        "batches": int(model["n_batches"]) if is_known else snapshot,
+    }
 
 
 def _without_gaps(table: pd.DataFrame) -> pd.DataFrame:
