@@ -198,33 +198,38 @@ def _build_activations(step: Step, folder: Path, inputs: Inputs, progress: Progr
 def _build_grams(step: Step, folder: Path, inputs: Inputs, progress: Progress) -> None:
     from hyp.metrics.gram import compute_gram
     from hyp.metrics.gram_files import write_grams
-    from hyp.store.activations import layers, open_layer
+    from hyp.store.activations import ACTIVATION, layers, stored_layer
 
     names = layers(inputs["activations"])
     grams = {}
     for done, name in enumerate(names):
         progress(done, len(names))
-        responses = open_layer(inputs["activations"], name)["activation"].data
-        if not step.spec.get("whole"):
-            responses = _decoded_responses(name, inputs)
-        grams[name] = compute_gram(responses)
+        if step.spec.get("whole"):
+            grams[name] = compute_gram(stored_layer(inputs["activations"], name)[ACTIVATION])
+        else:
+            grams[name] = compute_gram(_decoded_responses(name, inputs))
     write_grams(folder, grams)
 
 
 def _decoded_responses(layer: str, inputs: Inputs) -> Any:
-    """Return a layer's responses, lazily; of output units only those that were trained.
+    """Return a layer's responses, of output units only those that were trained.
 
-    As the paper's code has it. An untrained network keeps all its output units.
+    As the paper's code has it. An untrained network keeps all its output units. Layers but the
+    outputs are not read yet.
     """
-    from hyp.models.checkpoints import read_info
-    from hyp.store.activations import open_layer
+    import numpy as np
 
-    responses = open_layer(inputs["activations"], layer)["activation"]
-    if "model" in inputs and "task" in responses.coords:
+    from hyp.models.checkpoints import read_info
+    from hyp.store.activations import ACTIVATION, stored_layer
+
+    layer_group = stored_layer(inputs["activations"], layer)
+    responses = layer_group[ACTIVATION]
+    if "model" in inputs and "task" in layer_group:
         spec = read_info(inputs["model"]).spec
         if spec.n_batches:
-            responses = responses.sel(unit=responses["task"].isin(spec.tasks))
-    return responses.data
+            trained = np.isin(layer_group["task"][:], spec.tasks)
+            responses = responses.oindex[:, trained]
+    return responses
 
 
 def _build_scores(step: Step, folder: Path, inputs: Inputs, progress: Progress) -> None:
