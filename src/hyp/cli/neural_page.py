@@ -40,10 +40,14 @@ def alignment_table(scores: pd.DataFrame) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("layer", overflow="fold")
     cohorts = ["objective", "design", "batches", "region"]
-    for (objective, design, batches, region), rows in scores.groupby(cohorts, sort=False):
+    for (objective, design, batches, region), rows in scores.groupby(
+        cohorts, sort=False, dropna=False
+    ):
         spread = f"{rows['score'].std(ddof=1):.3f}" if len(rows) > 1 else "–"
+        trained_on = f" ({design})" if design else ""
+        trained_for = f", {batches} batches" if rows["batches"].notna().all() else ""
         table.add_row(
-            f"{objective} ({design}), {batches} batches",
+            f"{objective}{trained_on}{trained_for}",
             str(region),
             str(len(rows)),
             f"{rows['score'].mean():.3f}",

@@ -18,6 +18,7 @@ from hyp.metrics.neural.specs import CANDIDATE_LAYERS, NeuralMetric, Pls
 from hyp.models.hardware import Numerics, best_device, best_numerics
 from hyp.models.specs import Device, ExtractSpec, Precision
 from hyp.store import Step, Store
+from hyp.store.labels import network_labels
 from hyp.store.runs import KeptNumerics
 
 if TYPE_CHECKING:
@@ -274,7 +275,7 @@ def select_models(store: Store, where: dict[str, str]) -> list[Step]:
     chosen = [
         step
         for step in steps
-        if all(str(model_labels(step)[name]) == value for name, value in where.items())
+        if all(str(_labels(step)[name]) == value for name, value in where.items())
     ]
     if not chosen:
         words = ", ".join(f"{name}={value}" for name, value in where.items()) or "any labels"
@@ -284,16 +285,10 @@ def select_models(store: Store, where: dict[str, str]) -> list[Step]:
     return chosen
 
 
-def model_labels(model: Step) -> dict[str, Any]:
-    """Return what tells a network from others: objective, design, seed, backbone, batches."""
+def _labels(model: Step, snapshot: int | None = None) -> dict[str, Any]:
     dataset = model.inputs.get("dataset")
-    return {
-        "objective": model.spec["objective"] if model.spec["n_batches"] else "untrained",
-        "design": dataset.spec["design"] if dataset else "",
-        "seed": model.spec["seed"],
-        "backbone": model.spec["backbone"],
-        "batches": model.spec["n_batches"],
-    }
+    design = dataset.spec["design"] if dataset else ""
+    return {"design": design, **network_labels(model.spec, snapshot)}
 
 
 def read_alignments(store: Store, goals: Sequence[Step]) -> pd.DataFrame:
@@ -303,22 +298,20 @@ def read_alignments(store: Store, goals: Sequence[Step]) -> pd.DataFrame:
     -------
     DataFrame
         A row a network and region: ``objective``, ``design``, ``seed``, ``backbone``,
-        ``batches`` (of the weights), ``model`` (key), and the columns of
+        ``batches`` (of the weights; missing of a library's), ``model`` (key), and the columns of
         `hyp.hypotheses.recordings.score_regions`.
     """
     import pandas as pd
 
     tables = []
     for goal in goals:
-        labels = model_labels(goal.inputs["model"])
         snapshot = goal.inputs["grams"].inputs["activations"].spec["snapshot"]
-        if snapshot is not None:
-            labels["batches"] = snapshot
+        labels = _labels(goal.inputs["model"], snapshot)
         table = pd.read_parquet(store.check(goal) / SCORES)
         if "formula" not in table:
             table["formula"] = goal.spec["formula"] or "none"
         tables.append(table.assign(**labels, model=goal.inputs["model"].key))
-    joined = pd.concat(tables, ignore_index=True)
+    joined = pd.concat(tables, ignore_index=True).astype({"batches": "Int64"})
     return joined[[*_MODEL_COLUMNS, "model", *tables[0].columns[: -len(_MODEL_COLUMNS) - 1]]]
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hyp.errors import HypError
 from hyp.store.artifacts import Record, Store
+from hyp.store.labels import network_labels
 
 MODEL_COORDINATES = ("objective", "seed", "design", "backbone", "batches")
 
@@ -68,7 +69,7 @@ class StoreView:
             return row | {"objective": "pixels"}
         dataset = datasets.get(model.inputs.get("dataset", ""))
         design = dataset.spec["design"] if dataset else None
-        return row | {"design": design, **_labels(model.spec, record.spec.get("snapshot"))}
+        return row | {"design": design, **network_labels(model.spec, record.spec.get("snapshot"))}
 
     def activations(self, layer: str, **where: object) -> xr.Dataset:
         """Return the activations of one layer over all models that match.
@@ -164,7 +165,7 @@ class StoreView:
             snapshot = passes.get(taken.get(record.inputs["grams"], ""))
             labels = {
                 "model": record.key,
-                **_labels(model, snapshot),
+                **network_labels(model, snapshot),
                 "metric": record.spec["metric"]["kind"],
             }
             raw = xr.open_zarr(group)["raw"].drop_encoding().expand_dims("model")
@@ -285,22 +286,12 @@ def _joined(parts: list[xr.Dataset], layer: str) -> xr.Dataset:
     return joined
 
 
-def _labels(model: Mapping[str, Any], snapshot: int | None) -> dict[str, Any]:
-    """Return what tells a network from others; of a library's nobody knows the batches."""
-    is_known = snapshot is None and model.get("kind") not in ("torchvision", "timm")
-    return {
-        "objective": model["objective"] if model["n_batches"] else "untrained",
-        "seed": model["seed"],
-        "backbone": model["backbone"],
-        "batches": int(model["n_batches"]) if is_known else snapshot,
-    }
-
-
 def _without_gaps(table: pd.DataFrame) -> pd.DataFrame:
     """Return a catalogue with what xarray can write in place of what is not known."""
     numbers = {name: table[name].astype(float) for name in ("seed", "batches")}
     known = {name: column for name, column in numbers.items() if column.isna().any()}
-    texts = {name: table[name].fillna("") for name in ("objective", "design", "backbone")}
+    names = ("objective", "design", "backbone")
+    texts = {name: table[name].astype(object).fillna("") for name in names}
     return table.assign(**texts, **known)
 
 
