@@ -197,8 +197,8 @@ def at_equal_loss(curves: Mapping[str, LossCurve]) -> EqualLoss:
         ]
         raise HypError(
             f"no held-out loss is passed by all networks: {last} ended at {np.exp(level):.3g} of "
-            f"the constant predictor's, and outside that range are {some(told, 3)}; score an earlier "
-            "snapshot, or train longer."
+            f"the constant predictor's, and outside that range are {some(told, 3)}; score an "
+            "earlier snapshot, or train longer."
         )
     crossings = {name: _crossing(curves[name], logs, level) for name, logs in falling.items()}
     return EqualLoss(float(np.exp(level)), crossings)

@@ -317,7 +317,8 @@ def latest_run(
         state = "the files of a finished run are gone or damaged: make them again" if gone else ""
         raise HypError(
             f"{root} holds no finished run of {what}; {state or 'start one'} with 'hyp run "
-            f"{asked or hypothesis or 'NAME'}{f' -p {profile}' if profile else ''}', or see 'hyp status'."
+            f"{asked or hypothesis or 'NAME'}{f' -p {profile}' if profile else ''}', or see "
+            "'hyp status'."
         )
     check_artifact(root / "results" / finished[-1].goal)
     return finished[-1]
