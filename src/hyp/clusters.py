@@ -194,6 +194,10 @@ def local_client(workers: int, gpus: Sequence[str] = ()) -> Iterator[Any]:
         # Nobody looks at the pages that schedulers and workers serve to any user.
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
+        # Nor at what they measure of themselves, by default 50 to 100 times a second each.
+        "distributed.worker.profile.enabled": False,
+        "distributed.admin.tick.interval": "1s",
+        "distributed.admin.system-monitor.interval": "10s",
     }
     with (
         tempfile.TemporaryDirectory(prefix="hyp-dask-") as scratch,

@@ -43,7 +43,7 @@ from hyp.store import Step, Store
 if TYPE_CHECKING:
     from hyp.hypotheses.plan import Plan
 
-_TELL_SECONDS = 0.2
+_TELL_SECONDS = 0.5
 
 
 def run_plan(
