@@ -111,6 +111,7 @@ def test_a_report_is_asked_for_by_the_file_that_declares_the_hypothesis(tmp_path
     file = Path(__file__).parents[2] / "examples" / "category_variability.toml"
     done = CliRunner().invoke(app, ["report", str(file), "--store", str(tmp_path)])
     assert "holds no finished run of category-variability;" in str(done.exception)
+    assert f"'hyp run {file}'" in str(done.exception)
 
 
 @pytest.mark.parametrize(

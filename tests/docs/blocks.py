@@ -57,7 +57,8 @@ TINY = {
     "references": "pixels",
 }
 SMALL = (
-    (r", n_seeds=\d+(?=[,)])", ""),
+    (r", n_(seeds|batches|images)=\d+(?=[,)])", ""),
+    (r" --set n_batches=16 --set n_images=1024", ""),
     (r"n_seeds=8\b", "n_seeds=5"),
     (r" --layer avgpool", ""),
     (r"layer3\.0\.relu", "relu"),

@@ -45,6 +45,7 @@ PROFILE = Profile(
 )
 PROVENANCE = {
     "command": "hyp run made-up",
+    "overrides": {"n_batches": "16", "world": "category=airplane|bottle|car|chair|guitar|lamp"},
     "started": "2026-01-01T00:00:00+00:00",
     "finished": "2026-01-01T00:02:00+00:00",
     "wall_seconds": 120.0,

@@ -418,6 +418,13 @@ def test_rewriting_leaves_no_partial_files(tmp_path):
     assert names == ["index.html", "report.json", "report.md"]
 
 
+def test_what_a_run_changed_of_its_profile_stands_beside_the_profile(tmp_path):
+    _, page = write(tmp_path, "layers")
+    changed = "n_batches=16 world=category=airplane|bottle|car|chair|guitar|lamp"
+    assert f"{changed}</span>" in page
+    assert "(n_batches 16, world" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+
+
 def test_report_json_round_trips_and_begins_with_the_verdict(tmp_path):
     result, _ = write(tmp_path, "layers")
     text = (tmp_path / "out" / "report.json").read_text(encoding="utf-8")

@@ -133,7 +133,7 @@ def test_all_problems_are_told_at_once():
 @pytest.mark.parametrize(
     ("table", "roles", "message"),
     [
-        (wide(), ROLES, "no columns 'group' and 'score'.* --wide A,B instead"),
+        (wide(), ROLES, "no columns 'group' and 'score'.*--value COLUMN.* --wide A,B instead"),
         (wide(), {"unit": "seed", "wide": ["aug", "x*"]}, "no column fits 'x"),
         (wide(), {"wide": ["aug", "none"]}, "--unit row"),
         (BASE, {"unit": "seed"}, "--group COLUMN"),

@@ -285,7 +285,8 @@ def report(
         console().print(f"overview: {page}", soft_wrap=True, highlight=False)
         return
     named = find_hypothesis(name).name if name and name.endswith(SUFFIX) else name
-    page = make_report(opened, latest_run(opened.root, named, profile), out, frozen, figures)
+    run = latest_run(opened.root, named, profile, asked=name)
+    page = make_report(opened, run, out, frozen, figures)
     console().print(f"report: {page}", soft_wrap=True, highlight=False)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import isotonic_regression
 
 from hyp.errors import HypError
+from hyp.text import some
 
 Floats = NDArray[np.float64]
 
@@ -190,14 +191,14 @@ def at_equal_loss(curves: Mapping[str, LossCurve]) -> EqualLoss:
     level = falling[last][-1]
     below = {name: np.exp(logs[0]) for name, logs in falling.items() if logs[0] < level}
     if below:
-        told = ", ".join(
+        told = [
             f"{name} (already {share:.3g} after {curves[name].batches[0]:g} batches)"
             for name, share in below.items()
-        )
+        ]
         raise HypError(
             f"no held-out loss is passed by all networks: {last} ended at {np.exp(level):.3g} of "
-            f"the constant predictor's, and outside that range are {told}; score an earlier "
-            "snapshot, or train longer."
+            f"the constant predictor's, and outside that range are {some(told, 3)}; score an "
+            "earlier snapshot, or train longer."
         )
     crossings = {name: _crossing(curves[name], logs, level) for name, logs in falling.items()}
     return EqualLoss(float(np.exp(level)), crossings)

@@ -42,7 +42,9 @@ def markdown_report(
     warnings = [frozen.sentence] if frozen and frozen.same is False else []
     warnings += result.warnings
     left_out = [f"{name}: {reason}" for name, reason in result.left_out.items()]
-    named = f"{result.hypothesis}, profile {result.profile}, after {result.source}"
+    overrides = provenance.get("overrides")
+    changed = f" ({_pairs(overrides)})" if overrides else ""
+    named = f"{result.hypothesis}, profile {result.profile}{changed}, after {result.source}"
     blocks = [
         f"# {escaped(result.title)}",
         escaped(result.question),

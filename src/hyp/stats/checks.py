@@ -14,6 +14,7 @@ from hyp.errors import HypError
 from hyp.stats.arrangements import sign_arrangements
 from hyp.stats.scores import checked_scores
 from hyp.stats.verdict import Check
+from hyp.text import some
 
 
 def check_reduction(
@@ -149,7 +150,7 @@ def check_learned(
     if failed:
         sentence = (
             f"{len(failed)} of {len(errors)} models did not beat the constant predictor by "
-            f"{margin:.0%} on held-out data: {', '.join(failed)}."
+            f"{margin:.0%} on held-out data: {some(failed)}."
         )
     else:
         sentence = (

@@ -137,8 +137,8 @@ def check_roles(table: pd.DataFrame, roles: TableRoles) -> None:
         problems.append(
             f"the table has no column{'s' * (len(absent) > 1)} {' and '.join(absent)}; "
             f"it has {', '.join(known)}."
-            + _WIDE_HINT
-            * (roles.group not in known or roles.value not in known)
+            + " Name the column with the scores (--value COLUMN)." * (roles.value not in known)
+            + _WIDE_HINT * (roles.group not in known or roles.value not in known)
         )
     problems += [
         f"the column {column!r} is named twice; each has one part to play."

@@ -293,8 +293,10 @@ def _stored_numerics(root: Path, run: Run) -> KeptNumerics | None:
     return None
 
 
-def latest_run(root: Path, hypothesis: str | None, profile: str | None = None) -> Run:
-    """Return the latest finished run.
+def latest_run(
+    root: Path, hypothesis: str | None, profile: str | None = None, *, asked: str | None = None
+) -> Run:
+    """Return the latest finished run; `asked` is what `hyp run` would be given for it.
 
     Raises
     ------
@@ -315,7 +317,8 @@ def latest_run(root: Path, hypothesis: str | None, profile: str | None = None) -
         state = "the files of a finished run are gone or damaged: make them again" if gone else ""
         raise HypError(
             f"{root} holds no finished run of {what}; {state or 'start one'} with 'hyp run "
-            f"{hypothesis or 'NAME'}{f' -p {profile}' if profile else ''}', or see 'hyp status'."
+            f"{asked or hypothesis or 'NAME'}{f' -p {profile}' if profile else ''}', or see "
+            "'hyp status'."
         )
     check_artifact(root / "results" / finished[-1].goal)
     return finished[-1]
