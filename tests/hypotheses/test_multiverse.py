@@ -33,7 +33,8 @@ def found(stored):
     vary = {"svm_c": ["0.5"], "n_folds": [4], "margin": [0.5]}
     vary = {key: values for key, values in vary.items() if key != "margin" or _margin(plan)}
     before = Counter(record.kind for record in store.records())
-    return multiverse(plan, store, vary), before
+    told = []
+    return multiverse(plan, store, vary, progress=lambda *at: told.append(at)), before, told
 
 
 def _margin(plan):
@@ -55,12 +56,13 @@ def test_the_declared_analysis_is_the_run(stored, found):
 
 def test_every_combination_is_there_and_only_scores_were_made(stored, found):
     store, plan = stored
-    multiverse_, before = found
+    multiverse_, before, told = found
     expected = 4 * (2 if _margin(plan) else 1)
     assert len(multiverse_.analyses) == expected
     assert len({tuple(one.choices.values()) for one in multiverse_.analyses}) == expected
     made = Counter(record.kind for record in store.records()) - before
     assert set(made) == {"scores"}
+    assert told == [(done, expected) for done in range(1, expected + 1)]
 
 
 def test_another_analysis_is_the_run_that_would_have_declared_it(stored, found):
@@ -100,6 +102,7 @@ def test_the_command_line_draws_the_curve(stored, tmp_path):
         "multiverse", *ARGUMENTS, "--vary=svm_c=0.5", "--plot", figure, "--store", store.root
     )
     assert "2 analyses" in done.stdout
+    assert "2/2" in done.stderr
     assert "(declared)" in done.stdout
     assert figure.read_text().startswith("<?xml")
 

@@ -35,7 +35,7 @@ def show_multiverse(
     as_json: Annotated[bool, typer.Option("--json", help="Print all analyses as JSON.")] = False,
 ) -> None:
     """Judge a finished run under all defensible choices of analysis; nothing is trained."""
-    from hyp.cli.terminal import console
+    from hyp.cli.terminal import console, count_bar, resumable
     from hyp.errors import HypError
     from hyp.hypotheses.multiverse import multiverse
     from hyp.store import Store
@@ -48,7 +48,8 @@ def show_multiverse(
         alternatives.setdefault(key.strip(), []).append(value.strip())
     opened = Store.open(store)
     plan = named_plan(name, profile, settings, store=opened)
-    found = multiverse(plan, opened, alternatives or None)
+    with resumable(), count_bar("analyses", console(err=True)) as progress:
+        found = multiverse(plan, opened, alternatives or None, progress=progress)
     if plot is not None:
         from hyp.reports.figures.specification import save_specification_curve
 

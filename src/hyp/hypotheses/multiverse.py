@@ -8,7 +8,7 @@ trained or extracted, and the verdict stays that of the declared one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -118,7 +118,11 @@ class Multiverse(BaseModel):
 
 
 def multiverse(
-    plan: Plan, store: Store, vary: Mapping[str, Sequence[Any]] | None = None
+    plan: Plan,
+    store: Store,
+    vary: Mapping[str, Sequence[Any]] | None = None,
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Multiverse:
     """Judge a finished run under every combination of choices.
 
@@ -134,6 +138,8 @@ def multiverse(
     vary : mapping of str to sequence, optional
         Alternatives by key (`KEYS`): Python values, or their text as in ``--set``. By default
         the usual ones of every key that the hypothesis has.
+    progress : callable, optional
+        Called after every analysis with (done, total).
 
     Raises
     ------
@@ -154,7 +160,8 @@ def multiverse(
     if plan.pending(store):
         raise HypError(
             f"{plan.name}, profile {plan.profile_name}, is not finished in this store with these "
-            f"settings; run it first: hyp run {plan.name} --profile {plan.profile_name}."
+            f"settings; name those of its run (--set, see hyp status), or run it first: "
+            f"hyp run {plan.name} --profile {plan.profile_name}."
         )
     choices, left_out = _choices(plan, vary)
     combinations = list(product(*choices.values()))
@@ -197,6 +204,7 @@ def multiverse(
                 high=max(differences, default=None),
             )
         )
+        progress(len(found), len(combinations))
     declared = next(one for one in found if one.declared)
     return Multiverse(
         hypothesis=plan.name,
