@@ -107,3 +107,11 @@ def test_every_figure_that_a_store_can_hold(drawn):
             assert f"-{number}-" in name
             assert ElementTree.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"
             assert len(pd.read_csv(io.StringIO(table)))
+
+
+def test_a_label_that_is_none_of_the_papers_is_left_alone():
+    assert printed_at("Figure 12 of another paper", "alignment", "V1", "resnet18") == []
+    assert printed_at("", "alignment", "V1", "resnet18") == []
+    label = "Figures C.1 and C.3, Tables C.1 and C.2"
+    assert printed_at(label, "alignment", "IT", "resnet18") == ["Figure C.3e", "Table C.2"]
+    assert printed_at("Figures 4a, D.2 and D.3", "similarity", "cka", "", "map") == ["Figure D.3"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from hyp.errors import HypError
 from hyp.hypotheses.paper.tables import published_table
@@ -54,12 +55,21 @@ def shown(place: str) -> list[dict[str, str]]:
     HypError
         If the paper has no such figure or table.
     """
-    table = published_table("figures")
-    rows = table[table["figure"].str.fullmatch(f"{re.escape(place)}[a-z]?")]
-    if rows.empty:
+    rows = _panels(place)
+    if not rows:
         raise HypError(f"the paper has no {place}; 'hyp published figures' lists what it has.")
-    found: list[dict[str, str]] = rows.fillna("").to_dict("records")  # type: ignore[assignment]
-    return found
+    return rows
+
+
+def _panels(place: str) -> list[dict[str, str]]:
+    wanted = re.compile(f"{re.escape(place)}[a-z]?")
+    return [row for row in _figures() if wanted.fullmatch(row["figure"])]
+
+
+@cache
+def _figures() -> list[dict[str, str]]:
+    rows = published_table("figures").fillna("").to_dict("records")
+    return [{str(key): str(value) for key, value in row.items()} for row in rows]
 
 
 def printed_at(label: str, kind: str, measured: str, backbone: str, drawn: str = "") -> list[str]:
@@ -79,10 +89,10 @@ def printed_at(label: str, kind: str, measured: str, backbone: str, drawn: str =
     Returns
     -------
     list of str
-        ``Figure C.1b``; empty where the label names none.
+        ``Figure C.1b``; empty where the label names none that the paper has.
     """
     named = [one for place in places(label) for one in (place, *_AGAIN.get(place, ()))]
-    rows = [row for place in named for row in shown(place) if _about(row, kind, measured)]
+    rows = [row for place in named for row in _panels(place) if _about(row, kind, measured)]
     looks = [_look(row["about"]) for row in rows]
     if drawn in looks:
         rows = [row for row, look in zip(rows, looks, strict=True) if look == drawn]
