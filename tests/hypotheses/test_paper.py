@@ -26,6 +26,7 @@ from hyp.hypotheses.paper import (
     published_value,
     recomputed,
 )
+from hyp.hypotheses.paper.places import NOT_DRAWN, places, shown
 from hyp.hypotheses.paper.tables import ALIGNMENT_COLUMNS, CITATIONS, Direction, published_values
 from hyp.hypotheses.questions import Closer, Tracks, Trend
 from hyp.models.specs import objective_tasks
@@ -328,25 +329,6 @@ def test_analyses_of_one_table_are_those_of_all(found):
         analyse("C.9")
 
 
-def places(label):
-    """Take ``Figures 3a, 3b and C.7, Table C.3`` apart; what is in brackets is about the whole."""
-    kind, found = "", []
-    for word in re.sub(r"\(.*?\)|,", " ", label).split():
-        if word.startswith(("Figure", "Table")):
-            kind = word.removesuffix("s")
-        elif word != "and":
-            found.append(f"{kind} {word}")
-    return found
-
-
-def shown(place):
-    """Return the rows of a figure, all panels where none is named."""
-    table = published_table("figures")
-    rows = table[table["figure"].str.fullmatch(f"{re.escape(place)}[a-z]?")]
-    assert len(rows), f"the paper has no {place}"
-    return rows
-
-
 QUESTIONS = [
     pytest.param(hypothesis, question, id=f"{hypothesis.name}: {question.name}")
     for hypothesis in CLAIMS
@@ -374,7 +356,7 @@ def test_a_label_is_a_figure_of_what_is_asked(hypothesis, question):
     for place in places(ours):
         rows = shown(place)
         kind = question.scored.kind.replace(" ", "-")
-        panels = [row for row in rows.to_dict("records") if kind in row["measure"].split()]
+        panels = [row for row in rows if kind in row["measure"].split()]
         assert panels, place
         for row in panels:
             assert varied & set(row["varied"].split()), place
@@ -386,20 +368,10 @@ def test_a_label_is_a_figure_of_what_is_asked(hypothesis, question):
         assert ABSTRACT_FIGURES[place] in varied
 
 
-NOT_DRAWN = {
-    "Figure 1": "images: hyp data preview",
-    "Figure 2b": "a list of the objectives: hyp show",
-    "Figure 5a": "a drawing of the design",
-    "Figure C.5": "the benchmarks are not public",
-    "Figure C.6": "the benchmarks are not public",
-    "Table B.1": "the layers: hyp.RESNET_LAYERS",
-}
-
-
 def test_every_other_figure_is_drawn_by_a_claim():
     labels = [question.figure for claim in CLAIMS for question in claim.questions]
     named = [place for label in labels for place in places(label.partition(";")[0])]
-    drawn = {figure for place in named for figure in shown(place)["figure"]}
+    drawn = {figure for place in named for figure in (row["figure"] for row in shown(place))}
     every = set(published_table("figures")["figure"])
     assert every - drawn == NOT_DRAWN.keys() - drawn
     assert {figure for figure in NOT_DRAWN if figure in drawn} <= {"Figure 2b"}

@@ -22,6 +22,7 @@ from hyp.hypotheses.questions import (
     Tracks,
     Trend,
 )
+from hyp.hypotheses.questions.base import I2N
 from hyp.hypotheses.result import CohortSummary, LearningCurve
 from hyp.hypotheses.result_files import order_layers, write_result
 from hyp.hypotheses.scores import ALIGNED, Alignment, Decoding, Similarity
@@ -159,6 +160,17 @@ def alignment_scores(cohorts, seeds, rng, batches=(80,), layers=None):
                     rows.append(line("alignment", *place, score, chosen=layers[chosen]))
                     deep = chosen / max(1, len(layers) - 1)
                     rows.append(line("depth", *place, deep, chosen=layers[chosen]))
+    return table(rows)
+
+
+def behaviour_scores(cohorts, seeds, batches):
+    rng = np.random.default_rng(5)
+    rows = [
+        line("behaviour", one.name, seed, batch, I2N, 0.3 + rng.normal(0, 0.01))
+        for one in cohorts
+        for seed in _seeds(one, seeds)
+        for batch in batches
+    ]
     return table(rows)
 
 
@@ -373,6 +385,8 @@ def planted(declared: Hypothesis, profile_name: str | None = None, **settings):
         several = any(question.all_checkpoints for question in asked.questions)
         batches = (*profile.kept_snapshots, profile.n_batches) if several else (profile.n_batches,)
         parts.append(alignment_scores(asked.cohorts, seeds, rng, batches, layers))
+    if "behaviour" in kinds:
+        parts.append(behaviour_scores(asked.cohorts, seeds, batches))
     latents = [
         latent
         for question in asked.questions

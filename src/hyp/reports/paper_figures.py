@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import count
 from typing import NamedTuple
 
+from hyp.hypotheses.paper.places import printed_at
+from hyp.hypotheses.questions import Question
+from hyp.hypotheses.questions.panels import PairMatrix, ScorePanel, TrackPanel, TrendPanel
 from hyp.reports.answers import ERROR_BARS, MARKS
 from hyp.reports.figure_tables import figure_table
 from hyp.reports.figures.paper import FigureFormat, paper_figure
@@ -14,7 +18,8 @@ from hyp.reports.markdown_report import bullets, escaped
 from hyp.reports.material import Material
 from hyp.reports.methods import methods
 from hyp.reports.page_networks import every_cohort, learning_galleries
-from hyp.reports.page_sections import Gallery, sections
+from hyp.reports.page_sections import Figure, Gallery, Places, sections
+from hyp.reports.published import published_marks
 from hyp.reports.wording import plain
 
 METHODS_FILE = "methods.md"
@@ -22,12 +27,21 @@ METHODS_FILE = "methods.md"
 _LONGEST_NAME = 60
 
 
+class Counterpart(NamedTuple):
+    """Where the paper has a figure, and its numbers by the first column of our table, if any."""
+
+    places: Sequence[str] = ()
+    published: Mapping[object, float] = {}
+    source: str = ""
+
+
 class Placed(NamedTuple):
-    """A gallery with the name and the answer of the question that it belongs to."""
+    """A gallery with the name and the answer of its question, and the paper's counterparts."""
 
     about: str
     answer: str
     gallery: Gallery
+    paper: Callable[[Figure], Counterpart] = lambda figure: Counterpart()
 
 
 def paper_files(
@@ -46,6 +60,8 @@ def paper_files(
     -------
     dict of str to str or bytes
         By name: every figure one column wide, the table behind it as CSV under the same name,
+        which holds the paper's figure that it is the counterpart of (``01-figure-c1b-...``), with
+        the paper's number in a column ``published`` where it prints one for the same networks,
         and ``methods.md`` with paragraphs for the methods, works to cite and the legends.
     """
     told = methods(material, provenance)
@@ -77,14 +93,20 @@ def files_of(
     found: dict[str, str | bytes] = {}
     legends: list[str] = []
     number = count(1)
-    for about, answer, gallery in placed:
+    for about, answer, gallery, paper in placed:
         lines = []
         for figure in gallery.figures:
-            name = _file_name(next(number), about, figure.caption)
+            places, published, source = paper(figure)
+            name = _file_name(next(number), places, about, figure.caption)
             found[f"{name}.{form}"] = paper_figure(figure.svg, figure.looks, form)
-            found[f"{name}.csv"] = figure_table(figure.data, titles or {}).to_csv(index=False)
+            table = figure_table(figure.data, titles or {})
+            if published:
+                table["published"] = table.iloc[:, 0].map(dict(published))
+                table.loc[table["published"].notna(), "published_in"] = source
+            found[f"{name}.csv"] = table.to_csv(index=False)
             caption = f"{figure.caption}, {figure.note}" if figure.note else figure.caption
-            lines.append(f"`{name}`: {escaped(f'{caption}. {figure.below}'.strip())}")
+            of = f" ({' and '.join(places)} of the paper)" if places else ""
+            lines.append(f"`{name}`: {escaped(f'{caption}{of}. {figure.below}'.strip())}")
         heading = gallery.heading and f"{gallery.heading}."
         told = " ".join(filter(None, (answer, heading, gallery.note)))
         legends += [f"**{escaped(plain(about))}.** {escaped(told)}", bullets(lines)]
@@ -100,8 +122,9 @@ def _galleries(material: Material) -> Iterator[Placed]:
         sides = dict.fromkeys((row.a, row.b) for row in section.rows if row.b)
         named = "; ".join(f"a: {a}, b: {b}" for a, b in sides)
         answer = " ".join(filter(None, (section.asked, section.answered, named and f"{named}.")))
+        paper = partial(_counterpart, material, section.question)
         for gallery in section.galleries:
-            yield Placed(section.question.label, answer, gallery)
+            yield Placed(section.question.label, answer, gallery, paper)
     for gallery in learning_galleries(material):
         yield Placed("loss", "", gallery)
     cohorts = every_cohort(material)
@@ -109,6 +132,21 @@ def _galleries(material: Material) -> Iterator[Placed]:
         yield Placed("every cohort", "", cohorts)
 
 
-def _file_name(number: int, about: str, caption: str) -> str:
+def _counterpart(material: Material, question: Question, figure: Figure) -> Counterpart:
+    """Return the paper's figures like one of a question; differences alone are in none."""
+    data = figure.data
+    if not isinstance(data, ScorePanel | PairMatrix | TrackPanel | TrendPanel | Places):
+        return Counterpart()
+    drawn = {PairMatrix: "pairs", Places: "map"}.get(type(data), "")
+    backbone = str(material.result.settings.get("backbone", "")).partition("@")[0]
+    kind = question.scored.kind
+    places = printed_at(question.figure, kind, data.measured, backbone, drawn)
+    if not places or isinstance(data, Places):
+        return Counterpart(places)
+    return Counterpart(places, *published_marks(material, question, data))
+
+
+def _file_name(number: int, places: Iterable[str], about: str, caption: str) -> str:
+    place = "-".join(place.replace(".", "").replace(" ", "-") for place in places).lower()
     words = re.sub(r"[^a-z0-9]+", "-", f"{about} {caption}".lower()).strip("-")
-    return f"{number:02d}-{words[:_LONGEST_NAME]}"
+    return "-".join(filter(None, (f"{number:02d}", place, words[:_LONGEST_NAME])))

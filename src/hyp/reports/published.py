@@ -10,8 +10,9 @@ from hyp.datasets.designs import FULL, Design
 from hyp.errors import HypError
 from hyp.hypotheses.paper.tables import NEURAL_REGIONS, published_claims, published_value
 from hyp.hypotheses.profile import UNTRAINED
-from hyp.hypotheses.questions import PairQuestion, Question, Tracks
-from hyp.hypotheses.questions.panels import unique
+from hyp.hypotheses.questions import PairQuestion, Question, Tracks, Trend
+from hyp.hypotheses.questions.base import I2N
+from hyp.hypotheses.questions.panels import Panel, ScorePanel, TrackPanel, TrendPanel, unique
 from hyp.hypotheses.result import CohortSummary, Row
 from hyp.reports.answers import question_measures
 from hyp.reports.material import Material
@@ -20,6 +21,12 @@ from hyp.reports.wording import layer_words
 _BIASED, _UNBIASED = "cka-biased", "cka"
 _TABLES = {"resnet18": "C.2", "resnet50": "C.1"}
 _IMAGENET = "imagenet"
+_QUANTITIES = {
+    **dict.fromkeys(NEURAL_REGIONS, "alignment"),
+    "neural_mean": "neural mean",
+    "behavior": "behaviour",
+}
+"""The published columns, by the kind of score that they are compared with."""
 
 Line = tuple[tuple[float | None, float | None], ...]
 
@@ -187,6 +194,42 @@ def beside_published(material: Material) -> tuple[Published, ...]:
         for shown in (_alignment(material, backbone), _correlations(material, backbone))
         if shown.lines
     )
+
+
+def published_marks(
+    material: Material, question: Question, panel: Panel
+) -> tuple[dict[object, float], str]:
+    """Return the paper's numbers for what a panel shows, where it prints any.
+
+    Returns
+    -------
+    marks : dict
+        By title of the cohort, by size in a panel of a trend; a mean over seeds, in a panel of
+        checkpoints the correlation of Table C.3.
+    source : str
+        The table that prints them.
+    """
+    table = _TABLES.get(str(material.result.settings.get("backbone")), "")
+    quantity = {"neural mean": "neural_mean", I2N: "behavior"}.get(
+        getattr(panel, "measured", ""), getattr(panel, "measured", "")
+    )
+    if not table or _QUANTITIES.get(quantity) != question.scored.kind:
+        return {}, ""
+    known = {name: (title, objective) for name, title, objective in _counterparts(material)}
+    marks: dict[object, float | None] = {}
+    if isinstance(panel, TrackPanel) and isinstance(question, Tracks):
+        table = "C.3"
+        if len(question.cohorts) == 1 and question.loss_below is None:
+            for title, objective in (known[one] for one in question.cohorts if one in known):
+                marks[title] = _published(f"{quantity}_correlation", objective, table)
+    elif isinstance(panel, TrendPanel) and isinstance(question, Trend):
+        for name, size in question.sizes.items():
+            if name in known:
+                marks[float(size)] = _published(quantity, known[name][1], table)
+    elif isinstance(panel, ScorePanel):
+        for title, objective in known.values():
+            marks[title] = _published(quantity, objective, table)
+    return {mark: value for mark, value in marks.items() if value is not None}, f"Table {table}"
 
 
 def counterpart(cohort: CohortSummary, natural: str) -> str:
