@@ -45,9 +45,17 @@ def test_a_study_is_printed_and_written(study, tmp_path):
     assert 'width="85mm"' in drawn.read_text()
 
 
-def test_figures_need_a_page_to_lie_beside(study):
-    done = CliRunner().invoke(app, ["scaling", str(study), "--figures", "svg"])
-    assert "say where that goes: --out PAGE.html" in str(done.exception)
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (["--figures", "svg"], "say where that goes: --out PAGE.html"),
+        (["--out", "page.txt"], "does not end in .html"),
+    ],
+)
+def test_a_page_that_cannot_be_written_is_said_before_anything_is_fitted(study, wrong, words):
+    done = CliRunner().invoke(app, ["scaling", str(study), *wrong])
+    assert words in str(done.exception)
+    assert done.output == ""
 
 
 def test_a_missing_study_is_said(tmp_path):

@@ -79,14 +79,18 @@ Figures = Annotated[
 ]
 
 
-def check_beside(out: Path | None, figures: str | None) -> None:
-    """Refuse figures that have no page to lie beside.
+def check_out(out: Path | None, figures: str | None) -> None:
+    """Refuse a page that cannot be written, and figures that have none to lie beside.
 
     Raises
     ------
     HypError
-        If they are wanted and the page is not.
+        See `hyp.reports.output.check_page`; or if figures are wanted and the page is not.
     """
+    from hyp.reports.output import check_page
+
+    if out is not None:
+        check_page(out)
     if figures and out is None:
         raise HypError("--figures writes beside the page; say where that goes: --out PAGE.html.")
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hyp.cli.options import Figures, check_beside, here
+from hyp.cli.options import Figures, check_out, here
 
 
 def study_scaling(
@@ -28,7 +28,7 @@ def study_scaling(
     from hyp.reports.scaling_report import findings_table, write_scaling_report
     from hyp.stats.scaling_study import run_study
 
-    check_beside(out, figures)
+    check_out(out, figures)
     declared, found = run_study(study)
     shown = console()
     shown.print(declared.title, style="bold")

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from hyp.cli.exits import verdict_status
-from hyp.cli.options import Figures, check_beside, here
+from hyp.cli.options import Figures, check_out, here
 from hyp.errors import HypError
 from hyp.stats.offered import Correction, Test
 
@@ -153,7 +153,7 @@ def judge_scores(
     from hyp.cli.terminal import console
     from hyp.stats.table import judge_table
 
-    check_beside(out, figures)
+    check_out(out, figures)
     judged = judge_table(
         scores,
         group=group,
