@@ -60,7 +60,7 @@ def specification_curve(found: Multiverse) -> Figure:
     above.set_title(found.sentence, fontsize=9, loc="left")
     for verdict, colour in colours.items():
         above.plot([], [], "o", color=colour, markersize=4, label=verdict)
-    above.legend(fontsize=7, frameon=False)
+    figure.legend(fontsize=7, frameon=False, loc="outside lower left", ncols=3)
     below.set_yticks(range(len(rows)), [f"{key}: {value}" for key, value in rows], fontsize=7)
     below.set_ylim(len(rows) - 0.5, -0.5)
     below.set_xticks([])
