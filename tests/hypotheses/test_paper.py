@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from figures_not_drawn import NOT_DRAWN
 from hyp.datasets.latents import LATENT_GROUPS
 from hyp.errors import HypError
 from hyp.hypotheses.claims import CLAIMS
@@ -26,7 +27,7 @@ from hyp.hypotheses.paper import (
     published_value,
     recomputed,
 )
-from hyp.hypotheses.paper.places import NOT_DRAWN, places, shown
+from hyp.hypotheses.paper.places import panels_at, places
 from hyp.hypotheses.paper.tables import ALIGNMENT_COLUMNS, CITATIONS, Direction, published_values
 from hyp.hypotheses.questions import Closer, Tracks, Trend
 from hyp.models.specs import objective_tasks
@@ -329,6 +330,12 @@ def test_analyses_of_one_table_are_those_of_all(found):
         analyse("C.9")
 
 
+def shown(place):
+    rows = panels_at(place)
+    assert rows, f"the paper has no {place}"
+    return rows
+
+
 QUESTIONS = [
     pytest.param(hypothesis, question, id=f"{hypothesis.name}: {question.name}")
     for hypothesis in CLAIMS
@@ -370,8 +377,8 @@ def test_a_label_is_a_figure_of_what_is_asked(hypothesis, question):
 
 def test_every_other_figure_is_drawn_by_a_claim():
     labels = [question.figure for claim in CLAIMS for question in claim.questions]
-    named = [place for label in labels for place in places(label.partition(";")[0])]
-    drawn = {figure for place in named for figure in (row["figure"] for row in shown(place))}
+    named = [place for label in labels for place in places(label)]
+    drawn = {row["figure"] for place in named for row in shown(place)}
     every = set(published_table("figures")["figure"])
     assert every - drawn == NOT_DRAWN.keys() - drawn
     assert {figure for figure in NOT_DRAWN if figure in drawn} <= {"Figure 2b"}

@@ -11,9 +11,10 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
+from figures_not_drawn import NOT_DRAWN
 from hyp.hypotheses.claims import CLAIMS
 from hyp.hypotheses.paper import published_table
-from hyp.hypotheses.paper.places import NOT_DRAWN, printed_at
+from hyp.hypotheses.paper.places import printed_at
 from hyp.hypotheses.paper.tables import ALIGNMENT_COLUMNS
 from hyp.hypotheses.questions import Tracks
 from hyp.hypotheses.questions.base import I2N

@@ -198,24 +198,22 @@ def _build_activations(step: Step, folder: Path, inputs: Inputs, progress: Progr
 def _build_grams(step: Step, folder: Path, inputs: Inputs, progress: Progress) -> None:
     from hyp.metrics.gram import compute_gram
     from hyp.metrics.gram_files import write_grams
-    from hyp.store.activations import ACTIVATION, layers, stored_layer
+    from hyp.store.activations import layers
 
     names = layers(inputs["activations"])
     grams = {}
     for done, name in enumerate(names):
         progress(done, len(names))
-        if step.spec.get("whole"):
-            grams[name] = compute_gram(stored_layer(inputs["activations"], name)[ACTIVATION])
-        else:
-            grams[name] = compute_gram(_decoded_responses(name, inputs))
+        responses = _decoded_responses(name, inputs, whole=step.spec.get("whole", False))
+        grams[name] = compute_gram(responses)
     write_grams(folder, grams)
 
 
-def _decoded_responses(layer: str, inputs: Inputs) -> Any:
+def _decoded_responses(layer: str, inputs: Inputs, *, whole: bool = False) -> Any:
     """Return a layer's responses, of output units only those that were trained.
 
-    As the paper's code has it. An untrained network keeps all its output units. Layers but the
-    outputs are not read yet.
+    As the paper's code has it. An untrained network keeps all its output units, and any does
+    where `whole`. Layers but the outputs are not read yet.
     """
     import numpy as np
 
@@ -224,7 +222,7 @@ def _decoded_responses(layer: str, inputs: Inputs) -> Any:
 
     layer_group = stored_layer(inputs["activations"], layer)
     responses = layer_group[ACTIVATION]
-    if "model" in inputs and "task" in layer_group:
+    if not whole and "model" in inputs and "task" in layer_group:
         spec = read_info(inputs["model"]).spec
         if spec.n_batches:
             trained = np.isin(layer_group["task"][:], spec.tasks)

@@ -160,7 +160,7 @@ def multiverse(
     if plan.pending(store):
         raise HypError(
             f"{plan.name}, profile {plan.profile_name}, is not finished in this store with these "
-            f"settings; name those of its run (--set, see hyp status), or run it first: "
+            "settings; name those of its run (--set, see hyp status), or run it first: "
             f"hyp run {plan.name} --profile {plan.profile_name}."
         )
     choices, left_out = _choices(plan, vary)

@@ -21,12 +21,12 @@ from hyp.reports.wording import layer_words
 _BIASED, _UNBIASED = "cka-biased", "cka"
 _TABLES = {"resnet18": "C.2", "resnet50": "C.1"}
 _IMAGENET = "imagenet"
-_QUANTITIES = {
-    **dict.fromkeys(NEURAL_REGIONS, "alignment"),
-    "neural_mean": "neural mean",
-    "behavior": "behaviour",
+_COLUMNS = {
+    "alignment": {region: region for region in NEURAL_REGIONS},
+    "neural mean": {"neural mean": "neural_mean"},
+    "behaviour": {I2N: "behavior"},
 }
-"""The published columns, by the kind of score that they are compared with."""
+"""The published columns, by kind of score and what a panel of it shows."""
 
 Line = tuple[tuple[float | None, float | None], ...]
 
@@ -210,10 +210,8 @@ def published_marks(
         The table that prints them.
     """
     table = _TABLES.get(str(material.result.settings.get("backbone")), "")
-    quantity = {"neural mean": "neural_mean", I2N: "behavior"}.get(
-        getattr(panel, "measured", ""), getattr(panel, "measured", "")
-    )
-    if not table or _QUANTITIES.get(quantity) != question.scored.kind:
+    quantity = _COLUMNS.get(question.scored.kind, {}).get(panel.measured)
+    if not table or quantity is None:
         return {}, ""
     known = {name: (title, objective) for name, title, objective in _counterparts(material)}
     marks: dict[object, float | None] = {}

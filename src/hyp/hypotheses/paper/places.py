@@ -5,26 +5,15 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from hyp.errors import HypError
 from hyp.hypotheses.paper.tables import published_table
-
-NOT_DRAWN = {
-    "Figure 1": "images: hyp data preview",
-    "Figure 2b": "a list of the objectives: hyp show",
-    "Figure 5a": "a drawing of the design",
-    "Figure C.5": "the benchmarks are not public",
-    "Figure C.6": "the benchmarks are not public",
-    "Table B.1": "the layers: hyp.RESNET_LAYERS",
-}
-"""What no store can hold, and why, or where it is instead."""
+from hyp.hypotheses.questions.base import I2N
 
 _AGAIN = {"Figure 2a": ("Figure C.1a", "Figure C.3a")}
 """The paper's main figure is printed again beside the regions', and for ResNet-18."""
 
 _NAMED = re.compile(r"\b(?:V1|V2|V4|IT|[Bb]ehaviour)\b")
 _WORDS = {
-    "i2n": "behaviour",
-    "category": "category",
+    I2N: "behaviour",
     "rel_pos_x": "translation x",
     "rel_pos_y": "translation y",
 }
@@ -47,21 +36,8 @@ def places(label: str) -> list[str]:
     return found
 
 
-def shown(place: str) -> list[dict[str, str]]:
-    """Return what the paper shows at a place, all panels where none is named.
-
-    Raises
-    ------
-    HypError
-        If the paper has no such figure or table.
-    """
-    rows = _panels(place)
-    if not rows:
-        raise HypError(f"the paper has no {place}; 'hyp published figures' lists what it has.")
-    return rows
-
-
-def _panels(place: str) -> list[dict[str, str]]:
+def panels_at(place: str) -> list[dict[str, str]]:
+    """Return what the paper shows at a place, all panels where none is named."""
     wanted = re.compile(f"{re.escape(place)}[a-z]?")
     return [row for row in _figures() if wanted.fullmatch(row["figure"])]
 
@@ -92,7 +68,7 @@ def printed_at(label: str, kind: str, measured: str, backbone: str, drawn: str =
         ``Figure C.1b``; empty where the label names none that the paper has.
     """
     named = [one for place in places(label) for one in (place, *_AGAIN.get(place, ()))]
-    rows = [row for place in named for row in _panels(place) if _about(row, kind, measured)]
+    rows = [row for place in named for row in panels_at(place) if _about(row, kind, measured)]
     looks = [_look(row["about"]) for row in rows]
     if drawn in looks:
         rows = [row for row, look in zip(rows, looks, strict=True) if look == drawn]
