@@ -184,6 +184,21 @@ def _written(table, path):
     return path
 
 
+@pytest.mark.parametrize("layout", ["wide", "netcdf", "zarr"])
+def test_the_same_repetition_twice_is_not_averaged(layout, tmp_path):
+    array = read_assembly(_written(responses(), tmp_path / "whole.csv"))
+    doubled = xr.concat([array, array.isel(presentation=[3])], "presentation", coords="minimal")
+    path = tmp_path / {"wide": "a.csv", "netcdf": "a.nc", "zarr": "a.zarr"}[layout]
+    if layout == "wide":
+        table = pd.DataFrame({f"IT/v{n}": doubled[:, n].to_numpy() for n in range(N_NEUROIDS)})
+        names = ("stimulus_id", "repetition")
+        table.assign(**{name: doubled[name].to_numpy() for name in names}).to_csv(path, index=False)
+    else:
+        write_assembly(doubled, path)
+    with pytest.raises(HypError, match=r"3 and 20 are both stimulus_id 0001, repetition 1; number"):
+        read_assembly(path)
+
+
 def test_dims_without_a_coordinate_can_be_renamed(tmp_path):
     found = read_assembly(_written(responses(), tmp_path / "a.csv"))
     theirs = found.rename(presentation="stimulus", neuroid="unit", stimulus_id="image_id")

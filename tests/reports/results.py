@@ -434,7 +434,7 @@ def write_folder(folder: Path, kind, *, seeds=6, **changes):
     return result
 
 
-def add_run(store: Store, name, build, *, profile="made-up", state="finished", day=1):
+def add_run(store: Store, name, build, *, profile="made-up", state="finished", day=1, overrides=()):
     """Leave a run in a store whose result folder `build` fills."""
     step = Step("results", {"name": name, "profile": profile, "day": day}, {}, 1, name)
     store.make(step, lambda folder, inputs: build(folder))
@@ -442,7 +442,7 @@ def add_run(store: Store, name, build, *, profile="made-up", state="finished", d
     run = Run(
         hypothesis=name,
         profile=profile,
-        overrides={},
+        overrides=dict(overrides),
         goal=step.key,
         steps=(("results", step.key),),
         command=f"hyp run {name}",

@@ -113,6 +113,20 @@ def test_a_report_of_other_settings_is_no_link(tmp_path, monkeypatch):
     assert overview(opened.root, opened.root).lines[0].link != ""
 
 
+def test_reports_of_other_settings_stand_beside_each_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    opened = Store.create(tmp_path / "store")
+    small = [("n_batches", "16")]
+    runs = [
+        add_run(opened, "decoding", result("layers"), day=day, overrides=overrides)
+        for day, overrides in ((1, small), (2, ()))
+    ]
+    pages = [make_report(opened, run) for run in runs]
+    folders = [page.parent.name for page in pages]
+    assert folders == [f"decoding-made-up-{runs[0].goal[:8]}", "decoding-made-up"]
+    assert all(page.is_file() for page in pages)
+
+
 def test_table_fits_80_columns(store):
     console = Console(width=80, force_terminal=False)
     with console.capture() as capture:

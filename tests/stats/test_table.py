@@ -43,6 +43,13 @@ def test_the_numbers_are_those_of_the_seed_level_comparison():
         assert (len(found.a), len(found.b)) == (6, 5)
 
 
+def test_what_is_not_named_is_asked_for_at_once():
+    with pytest.raises(HypError) as asked:
+        judge_table(users_table())
+    for told in ("--group COLUMN", "--unit COLUMN", "--paired COLUMN", "columns layer, objective"):
+        assert told in str(asked.value)
+
+
 @pytest.mark.parametrize(
     ("effects", "outcome", "prediction"),
     [

@@ -197,8 +197,13 @@ def overview(store_root: Path, page_folder: Path) -> Overview:
 
 
 def report_folder(store_root: Path, run: Run) -> Path:
-    """Return the folder in a store that a run's report goes to."""
-    return store_root / "reports" / f"{run.hypothesis}-{run.profile}"
+    """Return the folder in a store that a run's report goes to.
+
+    Where ``--set`` changed the profile it carries the beginning of the result's key, so that
+    no other run's report is replaced.
+    """
+    changed = f"-{run.goal[:8]}" if run.overrides else ""
+    return store_root / "reports" / f"{run.hypothesis}-{run.profile}{changed}"
 
 
 def _is_report_of(folder: Path, run: Run) -> bool:

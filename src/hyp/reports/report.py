@@ -155,7 +155,7 @@ def make_report(
     run : Run
         Its record, such as `hyp.store.runs.latest_run` returns.
     out : Path or None
-        Folder for the report; None takes ``reports/<hypothesis>-<profile>`` in the store.
+        Folder for the report; None takes the store's, see `hyp.reports.overview.report_folder`.
     frozen : Path or None
         The frozen declaration to hold the run against; None takes
         ``<hypothesis>-<profile>.frozen.json`` in the working directory, if it is there.

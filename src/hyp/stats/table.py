@@ -20,6 +20,7 @@ from hyp.stats.table_judging import judged_table
 from hyp.stats.table_roles import Missing, TableRoles, check_roles, long_form, tidied
 from hyp.stats.table_verdict import TableVerdict
 from hyp.stats.unit_audit import audit_units
+from hyp.text import some
 
 ROWS = "row"
 """The unit of a wide table in which each row is one."""
@@ -139,6 +140,8 @@ def judge_table(
     told = list(table.attrs.get(NOTES, ()))
     group, columns = _wide(group, wide)
     unit = _unit(unit, paired)
+    if group is None or unit is None:
+        raise HypError(_unnamed(group, unit, table))
     if unit == ROWS and ROWS not in table.columns and columns:
         table = table.assign(**{ROWS: range(len(table))})
     rows, notes = long_form(table, columns, value)
@@ -181,35 +184,39 @@ def judge_table(
 
 def _wide(
     group: str | None, wide: Mapping[str, Sequence[str]] | Sequence[str]
-) -> tuple[str, dict[str, Sequence[str]]]:
+) -> tuple[str | None, dict[str, Sequence[str]]]:
     columns: dict[str, Sequence[str]] = {}
     if isinstance(wide, Mapping):
         columns.update(wide)
     elif wide:
         columns["group"] = tuple(wide)
-    if group is None and len(columns) == 1 and not isinstance(wide, Mapping):
-        group = "group"
     if group is None and "group" in columns:
         group = "group"
-    if group is None:
-        raise HypError(
-            "name the column with the groups (--group COLUMN), or, where each group has a column "
-            "of its own, these columns (--wide A,B)."
-        )
     return group, columns
 
 
-def _unit(unit: str | None, paired: str | None) -> str:
+def _unit(unit: str | None, paired: str | None) -> str | None:
     if paired is not None and unit not in (None, paired):
         raise HypError(
             f"in a paired design the unit is what is paired ({paired!r}); leave --unit away, and "
             f"name {unit!r} as the fold if it is nested in it."
         )
-    named = unit if paired is None else paired
-    if named is None:
-        raise HypError(
+    return unit if paired is None else paired
+
+
+def _unnamed(group: str | None, unit: str | None, table: pd.DataFrame) -> str:
+    """Ask for the columns that nothing can be compared without, all at once."""
+    asked = []
+    if group is None:
+        asked.append(
+            "name the column with the groups (--group COLUMN), or, where each group has a column "
+            "of its own, these columns (--wide A,B)"
+        )
+    if unit is None:
+        asked.append(
             "name the column with the independent unit (--unit COLUMN, such as the seed), or the "
             "column whose labels join the groups (--paired COLUMN, such as the task); in a wide "
-            "table whose rows are the units say --unit row."
+            "table whose rows are the units say --unit row"
         )
-    return named
+    columns = some([str(column) for column in table.columns], 20)
+    return f"{'; and '.join(asked)}. The table has the columns {columns}."

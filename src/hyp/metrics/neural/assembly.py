@@ -79,14 +79,16 @@ def identify_neuroids(assembly: xr.DataArray) -> xr.DataArray:
     Raises
     ------
     HypError
-        If two neuroids have region, number and subject in common, a subject has two
-        responses to the same repetition of a stimulus, or presentations seem to be of several
-        subjects, which would be averaged.
+        If two neuroids have region, number and subject in common, two presentations are
+        the same repetition of a stimulus to the same subject, or presentations seem to be of
+        several subjects: these would be averaged.
     """
     if "subject" not in assembly.coords:
         _refuse_unnamed_subjects(assembly)
     if "subject" in assembly.coords and assembly["subject"].dims == ("presentation",):
         assembly = _split_subjects(assembly)
+    elif "repetition" in assembly.coords:
+        _refuse_repeated_presentations(assembly)
     names = [n for n in ("subject", "region", "neuroid_id") if n in assembly.coords]
     seen: dict[tuple[str, ...], int] = {}
     for number, key in enumerate(_keys(assembly, names, "neuroid")):
@@ -109,6 +111,17 @@ def _refuse_unnamed_subjects(assembly: xr.DataArray) -> None:
                 f"averaged: if it names subjects, add --rename {name}=subject, if not, give it "
                 "another name."
             )
+
+
+def _refuse_repeated_presentations(assembly: xr.DataArray) -> None:
+    seen: dict[tuple[str, ...], int] = {}
+    for row, key in enumerate(_keys(assembly, ("stimulus_id", "repetition"), "presentation")):
+        if key in seen:
+            raise HypError(
+                f"presentations {seen[key]} and {row} are both stimulus_id {key[0]}, repetition "
+                f"{key[1]}; number repetitions anew, or name what tells subjects apart subject."
+            )
+        seen[key] = row
 
 
 def _keys(assembly: xr.DataArray, names: Sequence[str], dim: str) -> list[tuple[str, ...]]:

@@ -60,13 +60,6 @@ def _is_number(name: str) -> bool:
 
 
 def _from_wide(table: pd.DataFrame, path: Path, neuroids: list[str]) -> xr.DataArray:
-    keys = [n for n in ("stimulus_id", "repetition", "subject") if n in table.columns]
-    if "repetition" in keys and table.duplicated(keys).any():
-        row = table[table.duplicated(keys)].iloc[0]
-        raise HypError(
-            f"{path} has several rows of {', '.join(f'{name} {row[name]}' for name in keys)}; "
-            "number repetitions anew, or name the column that tells subjects apart subject."
-        )
     values = np.column_stack([_numbers(table[name], path) for name in neuroids])
     names = [name.partition("/") for name in neuroids]
     coords: dict[str, Any] = {
