@@ -50,6 +50,17 @@ def test_workers_give_the_same_bytes(finished, tmp_path):
     assert result_tables(store) == result_tables(finished[0])
 
 
+def test_asked_again_it_imports_nothing_heavy(finished):
+    """A second answers who asks for a finished run; torch alone takes longer."""
+    asked = command("run", *ARGUMENTS, "--store", finished[0])
+    asked[1:1] = ["-X", "importtime"]
+    done = subprocess.run(asked, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode in ENDS, done.stderr
+    names = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert "hyp" in names
+    assert not names & {"torch", "warp", "pandas", "scipy", "xarray", "matplotlib", "dask"}
+
+
 def test_progress_is_heard_from_every_worker(tiny_plan, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     plan = tiny_plan

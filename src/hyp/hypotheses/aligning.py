@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
-from hyp.hypotheses.steps import VERSIONS, dataset_step
+from hyp.hypotheses.steps import SCORES, VERSIONS, dataset_step
 from hyp.metrics.neural.ceilings import Formula
 from hyp.metrics.neural.simulation import SimulatedRegion
 from hyp.metrics.neural.specs import CANDIDATE_LAYERS, NeuralMetric, Pls
@@ -24,7 +24,6 @@ from hyp.store.runs import KeptNumerics
 if TYPE_CHECKING:
     import pandas as pd
 
-SCORES = "scores.parquet"
 _USUAL_SIZE = 224
 SUBJECTS = "subjects.parquet"
 _MODEL_COLUMNS = ("objective", "design", "seed", "backbone", "batches")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hyp.errors import HypError
 from hyp.hypotheses.official import check_official
 from hyp.hypotheses.profile import PIXELS
+from hyp.hypotheses.steps import SCORES
 from hyp.store import Step
 
 if TYPE_CHECKING:
@@ -256,7 +257,7 @@ def _build_scores(step: Step, folder: Path, inputs: Inputs, progress: Progress) 
                 features = np.asarray(_decoded_responses(layer, inputs))
                 found.append(decode_published(features, targets, kinds, svm_c=spec["svm_c"]))
         tables += [table.assign(layer=layer) for table in found]
-    pd.concat(tables, ignore_index=True).to_parquet(folder / "scores.parquet", index=False)
+    pd.concat(tables, ignore_index=True).to_parquet(folder / SCORES, index=False)
 
 
 def _build_snapshots(step: Step, folder: Path, inputs: Inputs, progress: Progress) -> None:
@@ -286,7 +287,7 @@ def _build_snapshots(step: Step, folder: Path, inputs: Inputs, progress: Progres
                 compute_gram(rows), targets, kinds, n_folds=spec["n_folds"], svm_c=spec["svm_c"]
             )
             tables.append(found.assign(layer=layer, batches=batches))
-    pd.concat(tables, ignore_index=True).to_parquet(folder / "scores.parquet", index=False)
+    pd.concat(tables, ignore_index=True).to_parquet(folder / SCORES, index=False)
 
 
 def _build_recording(step: Step, folder: Path, inputs: Inputs, _: Progress) -> None:

@@ -12,7 +12,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hyp.errors import HypError
-from hyp.hypotheses.aligning import SCORES
 from hyp.hypotheses.cohort import Asked
 from hyp.hypotheses.matching import SNAPSHOTS
 from hyp.hypotheses.profile import PIXELS, UNTRAINED, Profile
@@ -20,7 +19,7 @@ from hyp.hypotheses.questions import Similarities
 from hyp.hypotheses.questions.base import I2N
 from hyp.hypotheses.result import CohortSummary, LearningCurve
 from hyp.hypotheses.result_files import SIMILARITY_FILE, order_layers
-from hyp.hypotheses.steps import END, of_kind
+from hyp.hypotheses.steps import END, SCORES, of_kind
 from hyp.metrics.brainscore.identifiers import BEHAVIOUR
 from hyp.store.artifacts import read_record
 
@@ -33,12 +32,12 @@ def gather_scores(
     """Return the scores of all networks, one row per fold, with the columns `SCORE_COLUMNS`."""
     parts: list[pd.DataFrame] = []
     for (cohort, seed), path in of_kind(inputs, "decoding").items():
-        table = pd.read_parquet(path / "scores.parquet").rename(columns={"latent": "measured"})
+        table = pd.read_parquet(path / SCORES).rename(columns={"latent": "measured"})
         batches = 0 if cohort in (UNTRAINED, PIXELS) else profile.n_batches
         labels: dict[str, Any] = {"cohort": cohort, "seed": int(seed or -1), "batches": batches}
         parts.append(table.assign(kind="decoding", **labels))
     for (cohort, seed), path in of_kind(inputs, SNAPSHOTS).items():
-        table = pd.read_parquet(path / "scores.parquet").rename(columns={"latent": "measured"})
+        table = pd.read_parquet(path / SCORES).rename(columns={"latent": "measured"})
         parts.append(table.assign(kind=SNAPSHOTS, cohort=cohort, seed=int(seed)))
     for kind, place, part in _against_brains(inputs, profile):
         part = part.assign(**place)

@@ -71,13 +71,13 @@ def seen_before(plan: Plan, store: Store) -> list[Seen]:
 
 def second_look(plan: Plan, store: Store) -> str:
     """Say that a plan looks again at what has a verdict, unless such looks were planned."""
-    from hyp.stats.stopping import unplanned_error
-
     profile = plan.profile
     others = [one for one in seen_before(plan, store) if one.n_seeds != profile.n_seeds]
     unplanned = [one for one in others if not profile.looks or one.looks != profile.looks]
     if plan.untestable or not unplanned:
         return ""
+    from hyp.stats.stopping import unplanned_error
+
     sizes = sorted({profile.n_seeds, *(one.n_seeds for one in others)})
     verdicts = joined([f"{one.n_seeds} networks per cohort ({one.date})" for one in unplanned])
     error = unplanned_error(sizes, alpha=profile.alpha)

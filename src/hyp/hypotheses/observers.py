@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
-from hyp.hypotheses.aligning import SCORES
 from hyp.hypotheses.questions.base import I2N
-from hyp.hypotheses.steps import VERSIONS, dataset_step, step
+from hyp.hypotheses.steps import SCORES, VERSIONS, dataset_step, step
 from hyp.models.hardware import Numerics
 from hyp.models.specs import ExtractSpec
 from hyp.store import Step

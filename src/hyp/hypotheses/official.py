@@ -10,8 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from hyp.errors import HypError
-from hyp.hypotheses.aligning import SCORES
-from hyp.hypotheses.steps import VERSIONS
+from hyp.hypotheses.steps import SCORES, VERSIONS
 from hyp.store import Step
 
 _WORK, _RESULTS = "work", "results"

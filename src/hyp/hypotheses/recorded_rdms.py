@@ -11,8 +11,9 @@ import xarray as xr
 
 from hyp.datasets.dataset import Dataset
 from hyp.errors import HypError
-from hyp.hypotheses.aligning import SCORES, SUBJECTS, AlignmentSpec, RecordingSpec
+from hyp.hypotheses.aligning import SUBJECTS, AlignmentSpec, RecordingSpec
 from hyp.hypotheses.shown_images import shown_grams
+from hyp.hypotheses.steps import SCORES
 from hyp.metrics.gram import Gram
 from hyp.metrics.neural import (
     RdmBenchmark,

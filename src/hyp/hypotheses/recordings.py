@@ -16,7 +16,6 @@ from hyp.datasets.sources import Source
 from hyp.datasets.specs import DatasetSpec
 from hyp.errors import HypError
 from hyp.hypotheses.aligning import (
-    SCORES,
     SUBJECTS,
     AlignmentSpec,
     RecordedFile,
@@ -25,6 +24,7 @@ from hyp.hypotheses.aligning import (
 )
 from hyp.hypotheses.recorded_rdms import describe_rdms, rdm_benchmarks, score_dissimilarities
 from hyp.hypotheses.shown_images import match_images, named_by_file, shown_grams, stimulus_names
+from hyp.hypotheses.steps import SCORES
 from hyp.metrics.gram import Gram
 from hyp.metrics.neural import (
     NeuralBenchmark,

@@ -34,6 +34,9 @@ VERSIONS = {
 }
 """Counted up by hand when the code of a kind of step changes its result."""
 
+SCORES = "scores.parquet"
+"""The table that a step which scores networks leaves."""
+
 END = "end"
 """Stands in roles for the last checkpoint of a network."""
 
