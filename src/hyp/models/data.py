@@ -82,6 +82,33 @@ def slices(rows: Indices, size: int) -> list[Indices]:
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
+def joined(order: Iterable[Indices], most: int) -> Generator[list[Indices]]:
+    """Group batches of images that follow each other, as they do where they are rendered.
+
+    Parameters
+    ----------
+    order : iterable of ndarray or range
+        Image indices of one batch each; those in arrays stay alone.
+    most : int
+        Images a group. Groups end at its multiples, so that networks that are trained side by
+        side have the same ones, wherever each of them began.
+    """
+    group: list[Indices] = []
+    for batch in order:
+        if group and not _follows(batch, group[0], group[-1], most):
+            yield group
+            group = []
+        group.append(batch)
+    if group:
+        yield group
+
+
+def _follows(batch: Indices, first: Indices, last: Indices, most: int) -> bool:
+    if not (isinstance(batch, range) and isinstance(first, range) and isinstance(last, range)):
+        return False
+    return batch.start == last.stop and batch.start // most == first.start // most
+
+
 def read_ahead(
     load: Callable[[Key], Value], keys: Iterable[Key], depth: int = 3
 ) -> Generator[Value]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hyp.datasets.dataset import Dataset
 from hyp.datasets.splits import Indices
-from hyp.models.data import LabelledImages, read_ahead, slices
+from hyp.models.data import LabelledImages, joined, read_ahead, slices
 from hyp.models.inputs import Preprocessing
 from hyp.models.objectives import Objective
 from hyp.models.stepping import RECORDING
@@ -23,15 +23,17 @@ Batch = tuple[Tensor, dict[str, Tensor]]
 
 _SHARE_OF_MEMORY = 0.25
 _UPLOAD = 4096
-_KEPT_BATCHES = 64
+_PIECE_BYTES = 16 << 20
+_KEPT_PIECES = 8
 
 
 class Shelf:
     """Images that several networks are trained with, read or rendered once for all of them.
 
     A dataset that fits into a quarter of a GPU's free memory is held there whole, so that a
-    batch costs the host nothing. Images that are rendered while networks train come in the
-    same order to all of them: the last batches are kept for the networks that lag behind.
+    batch costs the host nothing. Images that are rendered while networks train are so many
+    batches at a time, since drawing 64 rows of latents takes as long as drawing 250. They come in
+    the same order to all networks: the last pieces are kept for those that lag behind.
 
     Parameters
     ----------
@@ -45,7 +47,7 @@ class Shelf:
         self.device = device
         self._is_shared = shared
         self._held: dict[int, Tensor | None] = {}
-        self._streamed: OrderedDict[tuple[int, str, int], Batch] = OrderedDict()
+        self._streamed: OrderedDict[tuple[int, str, range], Batch] = OrderedDict()
         self._lock = Lock()
 
     def batches(
@@ -61,14 +63,23 @@ class Shelf:
             yield from _gathered(held, dataset, objective, order)
             return
 
-        def load(indices: Indices) -> Batch:
-            if self._is_shared and isinstance(indices, range):
-                return self._shared(dataset, objective, preprocess, indices)
-            return read_batch(dataset, objective, preprocess, indices)
+        def load(piece: list[Indices]) -> tuple[list[Indices], Batch]:
+            indices = piece[0]
+            if isinstance(indices, range):
+                indices = range(indices.start, indices.start + sum(map(len, piece)))
+                if self._is_shared:
+                    return piece, self._shared(dataset, objective, preprocess, indices)
+            return piece, read_batch(dataset, objective, preprocess, indices)
 
-        with closing(read_ahead(load, order)) as ready:
-            for images, targets in ready:
-                yield images, on_device(self.device, targets)
+        most = max(_PIECE_BYTES // int(np.prod(dataset.image_shape)), 1)
+        with closing(read_ahead(load, joined(order, most))) as ready:
+            for piece, (images, targets) in ready:
+                start = 0
+                for indices in piece:
+                    rows = slice(start, start + len(indices))
+                    start += len(indices)
+                    its_targets = {name: target[rows] for name, target in targets.items()}
+                    yield images[rows], on_device(self.device, its_targets)
 
     def held(self, dataset: LabelledImages) -> Tensor | None:
         """Return all images of a dataset on the device; None where they are not held there."""
@@ -97,11 +108,11 @@ class Shelf:
         preprocess: Preprocessing,
         indices: range,
     ) -> Batch:
-        key = (id(dataset), "+".join(task.name for task in objective.tasks), indices.start)
+        key = (id(dataset), "+".join(task.name for task in objective.tasks), indices)
         with self._lock:
             if key not in self._streamed:
                 self._streamed[key] = read_batch(dataset, objective, preprocess, indices)
-            while len(self._streamed) > _KEPT_BATCHES:
+            while len(self._streamed) > _KEPT_PIECES:
                 self._streamed.popitem(last=False)
             return self._streamed[key]
 

@@ -49,7 +49,7 @@ _PLACEMENTS = 40
 _ATTEMPTS = 2000
 _LOOKS = 300
 _STAGES = ("its ranges are met", "the object has room", "it is seen well enough")
-_ROWS = 512
+_ROWS = 4096
 
 _POSE_SLOT = 0
 _PLACE_SLOT = 8
