@@ -33,6 +33,7 @@ from hyp.reports import wording
         (wording.interval(None, 0.2), "–"),
         (wording.interval(-math.inf, 0.2), "–"),
         (wording.duration(0.52), "0.52 s"),
+        (wording.duration(2.8e-14), "0 s"),
         (wording.duration(125.4), "2 min"),
         (wording.duration(3599.9), "60 min"),
         (wording.duration(12_600), "3.5 h"),

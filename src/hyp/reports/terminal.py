@@ -85,9 +85,13 @@ def _verdict(result: Result) -> Iterator[Text]:
         yield text(f"• {reason}")
     if len(verdict.reasons) > _MOST_REASONS:
         yield text(f"• and {len(verdict.reasons) - _MOST_REASONS} more, see the report")
+    failed: dict[tuple[str, str], list[str]] = {}
     for check in result.checks:
         if not check.passed and check.sentence not in verdict.reasons:
-            yield text(f"✗ Check failed: {check.name}. {check.sentence}", "red")
+            failed.setdefault((check.name, check.sentence), []).append(wording.plain(check.part))
+    for (name, sentence), parts in failed.items():
+        where = f" ({', '.join(parts)})" if all(parts) else ""
+        yield text(f"✗ Check failed: {name}{where}. {sentence}", "red")
     for part in verdict.parts:
         line = text(f"{wording.plain(part.name)}: ").append_text(outcome_text(part))
         same = part.sentence == verdict.sentence

@@ -154,7 +154,7 @@ def duration(seconds: object) -> str:
         return MISSING
     for below, size, written in ((10, 1, ".2g"), (90, 1, ".0f"), (5400, 60, ".0f")):
         if seconds < below:
-            return f"{seconds / size:{written}} {'s' if size == 1 else 'min'}"
+            return f"{round(seconds / size, 2):{written}} {'s' if size == 1 else 'min'}"
     hours = seconds / 3600
     return f"{hours:.3g} h" if hours < 100 else f"{hours:,.0f} h"
 
