@@ -43,8 +43,6 @@ class StageProgress:
     kind : str
     total : int
         Steps to compute.
-    expected : float
-        Seconds of one core that they need; 1 per step where nothing is known.
     fractions : dict of str to float
         How much of each begun step is done, by key.
     waiting : bool
@@ -53,7 +51,6 @@ class StageProgress:
 
     kind: str
     total: int
-    expected: float
     fractions: dict[str, float] = field(default_factory=dict)
     waiting: bool = False
 
@@ -76,7 +73,7 @@ class RunProgress:
     pending : sequence of Step
         What is to be computed.
     expected : mapping of str to float
-        Seconds of one core that each stage needs, by kind, where known.
+        Seconds of one core that each step needs, by its key; all alike where nothing is known.
     earlier : float
         Seconds that earlier calls took for the same result.
     """
@@ -88,11 +85,8 @@ class RunProgress:
         earlier: float = 0.0,
     ) -> None:
         totals = Counter(step.kind for step in pending)
-        known = expected or {}
-        self.stages = {
-            kind: StageProgress(kind, total, known.get(kind) or float(total))
-            for kind, total in totals.items()
-        }
+        self.stages = {kind: StageProgress(kind, total) for kind, total in totals.items()}
+        self._expected = expected or {step.key: 1.0 for step in pending}
         self._earlier = earlier
         self._begun = time.monotonic()
         self._heard: float | None = None
@@ -116,10 +110,14 @@ class RunProgress:
 
     @property
     def share(self) -> float:
-        """Share of this call's work that is done, stages weighted by what they take."""
+        """Share of this call's work that is done, steps weighted by what they take."""
         with self._lock:
-            whole = sum(stage.expected for stage in self.stages.values())
-            done = sum(stage.expected * stage.done / stage.total for stage in self.stages.values())
+            whole = sum(self._expected.values())
+            done = sum(
+                self._expected.get(key, 0.0) * fraction
+                for stage in self.stages.values()
+                for key, fraction in stage.fractions.items()
+            )
         return done / whole if whole else 1.0
 
     @property

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyp.errors import HypError
 from hyp.hypotheses.progress import RunProgress
-from hyp.hypotheses.timing import expected_seconds
+from hyp.hypotheses.timing import step_seconds
 from hyp.store import Step, Store
 from hyp.store.runs import Run, RunState, Stage, heartbeat, load_run, now_asked, run_path, save_run
 
@@ -41,7 +41,7 @@ def recorded(plan: Plan, pending: list[Step], store: Store) -> Iterator[RunProgr
     missing = Counter(step.kind for step in pending)
     path = run_path(store.root, plan.name, plan.profile_name, plan.goal.key)
     earlier = load_run(path) if path.exists() else None
-    expected = {kind: expected_seconds(plan, kind, pending, store).weight for kind in missing}
+    expected = step_seconds(plan, pending, store)
     progress = RunProgress(pending, expected, earlier.wall_seconds if earlier else 0.0)
     if earlier and earlier.state == "finished" and not pending:
         save_run(store.root, earlier.model_copy(update={"asked": now_asked(store.root)}))

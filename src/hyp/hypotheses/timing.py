@@ -75,6 +75,16 @@ def expected_seconds(plan: Plan, kind: str, pending: list[Step], store: Store | 
     return Expected(None if projected or kind not in known else seconds, False, seconds)
 
 
+def step_seconds(plan: Plan, pending: list[Step], store: Store | None) -> dict[str, float]:
+    """Return what one core needs for each missing step, by key: its share of its stage."""
+    seconds: dict[str, float] = {}
+    for kind in dict.fromkeys(step.kind for step in pending):
+        work = {step.key: _work(kind, step.spec) for step in pending if step.kind == kind}
+        rate = expected_seconds(plan, kind, pending, store).weight / max(sum(work.values()), 1.0)
+        seconds |= {key: rate * own for key, own in work.items()}
+    return seconds
+
+
 def _scale(plan: Plan, kind: str, size: int) -> float:
     """How much larger a unit of work is than on the reference."""
     pixels = (size / _REFERENCE_SIZE) ** 2
