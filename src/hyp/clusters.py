@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,11 @@ PROGRESS = "hyp-progress"
 
 GIVEN_UP = "hyp-given-up"
 """Topic of the sentence that ends a run, from a scheduler whose workers die too often."""
+
+_IMPORTED_ONCE = ("distributed", "torchvision", "scipy.stats", "zarr", "warp")
+"""What local workers find imported, which would take each of them 5 seconds of a core.
+
+Nothing that starts a thread, as PyArrow does: only one thread survives a fork."""
 
 _CONNECT_SECONDS = 10
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -180,17 +186,24 @@ def local_client(workers: int, gpus: Sequence[str] = ()) -> Iterator[Any]:
     With `gpus`, numbers or names as ``CUDA_VISIBLE_DEVICES`` has them, there is one worker a GPU
     that sees no other one, and `workers` beside them that see none.
 
+    On Linux, workers without GPUs beside them are forked from one process that has imported
+    what they need; CUDA does not allow it, nor do other systems' libraries.
+
     They speak TLS, with a certificate made for them alone and never written to a disk, so
     that no other user of the machine can run code in them.
     """
     import logging
+    from unittest.mock import patch
 
     import dask
     from distributed import Client, LocalCluster, Nanny
 
+    forked = sys.platform == "linux" and not gpus
     # Dask's own setting makes glibc return memory after every batch: a quarter of the time.
+    one_thread = {"OMP_NUM_THREADS": "1"}
     settings = {
-        "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1},
+        "distributed.nanny.pre-spawn-environ": one_thread,
+        "distributed.worker.multiprocessing-method": "forkserver" if forked else "spawn",
         # Nobody looks at the pages that schedulers and workers serve to any user.
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
@@ -204,6 +217,8 @@ def local_client(workers: int, gpus: Sequence[str] = ()) -> Iterator[Any]:
         stopping.removed_at_the_latest(Path(scratch)),
         dask.config.set(settings),
     ):
+        with patch.dict(os.environ, one_thread):
+            _start_servers(forked=forked)
         places = places_of(workers, gpus)
 
         class PlacedNanny(Nanny):  # type: ignore[misc]
@@ -222,9 +237,27 @@ def local_client(workers: int, gpus: Sequence[str] = ()) -> Iterator[Any]:
             security=run_security(),
             silence_logs=logging.CRITICAL,
             preload=[__name__],
+            env={**os.environ, **one_thread},
         )
         with cluster, Client(cluster, security=cluster.security) as client:
             yield client
+
+
+def _start_servers(*, forked: bool) -> None:
+    """Start, once in this process, what keeps track of workers' locks, and what forks them.
+
+    Signals to all processes of a job are left to this one.
+    """
+    from multiprocessing import forkserver, resource_tracker
+
+    from distributed.utils import get_mp_context
+
+    with stopping.unheard():
+        resource_tracker.ensure_running()  # which lets this process hear two signals again
+    if forked:
+        get_mp_context().set_forkserver_preload(list(_IMPORTED_ONCE))
+        with stopping.unheard():
+            forkserver.ensure_running()
 
 
 def dask_setup(worker: Any) -> None:

@@ -76,6 +76,16 @@ def ignore_signals() -> None:
 
 
 @contextmanager
+def unheard() -> Iterator[None]:
+    """Let processes that are started in the block hear no signal, and this one only after it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def looked_after() -> Iterator[None]:
     """Let the main thread end where the block calls `check`, not wherever it is."""
     mine = threading.current_thread() is threading.main_thread()

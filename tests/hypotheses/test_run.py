@@ -4,10 +4,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -26,7 +28,7 @@ from tiny_runs import (
 )
 
 import hyp as package
-from hyp import clusters
+from hyp import clusters, stopping
 from hyp.errors import HypError
 from hyp.hypotheses import run_record
 from hyp.hypotheses.plan import make_plan
@@ -273,6 +275,20 @@ def test_local_workers_answer_nobody_without_the_certificate_of_the_run(monkeypa
                 clusters._require_answer(address)
             with pytest.raises(HypError, match="no Dask scheduler answers"):
                 clusters._require_answer(address.replace("tls://", "tcp://"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
+def test_local_workers_are_forked_from_a_process_of_one_thread_that_ignores_signals():
+    def parent():
+        status = Path(f"/proc/{os.getppid()}/status").read_text()
+        lines = dict(line.split(":", 1) for line in status.splitlines())
+        blocked = int(lines["SigBlk"], 16) | int(lines["SigIgn"], 16)
+        heard = [signum for signum in stopping.SIGNALS if not blocked >> (signum - 1) & 1]
+        return os.getppid(), int(lines["Threads"]), heard, "torchvision" in sys.modules
+
+    with clusters.local_client(2) as client:
+        first, second = client.run(parent).values()
+    assert first == second == (first[0], 1, [], True)
 
 
 def test_a_store_that_vanishes_in_the_middle_is_said_and_not_made_again(tiny_plan, tmp_path):
