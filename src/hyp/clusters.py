@@ -201,7 +201,7 @@ def local_client(workers: int, gpus: Sequence[str] = ()) -> Iterator[Any]:
     forked = sys.platform == "linux" and not gpus
     # Dask's own setting makes glibc return memory after every batch: a quarter of the time.
     one_thread = {"OMP_NUM_THREADS": "1"}
-    settings = {
+    settings: dict[str, Any] = {
         "distributed.nanny.pre-spawn-environ": one_thread,
         "distributed.worker.multiprocessing-method": "forkserver" if forked else "spawn",
         # Nobody looks at the pages that schedulers and workers serve to any user.
