@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import warnings
 from collections.abc import Callable
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import fsspec
 
 from hyp.errors import HypError
 
@@ -126,7 +130,7 @@ def _read_text(path: Path, is_number: Callable[[str], bool], comment: str | None
     if twice:
         raise HypError(f"{path} has several columns {twice[0]}; rename or remove all but one.")
     numbers = [name for name in names if is_number(name.strip())]
-    table: pd.DataFrame = pd.read_csv(
+    table = read_fields(
         path,
         sep=sep,
         decimal="," if sep == ";" else ".",
@@ -136,6 +140,43 @@ def _read_text(path: Path, is_number: Callable[[str], bool], comment: str | None
     )
     table.columns = [str(name).strip() for name in table.columns]
     return table
+
+
+def read_fields(path: Path, *, sep: str, **dialect: Any) -> pd.DataFrame:
+    """Read a text as `pandas.read_csv` does, each field under its own name.
+
+    Where rows have more fields than the header pandas takes the first ones for an index, which
+    shifts all names. A separator at every line's end is left out; after tabs and semicolons one
+    more field is the row's name, as R writes it.
+
+    Raises
+    ------
+    HypError
+        If rows have more fields than the header otherwise.
+    """
+    import pandas as pd
+
+    surplus = _surplus(path, sep, dialect["encoding"], dialect.get("skiprows", 0))
+    table: pd.DataFrame = pd.read_csv(path, sep=sep, **dialect)
+    if surplus == 1 and table.iloc[:, -1].isin(["", None, float("nan")]).all():
+        with warnings.catch_warnings(action="ignore", category=pd.errors.ParserWarning):
+            return pd.read_csv(path, sep=sep, index_col=False, **dialect)
+    if surplus <= 0 or (surplus == 1 and sep != ","):
+        return table.reset_index(drop=True)
+    raise HypError(
+        f"{path}: rows have {surplus} field{'s' * (surplus > 1)} more than the header; put "
+        "numbers with decimal commas in quotes or separate fields by semicolons, and give a column "
+        "of row names a name."
+    )
+
+
+def _surplus(path: Path, sep: str, encoding: str, skipped: int) -> int:
+    """Return how many fields the first row has more than the header."""
+    with fsspec.open(path.as_posix(), "rt", encoding=encoding, compression="infer") as stream:
+        lines = islice(stream, skipped, None)
+        rows = (row for row in csv.reader(lines, delimiter=sep) if row)
+        header = next(rows, [])
+        return len(next(rows, header)) - len(header)
 
 
 def _comments(path: Path, encoding: str, comment: str) -> int:

@@ -11,6 +11,7 @@ from hyp.stats.rules import (
     ONLY_BETTER,
     ONLY_WORSE,
     DecisionRule,
+    Nowhere,
     Part,
     Prediction,
     Somewhere,
@@ -35,6 +36,12 @@ PARTED = RULE.model_copy(
 )
 PASSED = Check(name="learned", passed=True, value=0.1, threshold=0.95, sentence="All learned.")
 FAILED = Check(name="reduced", passed=False, value=1, threshold=0.1, sentence="Not reduced.")
+
+
+def test_a_prediction_must_need_something_that_is_found():
+    for needs in (Nowhere(direction="worse"),), (Nowhere(direction="worse"),) * 2:
+        with pytest.raises(HypError, match="prediction H1 only needs that something is not found"):
+            Prediction(name="H1", claim="nothing is worse", needs=needs)
 
 
 def comparison(sign, layer="layer1.0", latent="category", seeds=5, family="all"):

@@ -132,6 +132,16 @@ def test_a_study_of_ones_own(own, tmp_path):
         (lambda t: t.assign(score=t["score"].where(t.index > 2)), OWN, "3 of the 24 rows .* lack"),
         (lambda t: t.iloc[1:], OWN, "not every network for 'images' has one score for each"),
         (lambda t: t, OWN.replace('"IT"]', '"V4"]'), "the mean is to be over V4"),
+        (
+            lambda t: t.assign(images=t["images"].astype(str) + "k"),
+            OWN,
+            "images '10k' is no number",
+        ),
+        (
+            lambda t: t.assign(score=t["score"].map("{:.1%}".format)),
+            OWN,
+            r"score '.*%' is no number",
+        ),
         (lambda t: t[t["images"] > 100], OWN, "images, mean of V1, IT: .* sizes"),
     ],
 )

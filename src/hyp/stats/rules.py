@@ -14,9 +14,9 @@ families times alpha.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hyp.errors import HypError
 from hyp.stats.offered import (
@@ -160,6 +160,15 @@ class Prediction(BaseModel):
     name: str
     claim: str
     needs: tuple[Predicate, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _can_lose(self) -> Self:
+        if all(isinstance(need, Nowhere) for need in self.needs):
+            raise HypError(
+                f"the prediction {self.name} only needs that something is not found, which is no "
+                "evidence; add what must be found ('better somewhere'), or 'not lower'."
+            )
+        return self
 
 
 class Part(BaseModel):

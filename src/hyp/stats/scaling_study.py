@@ -5,6 +5,7 @@ It is declared in TOML; ``studies/primate-vvs.toml`` is the one that comes with 
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -29,6 +30,7 @@ SHIPPED = ("primate-vvs",)
 """Studies that come with hyp."""
 
 _TIE = 2.0
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 
 Outcome = Literal[
     "rises", "rises and levels off", "falls", "falls and levels off", "no change", "undecided"
@@ -202,6 +204,10 @@ def _measures(
             f"{int(rows[empty[0]].isna().sum())} of the {len(rows)} rows for {analysis.name!r} "
             f"lack {empty[0]}; leave them out (where), or fill them in."
         )
+    for name in (study.score, *analysis.axes):
+        if rows[name].dtype.kind not in "biuf":
+            wrong = next(cell for cell in rows[name].astype(str) if not _NUMBER.fullmatch(cell))
+            raise HypError(f"{name} {wrong!r} is no number; write it with digits and a point.")
     if not study.by:
         return [("", rows)]
     values = list(dict.fromkeys(rows[study.by].astype(str)))

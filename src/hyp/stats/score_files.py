@@ -13,6 +13,7 @@ import fsspec
 import pandas as pd
 
 from hyp.errors import HypError, reading
+from hyp.tables import read_fields
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -116,9 +117,17 @@ def _read_text(path: Path) -> pd.DataFrame:
     twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
         raise HypError(f"{path} has more than one column {', '.join(map(repr, twice))}.")
-    table = pd.read_csv(
-        path, sep=separator, encoding=encoding, keep_default_na=False, na_values=[""]
-    )
+    dialect: dict[str, Any] = {
+        "sep": separator,
+        "encoding": encoding,
+        "keep_default_na": False,
+        "na_values": [""],
+    }
+    table = read_fields(path, **dialect)
+    text = read_fields(path, **dialect, dtype=str)
+    for column in table.columns[[kind.kind in "biuf" for kind in table.dtypes]]:
+        if text[column].nunique() > table[column].nunique():  # 1.1 and 1.10 may be two names
+            table[column] = text[column]
     if encoding == _ENCODING:
         table.attrs[NOTES] = [
             f"{path.name} is not UTF-8 and was read as Windows-1252 (Western European); if names "
@@ -186,12 +195,20 @@ def _sheet(path: Path, sheet: str | None) -> pd.DataFrame:
                 f"{path.name} is no workbook, whatever its name says; if it is text, name it .csv."
             )
     sheets = pd.read_excel(path, sheet_name=None, keep_default_na=False, na_values=[""])
+    headers = pd.read_excel(path, sheet_name=None, header=None, nrows=1, dtype=str)
     filled = {name: table for name, table in sheets.items() if not table.empty}
     if sheet is None and len(filled) > 1:
         raise HypError(f"{path.name} has the sheets {', '.join(filled)}; name one with --sheet.")
     if sheet is not None and sheet not in filled:
         raise HypError(f"{path.name} has no sheet {sheet!r}; it has {', '.join(filled)}.")
-    return next(iter(filled.values()), pd.DataFrame()) if sheet is None else filled[sheet]
+    if not filled:
+        return pd.DataFrame()
+    name = next(iter(filled)) if sheet is None else sheet
+    header = headers[name].iloc[0].dropna()
+    twice = sorted(set(header[header.duplicated()]))
+    if twice:
+        raise HypError(f"{path} has more than one column {', '.join(map(repr, twice))}.")
+    return filled[name]
 
 
 def _package(error: ImportError, kind: str) -> str:

@@ -68,7 +68,8 @@ def as_numbers(
         more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
         rows = ", ".join(map(str, cells.index[~missing][~plain.to_numpy()][:_SHOWN]))
         shown = ", ".join(map(repr, wrong[:_SHOWN].tolist()))
-        raise HypError(f"{name} {shown}{more} is not a number (rows {rows}, the first being 0).")
+        plural = "s" * ("," in rows)
+        raise HypError(f"{name} {shown}{more} is not a number (row{plural} {rows}, from 0).")
     mark = _mark(text, name, decimal)
     if mark == ",":
         text = text.str.replace(",", ".")

@@ -172,6 +172,7 @@ def judge_table(
     check_roles(rows, roles)
     question.check(ordered=between is not None)
     tidy, groups, read = tidied(rows, roles)
+    question.check_margin(tidy["score"])
     tidy, left_out = completed(tidy, groups, roles)
     checks, odd = audit_units(tidy, rows, groups, roles)
     judged = judged_table(tidy, groups, roles, question, checks)

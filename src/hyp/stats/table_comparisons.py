@@ -64,6 +64,20 @@ class Question(BaseModel):
                 "--margin and leave --direction away."
             )
 
+    def check_margin(self, scores: pd.Series) -> None:
+        """Refuse a margin that no two scores can differ by, as one in percent of fractions.
+
+        Raises
+        ------
+        HypError
+        """
+        if self.margin is None or self.margin < 1 or not scores.dropna().between(0, 1).all():
+            return
+        raise HypError(
+            f"the scores lie between {scores.min():.3g} and {scores.max():.3g}, so none differ by "
+            f"the margin of {self.margin:g}; give it in their unit: 5 points of percent are 0.05."
+        )
+
 
 def compared(
     means: pd.DataFrame,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -193,7 +194,7 @@ def tidied(
         if rows
     ]
     labels = table[roles.group].astype(str).where(table[roles.group].notna())
-    for column in (roles.group, *roles.keys):
+    for column in (roles.group, roles.unit, *roles.keys):
         problems += _alike(table[column], column)
     groups, wrong = _groups(labels.dropna(), roles)
     problems += wrong
@@ -288,19 +289,26 @@ def _groups(labels: pd.Series, roles: TableRoles) -> tuple[tuple[str, ...], list
 
 
 def _alike(labels: pd.Series, column: str) -> list[str]:
-    """Name labels that differ in spaces or capitals only, which are often one and the same."""
+    """Name labels that look alike, which are often one and the same."""
     if pd.api.types.is_numeric_dtype(labels):
         return []
     seen: dict[str, str] = {}
     problems = []
     for label in map(str, labels.dropna().unique()):
-        other = seen.setdefault(" ".join(label.casefold().split()), label)
+        other = seen.setdefault(_looks(label), label)
         if other != label:
             problems.append(
-                f"{column!r} has {other!r} and {label!r}, which differ in spaces or capitals "
-                "only; write them in one way, or give them other names."
+                f"{column!r} has {other!a} and {label!a}, which differ in spaces, capitals or "
+                "how an accent is written only; write them in one way, or give them other names."
             )
     return problems
+
+
+def _looks(label: str) -> str:
+    """Return a label without capitals, needless spaces, and what cannot be seen."""
+    composed = unicodedata.normalize("NFKC", label).casefold()
+    shown = "".join(sign for sign in composed if unicodedata.category(sign) != "Cf")
+    return " ".join(shown.split())
 
 
 def _folds(rows: pd.DataFrame, roles: TableRoles) -> pd.Series | int:
