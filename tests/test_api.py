@@ -2,25 +2,22 @@
 
 import doctest
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from tiny_runs import SETTINGS
 
 import hyp
 from hyp.store.runs import latest_run
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "hypotheses"))
-
-from tiny_runs import SETTINGS  # noqa: E402
-
 TABLE = pd.DataFrame(
     {"objective": ["a"] * 5 + ["b"] * 5, "seed": range(10), "score": [*range(5, 10), *range(5)]}
 )
-TINY = {**SETTINGS, "profile": "short", "precision": "fp32", "n_seeds": 4}
+TINY = {**SETTINGS, "profile": "short"}
 
 
 def test_the_names_are_few_and_all_there():
@@ -42,9 +39,10 @@ def test_importing_brings_nothing_heavy():
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("api")
-    return hyp.run("nontarget-variability", folder / "store", progress=False, **TINY)
+def run(finished, tmp_path_factory):
+    store = shutil.copytree(finished[0], tmp_path_factory.mktemp("api") / "store")
+    shutil.rmtree(store / "results")
+    return hyp.run("nontarget-variability", store, progress=False, **TINY)
 
 
 def test_a_run_is_asked_in_python(run, tmp_path):
