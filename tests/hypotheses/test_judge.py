@@ -66,7 +66,9 @@ def test_the_laptop_family_holds_five_percent_under_the_null(icc):
         for one in HYPOTHESIS.asked(profile).questions
     )
     asked["group"] = np.where(asked["cohort"] == "full", "full", "reduced")
-    asked = asked.assign(family=asked["study"]).astype({"question": "category", "group": "category"})
+    asked = asked.assign(family=asked["study"]).astype(
+        {"question": "category", "group": "category"}
+    )
     rows = compare(asked, ("study", *keys), alpha=profile.alpha).assign(objective="distance")
     assert len(rows) == 18 * studies
     decided = rows.groupby("study")["significant"].any()

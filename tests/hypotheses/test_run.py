@@ -93,7 +93,7 @@ def test_finished_run_computes_nothing_and_says_the_same(finished):
     store, first = finished
     before = {path: path.stat().st_mtime_ns for path in store.rglob("artifact.json")}
     again = run(store)
-    assert "all 67 steps are stored" in again.stdout
+    assert "all 52 steps are stored" in again.stdout
     assert again.stdout.splitlines()[-8:] == first.stdout.splitlines()[-8:]
     assert {path: path.stat().st_mtime_ns for path in store.rglob("artifact.json")} == before
 
@@ -332,10 +332,10 @@ def test_report_and_store_can_be_read_afterwards(finished, tmp_path):
     assert "nontarget-variability" in page or "non-target" in page
     view = package.open_store(store)
     scores = view.scores("nontarget-variability")["decoding"]
-    assert scores.sizes["network"] == 4
+    assert scores.sizes["network"] == 3
     assert scores["layer"].dtype.kind == "U"  # which xarray can draw
     activations = view.activations("relu", objective="distance", design="identities=1")
-    assert activations["activation"].sizes["model"] == 4
+    assert activations["activation"].sizes["model"] == 3
     assert "rel_pos_x" in activations.coords
     with pytest.raises(package.HypError, match="layers in this store: pixels, relu"):
         view.activations("layer9")

@@ -108,7 +108,7 @@ class Forked:
 
 
 def serve():
-    """Answer until the tests end; returns in every process that is forked, with what it is to do."""
+    """Answer until the tests end; in a process that is forked, return what it is to do."""
     for name in IMPORTED:
         import_module(name)
     tempfile.tempdir = None
