@@ -72,7 +72,7 @@ class Warm:
 
     def start(self, module, *arguments, **environment):
         """Run a module as ``python -m`` does, in a session of its own; returns the process."""
-        (folder := Path(tempfile.mkdtemp(dir=self.folder.name)))
+        folder = Path(tempfile.mkdtemp(dir=self.folder.name))
         printed = [str(folder / name) for name in ("output", "errors")]
         argv = [module, *map(str, arguments)]
         return Forked(self, self.ask(argv=argv, environment=environment, printed=printed), printed)
