@@ -2,25 +2,22 @@
 
 import doctest
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from tiny_runs import SETTINGS
 
 import hyp
 from hyp.store.runs import latest_run
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "hypotheses"))
-
-from tiny_runs import SETTINGS  # noqa: E402
-
 TABLE = pd.DataFrame(
     {"objective": ["a"] * 5 + ["b"] * 5, "seed": range(10), "score": [*range(5, 10), *range(5)]}
 )
-TINY = {**SETTINGS, "profile": "short", "precision": "fp32", "n_seeds": 4}
+TINY = {**SETTINGS, "profile": "short"}
 
 
 def test_the_names_are_few_and_all_there():
@@ -42,9 +39,10 @@ def test_importing_brings_nothing_heavy():
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("api")
-    return hyp.run("nontarget-variability", folder / "store", progress=False, **TINY)
+def run(finished, tmp_path_factory):
+    store = shutil.copytree(finished[0], tmp_path_factory.mktemp("api") / "store")
+    shutil.rmtree(store / "results")
+    return hyp.run("nontarget-variability", store, progress=False, **TINY)
 
 
 def test_a_run_is_asked_in_python(run, tmp_path):
@@ -53,7 +51,7 @@ def test_a_run_is_asked_in_python(run, tmp_path):
     assert len(rows) == 1
     assert rows.query("significant").shape[0] == rows["significant"].sum()
     mean = run.scores["decoding"].mean("fold").sel(cohort="full")
-    assert mean.sizes["network"] == 4
+    assert mean.sizes["network"] == 3
     assert run.report(tmp_path / "out").read_text().startswith("<!doctype html")
     for shown in (run, run.plan, run.plan.hypothesis):
         assert "<pre" in shown._repr_html_()
@@ -67,7 +65,7 @@ def test_a_run_is_asked_in_python(run, tmp_path):
 TEN_LINES = """
 >>> claim = hyp.hypothesis("nontarget-variability")
 >>> hyp.plan(claim, **TINY)
-<plan of nontarget-variability, profile short: 67 steps>
+<plan of nontarget-variability, profile short: 52 steps>
 >>> run = hyp.run(claim, store=store, progress=False, **TINY)
 >>> run.verdict.outcome == run.result.verdict.outcome
 True
@@ -98,11 +96,11 @@ def test_the_ten_lines_run_as_a_doctest(run, tmp_path, monkeypatch):
 
 def test_a_report_is_of_this_run_and_not_of_the_latest_of_its_name(run, tmp_path):
     other = hyp.run(
-        "nontarget-variability", run.store.root, progress=False, **TINY | {"n_seeds": 3}
+        "nontarget-variability", run.store.root, progress=False, **TINY | {"n_seeds": 2}
     )
     assert other.verdict.outcome == "untestable"
     assert latest_run(run.store.root, None).goal == other.plan.goal.key
-    for one, seeds in ((run, 4), (other, 3)):
+    for one, seeds in ((run, 3), (other, 2)):
         one.report(tmp_path / "out")
         document = json.loads((tmp_path / "out" / "report.json").read_text())
         assert document["result"]["settings"]["n_seeds"] == seeds

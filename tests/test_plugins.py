@@ -1,7 +1,6 @@
 """Packages that add hypotheses, sources and measures: real ones, with metadata, on the path."""
 
 import inspect
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from command_line import hyp
 from hyp.datasets.dataset import Dataset
 from hyp.datasets.sources import SOURCES, all_sources, open_source
 from hyp.errors import HypError
@@ -31,7 +31,7 @@ SOURCE = "lab_one.images:DiscSource"
 
 
 class Site:
-    """A folder of installed packages that this process, and any it starts, can import."""
+    """A folder of installed packages that this process can import."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,16 +52,7 @@ class Site:
         path.write_text(text)
 
     def hyp(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        paths = [str(self.folder), os.environ.get("PYTHONPATH", "")]
-        return subprocess.run(
-            [sys.executable, "-m", "hyp", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-        )
+        return hyp(*arguments, cwd=self.folder)
 
 
 @pytest.fixture

@@ -6,20 +6,16 @@ is set, to a walltime, as `.ci/run` does where Slurm could be installed.
 
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from tiny_runs import ENDS, SETTINGS, artifact_bytes, command
 
 from hyp.errors import HypError
 from hyp.job_clusters import JobCluster, job_cluster
 
 HERE = Path(__file__).parent
-sys.path.append(str(HERE.parent / "hypotheses"))
-
-from tiny_runs import ENDS, SETTINGS, artifact_bytes, command  # noqa: E402
-
 pytestmark = pytest.mark.skipif(
     "HYP_SLURM" not in os.environ,
     reason="no Slurm: install it with tests/cluster/local_slurm, and set HYP_SLURM=00:02:00",

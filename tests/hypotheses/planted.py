@@ -1,5 +1,7 @@
 """Score tables in which a prediction holds by construction."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 
@@ -15,11 +17,24 @@ def cohorts(hypothesis, profile):
             yield cohort.name, seed
 
 
-def planted_scores(hypothesis, profile, strength, *, n=160, d=48):
+def planted_scores(hypothesis, profile, strength, *, n=80, d=48):
     """Decode synthetic activations that hold a latent with a given strength.
 
     ``strength(cohort, layer)`` scales how strongly the latents shape the responses.
     """
+    tables = [
+        table.assign(cohort=cohort, seed=seed, layer=layer)
+        for cohort, seed in cohorts(hypothesis, profile)
+        for place, layer in enumerate(profile.layers)
+        for table in _decoded(seed, place, strength(cohort, layer), n, d)
+    ]
+    found = pd.concat(tables, ignore_index=True).rename(columns={"latent": "measured"})
+    return found.assign(kind="decoding", batches=profile.n_batches)
+
+
+@cache
+def _decoded(seed, place, strength, n, d):
+    """Scores of one layer of a network, by both protocols; the same where the strength is."""
     rng = np.random.default_rng(0)
     latents = {
         "category": np.array([f"c{i % 4}" for i in range(n)]),
@@ -30,18 +45,10 @@ def planted_scores(hypothesis, profile, strength, *, n=160, d=48):
     signal = np.column_stack(
         [pd.get_dummies(latents["category"]), latents["rel_pos_x"], latents["rel_pos_y"]]
     ).astype(float)
-    tables = []
-    for cohort, seed in cohorts(hypothesis, profile):
-        network = np.random.default_rng([1, seed])
-        for layer in profile.layers:
-            weights = network.normal(size=(signal.shape[1], d))
-            responses = strength(cohort, layer) * signal @ weights
-            matrix = compute_gram(responses + 3 * network.normal(size=(n, d)))
-            for decoder in (decode, decode_published_gram):
-                table = decoder(matrix, latents, kinds)
-                tables.append(table.assign(cohort=cohort, seed=seed, layer=layer))
-    found = pd.concat(tables, ignore_index=True).rename(columns={"latent": "measured"})
-    return found.assign(kind="decoding", batches=profile.n_batches)
+    network = np.random.default_rng([1, seed, place])
+    responses = strength * signal @ network.normal(size=(signal.shape[1], d))
+    matrix = compute_gram(responses + 3 * network.normal(size=(n, d)))
+    return [decoder(matrix, latents, kinds) for decoder in (decode, decode_published_gram)]
 
 
 def null_studies(hypothesis, profile, *, studies, icc, n_folds=5):
@@ -64,4 +71,5 @@ def null_studies(hypothesis, profile, *, studies, icc, n_folds=5):
     for position, name in enumerate(("cohort", "seed")):
         column = np.array([network[position] for network in networks])
         table[name] = column[table["network"]]
-    return table
+    named = ["measured", "layer", "cohort"]
+    return table.astype(dict.fromkeys(named, "category"))  # millions of strings take long

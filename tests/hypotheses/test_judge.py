@@ -66,9 +66,10 @@ def test_the_laptop_family_holds_five_percent_under_the_null(icc):
         for one in HYPOTHESIS.asked(profile).questions
     )
     asked["group"] = np.where(asked["cohort"] == "full", "full", "reduced")
-    rows = compare(
-        asked.assign(family=asked["study"].astype(str)), ("study", *keys), alpha=profile.alpha
-    ).assign(objective="distance")
+    asked = asked.assign(family=asked["study"]).astype(
+        {"question": "category", "group": "category"}
+    )
+    rows = compare(asked, ("study", *keys), alpha=profile.alpha).assign(objective="distance")
     assert len(rows) == 18 * studies
     decided = rows.groupby("study")["significant"].any()
     assert 0 < decided.sum() <= binom.ppf(0.99, studies, profile.alpha)
@@ -79,7 +80,7 @@ def test_the_laptop_family_holds_five_percent_under_the_null(icc):
 
 
 def test_cube_holds_every_score_under_its_labels():
-    scores = planted_scores(HYPOTHESIS, SMALL, lambda *_: 0.6, n=60, d=8)
+    scores = planted_scores(HYPOTHESIS, SMALL, lambda *_: 0.6)
     cube = score_cubes(scores)["decoding"]
     assert list(cube["layer"].to_numpy()) == list(LAYERS)
     row = scores.sample(1, random_state=3).iloc[0]

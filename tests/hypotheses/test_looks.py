@@ -62,11 +62,11 @@ def tiny(finished, monkeypatch):
 def test_a_second_look_says_so(tiny, monkeypatch):
     store, plan = tiny
     told = second_look(plan(n_seeds=6), store)
-    assert "This is a second look: there is a verdict already with 4 networks per cohort" in told
-    error = unplanned_error([4, 6])
-    assert f"after 4 and 6 find something where nothing is in {error:.1%} of cases" in told
-    assert "--set looks=4,6" in told
-    for other in (plan(), plan(n_seeds=6, svm_c=0.5), plan(n_seeds=3)):
+    assert "This is a second look: there is a verdict already with 3 networks per cohort" in told
+    error = unplanned_error([3, 6], alpha=SETTINGS["alpha"])
+    assert f"after 3 and 6 find something where nothing is in {error:.1%} of cases" in told
+    assert "--set looks=3,6" in told
+    for other in (plan(), plan(n_seeds=6, svm_c=0.5), plan(n_seeds=2)):
         assert second_look(other, store) == ""
     screen = Console(file=StringIO(), width=80)
     monkeypatch.setattr("hyp.hypotheses.run.run_plan", lambda *_, **__: pytest.fail("computed"))
@@ -79,5 +79,5 @@ def test_the_frozen_file_tells_of_looks(tiny):
     store, plan = tiny
     frozen = freeze(plan(n_seeds=6), datetime(2026, 3, 1, tzinfo=UTC), store)
     assert frozen.summary.stopping.startswith("one test, with 6 networks per cohort")
-    assert frozen.summary.seen.startswith("frozen after a verdict was seen with 4 networks")
+    assert frozen.summary.seen.startswith("frozen after a verdict was seen with 3 networks")
     assert "Yes: this was frozen after a verdict" in preregistration(frozen, plan(n_seeds=6))

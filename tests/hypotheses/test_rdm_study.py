@@ -28,7 +28,8 @@ TINY = {
     "n_images": 48,
     "n_val": 8,
     "n_stimuli": 20,
-    "n_seeds": 4,
+    "n_seeds": 3,
+    "alpha": 0.2,
     "n_batches": 2,
     "batch_size": 16,
     "layers": "relu",
@@ -67,7 +68,7 @@ def test_human_it_is_scored_subject_by_subject_to_a_verdict(store, tmp_path):
     source = pictures(tmp_path / "seen", 120)
     finished = hyp.run(STUDY, store=store.root, workers=0, source=source, **TINY)
     (one, *others) = (step for step in finished.plan.steps if step.kind == "alignments")
-    assert len(others) == 7
+    assert len(others) == 5
     assert one.spec["formula"] == "ratio", "as Brain-Score has RSA, with its sign"
     alone = pd.read_parquet(store.path(one) / "subjects.parquet")
     assert alone["subject"].tolist() == ["1", "2", "3", "4"]

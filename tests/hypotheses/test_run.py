@@ -8,7 +8,6 @@ import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -26,6 +25,7 @@ from tiny_runs import (
     result_tables,
     run,
 )
+from warm import Warm
 
 import hyp as package
 from hyp import clusters, stopping
@@ -46,12 +46,6 @@ def tiny_plan():
     return make_plan(find_hypothesis("nontarget-variability"), "short", SETTINGS)
 
 
-def test_workers_give_the_same_bytes(finished, tmp_path):
-    store = tmp_path / "workers"
-    run(store, "--workers", 2)
-    assert result_tables(store) == result_tables(finished[0])
-
-
 def test_asked_again_it_imports_nothing_heavy(finished):
     """A second answers who asks for a finished run; torch alone takes longer."""
     asked = command("run", *ARGUMENTS, "--store", finished[0])
@@ -63,7 +57,9 @@ def test_asked_again_it_imports_nothing_heavy(finished):
     assert not names & {"torch", "warp", "pandas", "scipy", "xarray", "matplotlib", "dask"}
 
 
-def test_progress_is_heard_from_every_worker(tiny_plan, tmp_path, monkeypatch):
+def test_workers_give_the_same_bytes_and_tell_how_far_they_are(
+    finished, tiny_plan, tmp_path, monkeypatch
+):
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     plan = tiny_plan
     shares, stages = [], {}
@@ -73,7 +69,8 @@ def test_progress_is_heard_from_every_worker(tiny_plan, tmp_path, monkeypatch):
         stages.update({kind: stage.finished for kind, stage in progress.stages.items()})
 
     store = Store.create(tmp_path)
-    run_plan(plan, store, workers=1, watch=watch)
+    run_plan(plan, store, workers=2, watch=watch)
+    assert result_tables(store.root) == result_tables(finished[0])
     assert stages == Counter(step.kind for step in plan.steps)
     assert shares == sorted(shares)
     assert any(0 < share < 1 for share in shares)
@@ -109,51 +106,65 @@ def test_finished_run_computes_nothing_and_says_the_same(finished):
     store, first = finished
     before = {path: path.stat().st_mtime_ns for path in store.rglob("artifact.json")}
     again = run(store)
-    assert "all 67 steps are stored" in again.stdout
+    assert "all 52 steps are stored" in again.stdout
     assert again.stdout.splitlines()[-8:] == first.stdout.splitlines()[-8:]
     assert {path: path.stat().st_mtime_ns for path in store.rglob("artifact.json")} == before
 
 
+@pytest.fixture(scope="module")
+def warm():
+    with Warm(environment()) as started:
+        yield started
+
+
 @pytest.fixture
-def viewer():
+def viewer(warm):
     """Start `hyp view` over a store; returns its process and what its first page tells."""
 
     def start(store):
-        process = subprocess.Popen(command("view", store), stdout=subprocess.PIPE, text=True)
+        process = warm.start("hyp", "view", store)
         started.append(process)
-        address = process.stdout.readline().strip()
+        while not (address := process.printed()[0].partition("\n")[0]):
+            assert process.poll() is None, process.printed()
+            time.sleep(0.01)
         return process, lambda: urlopen(address).read().decode()
 
     started = []
     yield start
     for process in started:
         process.kill()
-        process.communicate()
 
 
-def test_killed_at_three_moments_it_ends_with_the_same_tables(finished, tmp_path, viewer):
+@pytest.fixture
+def starting(warm):
+    """Start the run in a process of its own."""
+
+    def start(store, workers, **environment):
+        options = ["--store", store, "--workers", workers]
+        started.append(warm.start("hyp", "run", *ARGUMENTS, *options, **environment))
+        return started[-1]
+
+    started = []
+    yield start
+    for process in started:
+        process.kill()
+
+
+def test_killed_at_three_moments_it_ends_with_the_same_tables(finished, tmp_path, viewer, starting):
     """SIGKILL hits whatever is being made when so many artifacts are there, and who looks on."""
     store = tmp_path / "killed"
     Store.create(store)
     _, page = viewer(store)
     for n_artifacts in (1, 9, 25):
-        process = subprocess.Popen(
-            command("run", *ARGUMENTS, "--store", store, "--workers", 0),
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        while process.poll() is None and _count(store) < n_artifacts:
-            time.sleep(0.01)
+        process = starting(store, 0)
+        _wait(process, store, n_artifacts)
         if n_artifacts == 9:
             killed, other = viewer(store)
             assert "<td>running</td>" in other()
             killed.kill()
-            killed.wait()
         assert process.poll() is None, "the run ended before it could be killed"
         assert "<td>running</td>" in page()
         process.kill()
-        process.wait()
         assert "<td>killed</td>" in page()
     run(store, "--workers", 0)
     assert "<td>finished</td>" in page()
@@ -163,34 +174,30 @@ def test_killed_at_three_moments_it_ends_with_the_same_tables(finished, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("signals", "workers"),
+    ("signals", "workers", "n_artifacts"),
     [
-        pytest.param((signal.SIGINT,), 2, id="ctrl-c"),
-        pytest.param((signal.SIGINT, signal.SIGINT, signal.SIGINT), 1, id="ctrl-c thrice"),
-        pytest.param((signal.SIGTERM,), 1, id="sigterm"),
-        pytest.param((signal.SIGUSR1,), 0, id="early warning"),
+        pytest.param((signal.SIGINT,), 2, 5, id="ctrl-c"),
+        pytest.param((signal.SIGINT, signal.SIGINT, signal.SIGINT), 1, 1, id="ctrl-c thrice"),
+        pytest.param((signal.SIGTERM,), 1, 5, id="sigterm"),
+        pytest.param((signal.SIGUSR1,), 0, 5, id="early warning"),
     ],
 )
-def test_signal_ends_a_run_which_says_how_to_go_on(finished, tmp_path, signals, workers):
-    """All processes get the signal, as from a terminal or a scheduler of jobs."""
+def test_signal_ends_a_run_which_says_how_to_go_on(
+    finished, tmp_path, starting, signals, workers, n_artifacts
+):
+    """All processes get the signal, as from a terminal or a scheduler of jobs.
+
+    Nothing is trained yet when the first artifact is there, and something is after five.
+    """
     store, temporary = tmp_path / "interrupted", tmp_path / "temporary"
     temporary.mkdir()
-    process = subprocess.Popen(
-        command("run", *ARGUMENTS, "--store", store, "--workers", workers),
-        env=environment() | {"TMPDIR": str(temporary)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell's & ignores it
-    )
-    while process.poll() is None and _count(store) < 5:
-        time.sleep(0.01)
+    process = starting(store, workers, TMPDIR=str(temporary))
+    _wait(process, store, n_artifacts)
     for signum in signals:
         os.killpg(process.pid, signum)
         time.sleep(0.2)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 128 + signals[0]
+    assert process.wait(60) == 128 + signals[0]
+    _, errors = process.printed()
     assert "Traceback" not in errors
     assert not list(temporary.glob("hyp-*"))
     assert "goes on where it stopped" in errors
@@ -203,20 +210,20 @@ def test_signal_ends_a_run_which_says_how_to_go_on(finished, tmp_path, signals, 
         assert result_tables(store) == result_tables(finished[0])
 
 
-def test_two_runs_at_once_share_the_work(finished, tmp_path):
+def test_two_runs_at_once_share_the_work(finished, tmp_path, starting):
+    """One starts as a user starts it; the other one comes when it has begun."""
     store = tmp_path / "shared"
-    both = [
-        subprocess.Popen(
-            command("run", *ARGUMENTS, "--store", store, "--workers", 0),
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    outputs = [process.communicate(timeout=300)[0] for process in both]
-    assert {process.returncode for process in both} <= set(ENDS), outputs
+    first = subprocess.Popen(
+        command("run", *ARGUMENTS, "--store", store, "--workers", 0),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    _wait(first, store, 1)
+    second = starting(store, 0)
+    output, _ = first.communicate(timeout=300)
+    assert {first.returncode, second.wait()} <= set(ENDS), (output, second.printed())
     assert result_tables(store) == result_tables(finished[0])
 
 
@@ -338,7 +345,8 @@ def test_a_dataset_interrupted_before_it_was_published_is(tiny_plan, tmp_path, d
     assert {**again, "artifact.json": b""} == {**whole, "artifact.json": b""}
 
 
-def test_unreachable_scheduler_is_one_sentence(tmp_path):
+def test_unreachable_scheduler_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(clusters, "_CONNECT_SECONDS", 0.5)
     failed = run(tmp_path / "s", "--scheduler", "tcp://127.0.0.1:9", check=False)
     assert failed.returncode == 1
     assert "no Dask scheduler answers" in failed.stderr
@@ -351,10 +359,10 @@ def test_report_and_store_can_be_read_afterwards(finished, tmp_path):
     assert "nontarget-variability" in page or "non-target" in page
     view = package.open_store(store)
     scores = view.scores("nontarget-variability")["decoding"]
-    assert scores.sizes["network"] == 4
+    assert scores.sizes["network"] == 3
     assert scores["layer"].dtype.kind == "U"  # which xarray can draw
     activations = view.activations("relu", objective="distance", design="identities=1")
-    assert activations["activation"].sizes["model"] == 4
+    assert activations["activation"].sizes["model"] == 3
     assert "rel_pos_x" in activations.coords
     with pytest.raises(package.HypError, match="layers in this store: pixels, relu"):
         view.activations("layer9")
@@ -368,6 +376,12 @@ def test_store_opens_with_xarray_alone(finished):
     assert {"category", "rel_pos_z", "rel_rot_euler_1"} <= set(layer.coords)
     tree = xr.open_datatree(path, engine="zarr")
     xr.testing.assert_identical(tree["relu"].to_dataset().compute(), layer.compute())
+
+
+def _wait(process, store, n_artifacts):
+    """Wait until so many artifacts are there, or the process has ended."""
+    while process.poll() is None and _count(store) < n_artifacts:
+        time.sleep(0.01)
 
 
 def _count(store):

@@ -35,6 +35,8 @@ SETTINGS = {
     "n_images": "96",
     "n_val": "32",
     "n_stimuli": "60",
+    "n_seeds": "2",
+    "alpha": "0.4",
     "backbone": "tiny_backbone:make",
     "n_batches": "8",
     "batch_size": "16",

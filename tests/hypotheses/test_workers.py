@@ -2,10 +2,19 @@
 
 import json
 import re
+import shutil
 
 import pytest
 from distributed import Client, LocalCluster
-from tiny_runs import SETTINGS, artifact_bytes, dask_cluster, run, with_gpu, with_hyp
+from tiny_runs import (
+    SETTINGS,
+    artifact_bytes,
+    dask_scheduler,
+    dask_worker,
+    run,
+    with_gpu,
+    with_hyp,
+)
 
 from hyp.errors import HypError
 from hyp.hypotheses.plan import make_plan
@@ -17,10 +26,10 @@ from hyp.store.runs import Run, save_run
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    store = tmp_path_factory.mktemp("finished") / "store"
-    run(store, "--workers", 0)
-    return store
+def cluster():
+    """The address of a scheduler that has one worker, of two threads."""
+    with dask_scheduler() as address, dask_worker(address, threads=2):
+        yield address
 
 
 def planned(store, ask=suits_here):
@@ -30,21 +39,20 @@ def planned(store, ask=suits_here):
     )
 
 
-def test_worker_of_two_threads_gives_the_same_bytes(finished, tmp_path):
+def test_worker_of_two_threads_gives_the_same_bytes(finished, cluster, tmp_path):
     """The submitting machine has a GPU and the worker none: the worker's numerics count."""
     store = tmp_path / "threads"
-    with dask_cluster({}, threads=2) as address:
-        run(store, "--scheduler", address, added=with_gpu(tmp_path / "gpu"))
-    assert artifact_bytes(store) == artifact_bytes(finished)
+    run(store, "--scheduler", cluster, added=with_gpu(tmp_path / "gpu"))
+    assert artifact_bytes(store) == artifact_bytes(finished[0])
 
 
-def test_workers_that_differ_are_named_before_anything_is_computed(tmp_path):
+def test_workers_that_differ_are_named_before_anything_is_computed(cluster, tmp_path):
     store = tmp_path / "store"
     other = with_hyp(tmp_path / "old", "0.0.9") | with_gpu(tmp_path / "gpu")
-    with dask_cluster({}, other) as address:
-        numerics = run(store, "--scheduler", address, check=False)
+    with dask_worker(cluster, **other):
+        numerics = run(store, "--scheduler", cluster, check=False)
         chosen = ["--set", "device=cpu", "--set", "precision=fp32"]
-        versions = run(store, "--scheduler", address, *chosen, check=False)
+        versions = run(store, "--scheduler", cluster, *chosen, check=False)
     assert numerics.returncode == versions.returncode == 1
     assert "the workers differ: " in numerics.stderr
     assert "would take cuda in bf16" in numerics.stderr
@@ -55,7 +63,7 @@ def test_workers_that_differ_are_named_before_anything_is_computed(tmp_path):
 
 
 def test_worker_that_joins_later_is_held_against_the_versions_here():
-    cluster = LocalCluster(1, processes=False, threads_per_worker=1, dashboard_address=None)
+    cluster = LocalCluster(1, processes=False, threads_per_worker=1, dashboard_address=":0")
     with cluster, Client(cluster) as client:
         client.submit(refuse_late_worker, versions_here()).result()
         other = versions_here() | {"torch": "1.0"}
@@ -65,24 +73,20 @@ def test_worker_that_joins_later_is_held_against_the_versions_here():
 
 @pytest.mark.parametrize("record", ["as it is", "of an older hyp"])
 def test_finished_run_stays_finished_where_there_is_a_gpu(finished, tmp_path, monkeypatch, record):
-    (path,) = (finished / "runs").glob("*.json")
-    content = path.read_text()
-    assert json.loads(content)["numerics"]["device"] == "cpu"
+    store = Store.open(shutil.copytree(finished[0], tmp_path / "store"))
+    (path,) = (store.root / "runs").glob("*.json")
+    content = json.loads(path.read_text())
+    assert content["numerics"]["device"] == "cpu"
+    if record == "of an older hyp":
+        path.write_text(json.dumps({k: v for k, v in content.items() if k != "numerics"}))
     monkeypatch.setenv("PATH", with_gpu(tmp_path / "gpu")["PATH"])
-    store = Store.open(finished)
-    try:
-        if record == "of an older hyp":
-            old = {k: v for k, v in json.loads(content).items() if k != "numerics"}
-            path.write_text(json.dumps(old))
-        assert planned(store).pending(store) == []
-        assert len(planned(None).pending(store)) > 12
-    finally:
-        path.write_text(content)
+    assert planned(store).pending(store) == []
+    assert len(planned(None).pending(store)) > 12
 
 
 def test_interrupted_run_goes_on_as_it_began_and_says_so(finished, tmp_path):
     store = Store.create(tmp_path / "store")
-    (path,) = (finished / "runs").glob("*.json")
+    (path,) = (finished[0] / "runs").glob("*.json")
     record = Run.model_validate_json(path.read_text())
     save_run(store.root, record.model_copy(update={"state": "interrupted"}))
 

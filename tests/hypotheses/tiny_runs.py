@@ -1,4 +1,4 @@
-"""Running a whole hypothesis, tiny, as a user would: in a process of its own."""
+"""Running a whole hypothesis, tiny, as a user would: by the command line."""
 
 import hashlib
 import os
@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 from distributed import Client
 
@@ -17,7 +18,8 @@ SETTINGS = {
     "n_images": 112,
     "n_val": 48,
     "n_stimuli": 80,
-    "n_seeds": 4,
+    "n_seeds": 3,
+    "alpha": 0.2,
     "questions": "category",
     "layers": "relu",
     "backbone": "tiny_backbone:make",
@@ -48,15 +50,11 @@ def environment():
 
 
 def hyp(*arguments, check=True, added=None):
-    """Run the command line; returns the finished process."""
-    done = subprocess.run(
-        command(*arguments),
-        env=environment() | (added or {}),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    """Run a command line in this process, with `added` in its environment."""
+    from command_line import hyp  # which benchmarks that take the settings need not find
+
+    with patch.dict(os.environ, added or {}):
+        done = hyp(*arguments)
     if check:
         assert done.returncode in ENDS, done.stdout + done.stderr
     return done
@@ -83,33 +81,35 @@ def artifact_bytes(store):
 
 
 @contextmanager
-def dask_cluster(*workers, threads=1):
-    """A scheduler and workers, started by hand as the documentation says; yields the address.
+def dask_scheduler():
+    """A scheduler, started by hand as the documentation says; yields its address."""
+    options = ["--host", "127.0.0.1", "--port", 0, "--no-dashboard"]
+    with _dask("scheduler", *options, stderr=subprocess.PIPE) as scheduler:
+        yield next(line.split()[-1] for line in scheduler.stderr if "Scheduler at:" in line)
 
-    Each of `workers` is what its environment has beside that of the tests.
-    """
-    quiet = {"stdout": subprocess.DEVNULL, "text": True}
-    processes = []
 
-    def start(program, *options, stderr=subprocess.DEVNULL, **added):
-        command = [sys.executable, "-m", f"distributed.cli.dask_{program}", *map(str, options)]
-        kept = environment() | added
-        processes.append(subprocess.Popen(command, env=kept, stderr=stderr, **quiet))
-        return processes[-1]
+@contextmanager
+def dask_worker(address, *, threads=1, **added):
+    """One more worker of a scheduler, with `added` in its environment."""
+    options = ["--no-dashboard", "--no-nanny", "--nthreads", threads]
+    with Client(address) as client:
+        n_workers = len(client.scheduler_info()["workers"]) + 1
+        with _dask("worker", address, *options, **added):
+            client.wait_for_workers(n_workers, timeout=120)
+            client.close()
+            yield
 
+
+@contextmanager
+def _dask(program, *options, stderr=subprocess.DEVNULL, **added):
+    command = [sys.executable, "-m", f"distributed.cli.dask_{program}", *map(str, options)]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": stderr, "text": True}
+    process = subprocess.Popen(command, env=environment() | added, **quiet)
     try:
-        options = ["--host", "127.0.0.1", "--port", 0, "--no-dashboard"]
-        scheduler = start("scheduler", *options, stderr=subprocess.PIPE)
-        address = next(line.split()[-1] for line in scheduler.stderr if "Scheduler at:" in line)
-        for added in workers:
-            start("worker", address, "--no-dashboard", "--no-nanny", "--nthreads", threads, **added)
-        with Client(address) as client:
-            client.wait_for_workers(len(workers), timeout=120)
-        yield address
+        yield process
     finally:
-        for process in reversed(processes):
-            process.terminate()
-            process.wait(timeout=60)
+        process.terminate()
+        process.wait(timeout=60)
 
 
 def with_gpu(folder):

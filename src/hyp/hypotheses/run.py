@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -211,11 +210,11 @@ def wanted_resources(step: Step, offered: Collection[str]) -> dict[str, int]:
     return {kind: 1} if kind in offered else {}
 
 
-@dataclass(frozen=True)
 class _Opaque:
-    """Keeps dask from looking for tasks inside steps."""
+    """Keeps dask from looking for tasks inside steps, as it would in a dataclass."""
 
-    steps: tuple[Step, ...]
+    def __init__(self, steps: tuple[Step, ...]) -> None:
+        self.steps = steps
 
 
 def _compute_here(pending: list[Step], store: Store, listener: Listener) -> None:

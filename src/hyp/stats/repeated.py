@@ -12,7 +12,7 @@ from scipy import stats
 
 from hyp.errors import HypError
 from hyp.stats.arguments import Floats
-from hyp.stats.attainable import EXACT_FLIPS, RANDOM_ORDERS
+from hyp.stats.attainable import EXACT_FLIPS, RANDOM_ORDERS, attainable_flips_p
 from hyp.stats.correlations import (
     DECIMALS,
     Correlation,
@@ -151,7 +151,7 @@ def repeated_correlation(
         df=df,
         by_unit=by_unit,
         p_units=_sign_flip_p(np.array(by_unit)),
-        p_units_attainable=_sign_flip_p(np.ones(len(sizes))),
+        p_units_attainable=attainable_flips_p(len(sizes)),
         units=len(sizes),
         points=len(points),
         note=" ".join(notes),

@@ -7,6 +7,7 @@ import platform
 import resource
 import sys
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -21,10 +22,16 @@ def installed_versions(names: Iterable[str]) -> dict[str, str]:
     found = {}
     for name in names:
         try:
-            found[name] = __version__ if name == "hyp" else version(name)
+            found[name] = __version__ if name == "hyp" else _version(name)
         except PackageNotFoundError:
             continue
     return found
+
+
+@cache
+def _version(name: str) -> str:
+    """Return a version as this process first found it: what it has loaded stays that."""
+    return version(name)
 
 
 def machine_facts() -> dict[str, str]:
