@@ -7,10 +7,13 @@ import platform
 import resource
 import sys
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from hyp import __version__
+
+_version = cache(version)  # what is loaded stays what it is, and every step asks
 
 
 def installed_versions(names: Iterable[str]) -> dict[str, str]:
@@ -21,7 +24,7 @@ def installed_versions(names: Iterable[str]) -> dict[str, str]:
     found = {}
     for name in names:
         try:
-            found[name] = __version__ if name == "hyp" else version(name)
+            found[name] = __version__ if name == "hyp" else _version(name)
         except PackageNotFoundError:
             continue
     return found
