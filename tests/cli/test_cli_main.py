@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from command_line import hyp
 from hyp.cli.main import app
+from hyp.errors import HypError
 from hyp.stopping import SIGNALS
 from hyp.store import Store
 
@@ -59,10 +60,12 @@ def test_bad_input_is_one_sentence_and_status_1(arguments, words):
 
 def test_debug_shows_the_traceback_wherever_it_stands():
     for arguments in (["--debug", "plan", "nothing"], ["plan", "nothing", "--debug"]):
-        command = [sys.executable, "-m", "hyp", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 1
-        assert "Traceback" in done.stderr
+        with pytest.raises(HypError, match="nothing"):
+            hyp(*arguments)
+    command = [sys.executable, "-m", "hyp", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
 
 
 def test_list_show_and_plan_fit_80_columns(tmp_path):

@@ -7,6 +7,7 @@ import shlex
 import sys
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -109,9 +110,14 @@ def blocks_of(path):
     ]
 
 
+@cache
+def _whole_command():
+    return get_command(app)
+
+
 def check_command(words):
     """Refuse a command line of hyp that does not parse; nothing of it is run."""
-    command, context = get_command(app), None
+    command, context = _whole_command(), None
     words = [word for word in words if word not in ("--debug", "--trust")]
     name = "hyp"
     while True:

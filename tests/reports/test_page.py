@@ -52,10 +52,19 @@ def before_provenance(text):
     return text[: text.index('id="provenance"')].lower()
 
 
+NO_FIGURES = {"rows": (), "learning": ()}
+
+
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory):
+def written(tmp_path_factory):
+    """The folder with the reports of every kind of question, each in a folder of its name."""
+    return tmp_path_factory.mktemp("pages")
+
+
+@pytest.fixture(scope="module")
+def pages(written):
     """The page of every kind of question, with its result."""
-    return {kind: write(tmp_path_factory.mktemp("page"), kind) for kind in KINDS}
+    return {kind: write(written / kind, kind) for kind in KINDS}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -130,7 +139,7 @@ def test_simulated_responses_are_named_on_every_figure_that_uses_them(tmp_path, 
     assert "simulated" not in before_provenance(pages["layers"][1])
     result = made("regions")[4]
     recorded = {**result.settings, "recording": "MajajHong2015public.IT"}
-    _, real = write(tmp_path, "regions", settings=recorded, warnings=())
+    _, real = write(tmp_path, "regions", settings=recorded, warnings=(), learning=())
     assert "simulated" not in before_provenance(real)
 
 
@@ -144,7 +153,7 @@ def test_simulated_responses_are_named_on_every_figure_that_uses_them(tmp_path, 
     ],
 )
 def test_agreement_with_what_was_published_is_said_plainly(tmp_path, agrees, published, told):
-    changes = {"agrees": agrees, "published": published}
+    changes = {"agrees": agrees, "published": published, **NO_FIGURES}
     _, text = write(tmp_path, "layers", **changes)
     assert told in Page(text).seen
     assert published in Page(text).seen
@@ -194,7 +203,7 @@ def test_the_pixels_stand_beside_every_pair(pages):
     assert text.count("what networks share with the pixels") == questions
 
 
-def test_pooled_tests_are_shown_as_published_and_decide_nothing(tmp_path, pages):
+def test_pooled_tests_are_shown_as_published_and_decide_nothing(written, pages):
     result, text = pages["pairs"]
     row = next(row for row in result.rows if row.question == "together")
     pairs = 2 * (6 * 5 // 2)
@@ -202,8 +211,9 @@ def test_pooled_tests_are_shown_as_published_and_decide_nothing(tmp_path, pages)
     assert f"n {pairs}</td>" in text
     assert text.count('<th scope="col" class="edge">As published</th>') == len(result.questions)
     assert "As published" not in pages["regions"][1]
-    write(tmp_path, "tracks")
-    assert "As published, all taken as independent" in (tmp_path / "out/report.md").read_text()
+    assert (
+        "As published, all taken as independent" in (written / "tracks/out/report.md").read_text()
+    )
 
 
 def test_one_question_under_several_measures_is_one_table(pages):
@@ -221,7 +231,7 @@ def test_one_question_under_several_measures_is_one_table(pages):
 
 def test_published_numbers_stand_beside_the_measured_ones(tmp_path, pages):
     settings = {**pages["regions"][0].settings, "backbone": "resnet50"}
-    result, text = write(tmp_path, "regions", settings=settings)
+    result, text = write(tmp_path, "regions", settings=settings, learning=())
     section = text[text.index('id="published"') : text.index('id="limits"')]
     assert "Table C.1" in section
     category = next(c for c in result.cohorts if c.name == "category")
@@ -332,7 +342,7 @@ def test_untestable_study_has_no_figures_but_a_page(tmp_path):
 
 def test_two_networks_a_cohort_and_undefined_intervals_are_drawn(tmp_path):
     for kind in ("regions", "pairs"):
-        result, text = write(tmp_path, kind, kind, seeds=2)
+        result, text = write(tmp_path, kind, kind, seeds=2, learning=())
         assert text.count('class="effect"') == len(result.rows)
         assert 'class="interval"' not in text
         assert not re.search(r"\bnan\b", Page(text).seen.lower())
@@ -342,7 +352,7 @@ def test_secondary_rows_are_told_apart(tmp_path, pages):
     assert "Secondary." not in pages["layers"][1]
     result = made("layers")[4]
     rows = tuple(row.model_copy(update={"confirmatory": False}) for row in result.rows)
-    _, text = write(tmp_path, "layers", rows=rows)
+    _, text = write(tmp_path, "layers", rows=rows, learning=())
     assert "Secondary." in text
 
 
@@ -391,7 +401,7 @@ def test_unwritable_place_is_a_clear_error(tmp_path):
 
 @pytest.mark.parametrize("name", ["index.html", "report.json", "report.md"])
 def test_other_people_s_files_are_not_overwritten(tmp_path, name):
-    write_folder(tmp_path / "result", "layers")
+    write_folder(tmp_path / "result", "layers", **NO_FIGURES)
     mine = tmp_path / "out" / name
     mine.parent.mkdir()
     mine.write_text("<html>mine</html>")
@@ -405,41 +415,40 @@ def test_other_people_s_files_are_not_overwritten(tmp_path, name):
 
 def test_the_json_is_json_where_a_check_measured_nothing(tmp_path):
     check = made("layers")[4].checks[0].model_copy(update={"value": float("nan")})
-    write(tmp_path, "layers", checks=(check,))
+    write(tmp_path, "layers", checks=(check,), **NO_FIGURES)
     text = (tmp_path / "out" / "report.json").read_text()
     document = json.loads(text, parse_constant=pytest.fail)
     assert document["result"]["checks"][0]["value"] == "NaN"
 
 
 def test_rewriting_leaves_no_partial_files(tmp_path):
-    write(tmp_path, "layers")
-    write(tmp_path, "layers")
+    write(tmp_path, "layers", **NO_FIGURES)
+    write(tmp_path, "layers", **NO_FIGURES)
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["index.html", "report.json", "report.md"]
 
 
-def test_what_a_run_changed_of_its_profile_stands_beside_the_profile(tmp_path):
-    _, page = write(tmp_path, "layers")
+def test_what_a_run_changed_of_its_profile_stands_beside_the_profile(written, pages):
+    _, page = pages["layers"]
     changed = "n_batches=16 world=category=airplane|bottle|car|chair|guitar|lamp"
     assert f"{changed}</span>" in page
-    assert "(n_batches 16, world" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "(n_batches 16, world" in (written / "layers/out/report.md").read_text(encoding="utf-8")
 
 
-def test_report_json_round_trips_and_begins_with_the_verdict(tmp_path):
-    result, _ = write(tmp_path, "layers")
-    text = (tmp_path / "out" / "report.json").read_text(encoding="utf-8")
+def test_report_json_round_trips_and_begins_with_the_verdict(written, pages):
+    result, _ = pages["layers"]
+    text = (written / "layers/out/report.json").read_text(encoding="utf-8")
     document = json.loads(text)
     assert Result.model_validate_json(json.dumps(document["result"])) == result
     assert document["provenance"] == PROVENANCE
     assert text.startswith('{\n "headline": "Supported: up",')
 
 
-def test_headline_names_simulated_responses_wherever_they_decide(tmp_path, pages):
+def test_headline_names_simulated_responses_wherever_they_decide(written, pages):
     _, text = pages["regions"]
     assert "<title>Supported: up (simulated responses) – " in text
     assert "<title>Supported: up – " in pages["layers"][1]
-    write(tmp_path, "regions")
-    markdown = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    markdown = (written / "regions/out/report.md").read_text(encoding="utf-8")
     assert "## Verdict: Supported: up (simulated responses)" in markdown
 
 
@@ -450,8 +459,7 @@ def test_every_outcome_renders(tmp_path, outcome):
     verdict = made("layers")[4].verdict.model_copy(
         update={"outcome": outcome, "prediction": None, "sentence": "So it is."}
     )
-    result = {"verdict": verdict, "rows": (), "learning": ()}
-    _, text = write(tmp_path, "layers", **result)
+    _, text = write(tmp_path, "layers", verdict=verdict, **NO_FIGURES)
     assert not Page(text).open
     assert f'class="badge {outcome}"' in text
     markdown = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
@@ -459,7 +467,7 @@ def test_every_outcome_renders(tmp_path, outcome):
 
 
 def test_absent_provenance_is_left_out(tmp_path):
-    write_folder(tmp_path, "layers", rows=(), learning=())
+    write_folder(tmp_path, "layers", **NO_FIGURES)
     path = write_report(tmp_path, tmp_path / "out", provenance={})
     assert "Declaration" not in path.read_text(encoding="utf-8")
 
@@ -509,7 +517,7 @@ def test_both_protocols_and_why_they_differ(tmp_path, pages):
     assert 'id="protocols"' not in pages["trend"][1]
     pooled = {"p_pooled": 0.01, "significant": False}
     rows = (result.rows[0].model_copy(update=pooled), *result.rows[1:])
-    drawn = write(tmp_path, "layers", rows=rows)[1]
+    drawn = write(tmp_path, "layers", rows=rows, learning=())[1]
     only = [row for row in rows if row.p_pooled < 0.05 and not row.significant]
     assert drawn.count('class="published-only"') == len(only) > 0
 
@@ -634,7 +642,7 @@ def test_one_sided_tests_are_said(tmp_path, pages):
     assert "Tests are two-sided." in Page(pages["layers"][1]).seen
     result = made("layers")[4]
     rows = tuple(row.model_copy(update={"alternative": "greater"}) for row in result.rows)
-    _, text = write(tmp_path, "layers", rows=rows)
+    _, text = write(tmp_path, "layers", rows=rows, learning=())
     seen = Page(text).seen
     assert "Tests are one-sided (greater)." in seen
     assert (

@@ -240,7 +240,7 @@ def test_the_same_result_gives_the_same_bytes(papers, tmp_path):
 
 def test_the_command_writes_them_beside_the_page(tmp_path):
     store = Store.create(tmp_path / "store")
-    add_run(store, "decoding", lambda folder: write_folder(folder, "layers"))
+    add_run(store, "decoding", lambda folder: write_folder(folder, "layers", learning=()))
     done = hyp("report", "--store", str(store.root), "--figures", "svg", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     folder = store.root / "reports" / "decoding-made-up" / FIGURES

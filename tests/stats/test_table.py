@@ -68,12 +68,19 @@ def test_planted_truths(effects, outcome, prediction):
 def test_false_positive_rate_of_the_command():
     """Any conclusion under the null, over studies of four correlated comparisons."""
     studies = 120
-    wrong = 0
-    for stream in range(studies):
-        table = users_table(effects=(0.0,) * 4, seeds=(5, 5), icc=0.8, stream=100 + stream)
-        judged = judge_table(table, **ROLES)
-        wrong += judged.verdict.outcome in ("supported", "mixed")
-    assert wrong <= binom.ppf(0.995, studies, 0.05)
+    tables = [
+        users_table(effects=(0.0,) * 4, seeds=(5, 5), icc=0.8, stream=100 + stream)
+        for stream in range(studies)
+    ]
+    every = pd.concat(table.assign(study=study) for study, table in enumerate(tables))
+    parts = judge_table(every, **ROLES, separate=["study"]).verdict.parts
+    outcomes = {part.name: part.outcome for part in parts}
+    wrong = [
+        study for study in map(str, range(studies)) if outcomes[study] in ("supported", "mixed")
+    ]
+    assert len(wrong) <= binom.ppf(0.995, studies, 0.05)
+    for study in {"0", "1", *wrong}:  # the same as on their own
+        assert judge_table(tables[int(study)], **ROLES).verdict.outcome == outcomes[study]
 
 
 def test_row_order_never_matters():

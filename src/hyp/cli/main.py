@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from contextlib import nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -97,9 +98,15 @@ def main() -> None:
     sys.exit(status)
 
 
+@cache
+def _command() -> Any:
+    """Build the whole command line, once a process."""
+    return typer.main.get_command(app)
+
+
 def _run(arguments: list[str]) -> int:
     try:
-        status = app(arguments, prog_name="hyp", standalone_mode=False)
+        status = _command()(arguments, prog_name="hyp", standalone_mode=False)
     except typer.Abort as error:
         if error.__cause__ is not None:  # click takes the end of a file for Ctrl-D
             raise error.__cause__ from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 import jinja2
 from markupsafe import Markup
@@ -16,6 +17,11 @@ def template(name: str) -> jinja2.Template:
 
     Whatever it is given is text: markup is escaped, and control characters become visible.
     """
+    return _environment().get_template(name)
+
+
+@cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("hyp.reports"),
         autoescape=True,
@@ -40,7 +46,7 @@ def template(name: str) -> jinja2.Template:
         "pretty": _pretty,
     }
     environment.globals |= {"interval": wording.interval}
-    return environment.get_template(name)
+    return environment
 
 
 def _literal(value: object) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.stats import chi2
@@ -15,6 +16,7 @@ from hyp.stats.power import Planned, detectable_effect, seeds_for_equivalence, s
 from hyp.stats.table_verdict import TableComparison, TableVerdict
 
 _STUDIES = 4000
+_detectable = cache(detectable_effect)  # many tables have the same design
 
 
 def what_would_settle(judged: TableVerdict) -> tuple[str, ...]:
@@ -90,7 +92,7 @@ class _Plan:
         return "the pairs' differences" if self.paired else "units"
 
     def detectable(self, n: int) -> float:
-        return detectable_effect(n, n, **self._planned())
+        return _detectable(n, n, **self._planned())
 
     def to_find(self, d: float) -> int:
         return seeds_for_power(d, **self._planned())

@@ -6,6 +6,7 @@ import io
 import re
 import warnings
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
@@ -102,6 +103,7 @@ _HIDDEN = {"aria-hidden": "true"}
 _NAMESPACE = re.compile(r"^\{[^}]*\}")
 
 
+@cache
 def key_svg(look: Look) -> Markup:
     """Draw a marker for a legend beside its title."""
     with style():
