@@ -40,7 +40,9 @@ FAILED = Check(name="reduced", passed=False, value=1, threshold=0.1, sentence="N
 
 def test_a_prediction_must_need_something_that_is_found():
     for needs in (Nowhere(direction="worse"),), (Nowhere(direction="worse"),) * 2:
-        with pytest.raises(HypError, match="prediction H1 only needs that something is not found"):
+        with pytest.raises(
+            ValidationError, match="prediction H1 only needs that something is not found"
+        ):
             Prediction(name="H1", claim="nothing is worse", needs=needs)
 
 

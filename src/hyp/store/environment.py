@@ -13,8 +13,6 @@ from pathlib import Path
 
 from hyp import __version__
 
-_version = cache(version)  # what is loaded stays what it is, and every step asks
-
 
 def installed_versions(names: Iterable[str]) -> dict[str, str]:
     """Return the versions of those of the named distributions that are installed.
