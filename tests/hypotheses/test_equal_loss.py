@@ -118,7 +118,7 @@ def test_networks_that_differ_in_how_far_they_learned_support_nothing(
     ahead, factor, end, compared_at
 ):
     result = judged(of_loss, apart(ahead, factor, end), compared_at)
-    check = next(check for check in result.checks if check.name == "learned equally")
+    check = next(check for check in result.checks if check.name == "same at equal loss")
     if compared_at == "equal batches":
         assert result.verdict.outcome == "confounded"
         assert check.value == pytest.approx(1 - 1 / factor, abs=0.06)
@@ -160,7 +160,7 @@ def test_what_is_there_in_both_comparisons_is_supported(effect, prediction, comp
     result = judged(law, apart("one-category", 4.5), compared_at)
     assert result.verdict.prediction == prediction
     assert result.other_verdict.prediction == prediction
-    check = next(check for check in result.checks if check.name == "learned equally")
+    check = next(check for check in result.checks if check.name == "same at equal loss")
     assert (check.passed, check.value) == (True, 0.0)
     [matched] = result.equal_loss
     assert matched.share == pytest.approx(0.09, rel=0.1)

@@ -34,6 +34,10 @@ UNEQUAL_LEARNING = 0.1
 """Largest difference between two cohorts' held-out losses, as a share of the larger, that counts
 as equal learning. Losses of two seeds differ by as much."""
 
+LEARNED_EQUALLY, SAME_AT_EQUAL_LOSS = "learned equally", "same at equal loss"
+"""Names of the check that it is no matter of how far networks have learned: where their losses are
+about equal, and where what was found after equal batches was found at equal loss too."""
+
 CONVERGED = 0.1
 """Most that twice the batches may take off the held-out loss, as a share of the constant
 predictor's, of networks that count as converged."""
@@ -205,14 +209,14 @@ def equal_learning_checks(
         apart = abs(loss - other_loss) / max(loss, other_loss)
         matched = (at_equal_loss or {}).get(question.label)
         told = matched.sentence if matched else "They were not compared at equal loss."
-        passed, at_most = apart <= UNEQUAL_LEARNING, UNEQUAL_LEARNING
+        name, passed, at_most = LEARNED_EQUALLY, apart <= UNEQUAL_LEARNING, UNEQUAL_LEARNING
         if matched is None or matched.same is None:
             told += f" So at most {at_most:.0%} of the larger apart is asked for."
         else:
-            passed, at_most = matched.same, 0.0
+            name, passed, at_most = SAME_AT_EQUAL_LOSS, matched.same, 0.0
             apart = 0.0 if passed else apart
         check = Check(
-            name="learned equally",
+            name=name,
             passed=passed,
             value=apart,
             threshold=at_most,
@@ -250,14 +254,22 @@ def converged_checks(hypothesis: Hypothesis, run: Manipulation) -> Iterator[Chec
             passed=cohorts[worst] <= CONVERGED,
             value=cohorts[worst],
             threshold=CONVERGED,
-            sentence=(
-                f"Twice the batches would take at most {percent(cohorts[worst])} of the constant "
-                f"predictor's loss off “{worst}”, the cohort with most left to learn (at most "
-                f"{CONVERGED:.0%} is asked for)."
-            ),
+            sentence=_left_words(worst, cohorts[worst]),
             part=part,
             confound=True,
         )
+
+
+def _left_words(title: str, left: float) -> str:
+    asked = f"(at most {CONVERGED:.0%} is asked for)"
+    if left >= 1:
+        return (
+            f"“{title}” ended no better than the constant predictor: all is left to learn {asked}."
+        )
+    return (
+        f"Twice the batches would take at most {percent(left)} of the constant predictor's loss off "
+        f"“{title}”, the cohort with most left to learn {asked}."
+    )
 
 
 def final_errors(history: Mapping[str, Any]) -> list[tuple[str, float, float]]:

@@ -147,6 +147,7 @@ def multiverse(
         If the run is not finished or judged at equal loss, a key is unknown or has no part in
         the hypothesis, a value does not fit, or there are more than 2,000 combinations.
     """
+    from hyp.hypotheses.checks import LEARNED_EQUALLY, SAME_AT_EQUAL_LOSS
     from hyp.hypotheses.judge import conclude
     from hyp.hypotheses.result_files import load_result
 
@@ -168,7 +169,8 @@ def multiverse(
     if len(combinations) > _MOST:
         raise HypError(f"{len(combinations):,} analyses are too many; vary fewer choices.")
     run = load_result(store.check(plan.goal))
-    learned = tuple(check for check in run.checks if check.name == "learned equally")
+    about_learning = (LEARNED_EQUALLY, SAME_AT_EQUAL_LOSS)
+    learned = tuple(check for check in run.checks if check.name in about_learning)
     known: dict[tuple[Any, ...], Gathered] = {}
     found = []
     for values in combinations:

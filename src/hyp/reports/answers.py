@@ -130,12 +130,12 @@ def equal_loss_words(one: EqualLoss) -> str:
     if one.share is None:
         return f"There is no comparison at equal held-out loss: {one.refused}"
     taken = [
-        f"“{title}” after {min(each):.0f} to {max(each):.0f} batches"
+        f"“{title}” after some {min(each):.0f} to {max(each):.0f} batches"
         for title, each in one.batches.items()
     ]
     return (
         f"Each network where its held-out loss was {percent(one.share)} of the constant "
-        f"predictor's, between two snapshots: {joined(taken, 'and')}."
+        f"predictor's, interpolated between two scored snapshots: {joined(taken, 'and')}."
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
 from rich.filesize import decimal
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from hyp.hypotheses.declaration import Hypothesis
@@ -155,7 +155,9 @@ def status_table(store: Store) -> RenderableType:
     runs = all_runs(store.root)
     if not runs:
         return Text(f"{store.root} holds no runs yet; start one with 'hyp run NAME'.")
-    table = Table("hypothesis", "profile", "state", "steps", "time", "left", "updated", box=None)
+    longest = max(len(run.hypothesis) for run in runs)  # what the next command is asked with
+    name = Column("hypothesis", min_width=longest, no_wrap=True)
+    table = Table(name, "profile", "state", "steps", "time", "left", "updated", box=None)
     stages = []
     for run, stored in zip(runs, stored_steps(store, runs), strict=True):
         profile = " ".join([run.profile, *(f"{k}={v}" for k, v in run.overrides.items())])
