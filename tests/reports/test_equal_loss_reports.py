@@ -89,7 +89,7 @@ def test_both_comparisons_are_told_in_every_form(written):
     for text in (" ".join(shown.split()), page, " ".join(written["report.md"].split())):
         assert re.search(r"At equal held-out loss: \W*Inconclusive", text)
         assert "held-out loss was 9.1% of the constant predictor's" in text.replace("│ ", "")
-        assert "“distance” after 192 to 310 batches and “rotation” after 700 to 768" in text
+        assert "“distance” after some 192 to 310 batches and “rotation” after some 700" in text
         assert text.count("−0.012") >= len(ROWS)
         assert "category at layer3.0 and translation x at layer3.0" in text
     assert max(map(len, shown.splitlines())) <= 80

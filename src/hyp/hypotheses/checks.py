@@ -263,12 +263,10 @@ def converged_checks(hypothesis: Hypothesis, run: Manipulation) -> Iterator[Chec
 def _left_words(title: str, left: float) -> str:
     asked = f"(at most {CONVERGED:.0%} is asked for)"
     if left >= 1:
-        return (
-            f"“{title}” ended no better than the constant predictor: all is left to learn {asked}."
-        )
+        return f"“{title}” ended no better than the constant predictor: all is left {asked}."
     return (
-        f"Twice the batches would take at most {percent(left)} of the constant predictor's loss off "
-        f"“{title}”, the cohort with most left to learn {asked}."
+        f"Twice the batches would take at most {percent(left)} of the constant predictor's loss "
+        f"off “{title}”, the cohort with most left to learn {asked}."
     )
 
 
