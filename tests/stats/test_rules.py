@@ -44,6 +44,11 @@ def test_a_prediction_must_need_something_that_is_found():
             ValidationError, match="prediction H1 only needs that something is not found"
         ):
             Prediction(name="H1", claim="nothing is worse", needs=needs)
+    needs = (Somewhere(direction="better"), Nowhere(direction="better"))
+    with pytest.raises(ValidationError, match="better somewhere and nowhere, which never holds"):
+        Prediction(name="H1", claim="it is and is not", needs=needs)
+    with pytest.raises(ValidationError, match="two predictions are called H1"):
+        DecisionRule(predictions=RULE.predictions[:1] * 2)
 
 
 def comparison(sign, layer="layer1.0", latent="category", seeds=5, family="all"):

@@ -106,7 +106,7 @@ def judge_scores(
         Test | None,
         typer.Option(
             help="rank: exact Mann-Whitney (pairs: signed-rank); the others allow for unequal "
-            "spreads. Default: rank; studentized under max-t."
+            "spreads of groups of about equal size. Default: rank; studentized under max-t."
         ),
     ] = None,
     correction: Annotated[

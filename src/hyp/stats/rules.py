@@ -168,6 +168,13 @@ class Prediction(BaseModel):
                 f"the prediction {self.name} only needs that something is not found, which is no "
                 "evidence; add what must be found ('better somewhere'), or 'not lower'."
             )
+        found = [(need.direction, need.where) for need in self.needs if isinstance(need, Somewhere)]
+        for need in self.needs:
+            if isinstance(need, Nowhere) and (need.direction, need.where) in found:
+                raise HypError(
+                    f"the prediction {self.name} needs {need.direction} somewhere and nowhere, "
+                    "which never holds; leave one out."
+                )
         return self
 
 
@@ -250,7 +257,7 @@ class DecisionRule(BaseModel):
     keys: tuple[str, ...] = ("target", "non_target", "latent", "layer")
     predictions: tuple[Prediction, ...] = Field(min_length=1)
     mixed: tuple[Predicate, ...] = ()
-    alpha: float = Field(default=0.05, gt=0, lt=1)
+    alpha: float = Field(default=0.05, gt=0, le=0.5)
     alternative: Literal["two-sided", "greater", "less"] = "two-sided"
     margin: float | None = Field(default=None, gt=0)
     parts: tuple[Part, ...] = ()
@@ -259,6 +266,14 @@ class DecisionRule(BaseModel):
     equivalence_test: EquivalenceTest = Field("welch", exclude_if=lambda test: test == "welch")
     paired: bool = Field(False, exclude_if=lambda paired: not paired)
     compared_at: ComparedAt = Field("equal batches", exclude_if=lambda at: at == "equal batches")
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        names = [prediction.name for prediction in self.predictions]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise HypError(f"two predictions are called {twice}; give each a name of its own.")
+        return self
 
 
 def describe(rule: DecisionRule) -> str:

@@ -51,6 +51,10 @@ class Question(BaseModel):
         HypError
         """
         check_level("alpha", self.alpha)
+        if self.alpha > 0.5:
+            raise HypError(
+                f"alpha is the rate of false positives, 0.05 for instance, not {self.alpha:g}."
+            )
         if self.margin is not None and not (math.isfinite(self.margin) and self.margin > 0):
             raise HypError(f"the margin must be a positive number, not {self.margin:g}.")
         directed = self.alternative != "two-sided"
