@@ -198,9 +198,10 @@ def local_client(workers: int, gpus: Sequence[str] = ()) -> Iterator[Any]:
     import dask
     from distributed import Client, LocalCluster, Nanny
 
-    forked = sys.platform == "linux" and not gpus
     # Dask's own setting makes glibc return memory after every batch: a quarter of the time.
     one_thread = {"OMP_NUM_THREADS": "1"}
+    with patch.dict(os.environ, one_thread):
+        forked = _start_servers(fork=not gpus)
     settings: dict[str, Any] = {
         "distributed.nanny.pre-spawn-environ": one_thread,
         "distributed.worker.multiprocessing-method": "forkserver" if forked else "spawn",
@@ -217,8 +218,6 @@ def local_client(workers: int, gpus: Sequence[str] = ()) -> Iterator[Any]:
         stopping.removed_at_the_latest(Path(scratch)),
         dask.config.set(settings),
     ):
-        with patch.dict(os.environ, one_thread):
-            _start_servers(forked=forked)
         places = places_of(workers, gpus)
 
         class PlacedNanny(Nanny):  # type: ignore[misc]
@@ -243,21 +242,25 @@ def local_client(workers: int, gpus: Sequence[str] = ()) -> Iterator[Any]:
             yield client
 
 
-def _start_servers(*, forked: bool) -> None:
+def _start_servers(*, fork: bool) -> bool:
     """Start, once in this process, what keeps track of workers' locks, and what forks them.
 
-    Signals to all processes of a job are left to this one.
+    Signals to all processes of a job are left to this one. Returns whether workers can be
+    forked: not where the temporary folder's path is too long for a socket.
     """
     from multiprocessing import forkserver, resource_tracker
 
-    from distributed.utils import get_mp_context
-
     with stopping.unheard():
         resource_tracker.ensure_running()  # which lets this process hear two signals again
-    if forked:
-        get_mp_context().set_forkserver_preload(list(_IMPORTED_ONCE))
+    if not fork or sys.platform != "linux":
+        return False
+    forkserver.set_forkserver_preload(list(_IMPORTED_ONCE))
+    try:
         with stopping.unheard():
             forkserver.ensure_running()
+    except OSError:
+        return False
+    return True
 
 
 def dask_setup(worker: Any) -> None:

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -187,19 +188,22 @@ def test_signal_ends_a_run_which_says_how_to_go_on(
 ):
     """All processes get the signal, as from a terminal or a scheduler of jobs.
 
-    Nothing is trained yet when the first artifact is there, and something is after five.
+    Nothing is trained yet when the first artifact is there, and something is after five. Workers
+    are not forked where the path of temporary files is too long for a socket's.
     """
-    store, temporary = tmp_path / "interrupted", tmp_path / "temporary"
-    temporary.mkdir()
+    store = tmp_path / "interrupted"
+    temporary = Path(tempfile.mkdtemp()) if n_artifacts > 1 else tmp_path / ("long" * 30)
+    temporary.mkdir(exist_ok=True)
     process = starting(store, workers, TMPDIR=str(temporary))
     _wait(process, store, n_artifacts)
     for signum in signals:
         os.killpg(process.pid, signum)
         time.sleep(0.2)
-    assert process.wait(60) == 128 + signals[0]
+    assert process.wait(60) == 128 + signals[0], process.printed()
     _, errors = process.printed()
     assert "Traceback" not in errors
     assert not list(temporary.glob("hyp-*"))
+    shutil.rmtree(temporary)
     assert "goes on where it stopped" in errors
     (record,) = (json.loads(path.read_text()) for path in (store / "runs").glob("*.json"))
     assert record["state"] == "interrupted"

@@ -94,10 +94,10 @@ def dask_worker(address, *, threads=1, **added):
     options = ["--no-dashboard", "--no-nanny", "--nthreads", threads]
     with Client(address) as client:
         n_workers = len(client.scheduler_info()["workers"]) + 1
-        with _dask("worker", address, *options, **added):
+    with _dask("worker", address, *options, **added):
+        with Client(address) as client:
             client.wait_for_workers(n_workers, timeout=120)
-            client.close()
-            yield
+        yield
 
 
 @contextmanager
