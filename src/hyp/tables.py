@@ -160,7 +160,8 @@ def read_fields(path: Path, *, sep: str, **dialect: Any) -> pd.DataFrame:
     table: pd.DataFrame = pd.read_csv(path, sep=sep, **dialect)
     if surplus == 1 and table.iloc[:, -1].isin(["", None, float("nan")]).all():
         with warnings.catch_warnings(action="ignore", category=pd.errors.ParserWarning):
-            return pd.read_csv(path, sep=sep, index_col=False, **dialect)
+            table = pd.read_csv(path, sep=sep, index_col=False, **dialect)
+        return table
     if surplus <= 0 or (surplus == 1 and sep != ","):
         return table.reset_index(drop=True)
     raise HypError(
