@@ -169,7 +169,7 @@ class Profile(Declared):
     layers: tuple[str, ...] = Field(RESNET_LAYERS, min_length=1)
     n_folds: int = Field(5, ge=2)
     svm_c: float = Field(5e-3, gt=0)
-    alpha: float = Field(0.05, gt=0, le=0.5)
+    alpha: float = Field(0.05, gt=0, lt=1)
     looks: tuple[int, ...] = Field((), exclude_if=lambda looks: not looks)
     spending: Literal["obrien-fleming", "pocock"] = Field(
         "obrien-fleming", exclude_if=lambda spending: spending == "obrien-fleming"

@@ -257,7 +257,7 @@ class DecisionRule(BaseModel):
     keys: tuple[str, ...] = ("target", "non_target", "latent", "layer")
     predictions: tuple[Prediction, ...] = Field(min_length=1)
     mixed: tuple[Predicate, ...] = ()
-    alpha: float = Field(default=0.05, gt=0, le=0.5)
+    alpha: float = Field(default=0.05, gt=0, lt=1)
     alternative: Literal["two-sided", "greater", "less"] = "two-sided"
     margin: float | None = Field(default=None, gt=0)
     parts: tuple[Part, ...] = ()
