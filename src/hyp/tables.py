@@ -159,9 +159,9 @@ def read_fields(path: Path, *, sep: str, **dialect: Any) -> pd.DataFrame:
     surplus = _surplus(path, sep, dialect["encoding"], dialect.get("skiprows", 0))
     table: pd.DataFrame = pd.read_csv(path, sep=sep, **dialect)
     if surplus == 1 and table.iloc[:, -1].isin(["", None, float("nan")]).all():
+        surplus, dialect = 0, {**dialect, "index_col": False}
         with warnings.catch_warnings(action="ignore", category=pd.errors.ParserWarning):
-            table = pd.read_csv(path, sep=sep, index_col=False, **dialect)
-        return table
+            table = pd.read_csv(path, sep=sep, **dialect)
     if surplus <= 0 or (surplus == 1 and sep != ","):
         return table.reset_index(drop=True)
     raise HypError(
