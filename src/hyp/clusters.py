@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,11 +21,6 @@ PROGRESS = "hyp-progress"
 
 GIVEN_UP = "hyp-given-up"
 """Topic of the sentence that ends a run, from a scheduler whose workers die too often."""
-
-_IMPORTED_ONCE = ("distributed", "torchvision", "scipy.stats", "zarr", "warp")
-"""What local workers find imported, which would take each of them 5 seconds of a core.
-
-Nothing that starts a thread, as PyArrow does: only one thread survives a fork."""
 
 _CONNECT_SECONDS = 10
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -186,25 +180,18 @@ def local_client(workers: int, gpus: Sequence[str] = ()) -> Iterator[Any]:
     With `gpus`, numbers or names as ``CUDA_VISIBLE_DEVICES`` has them, there is one worker a GPU
     that sees no other one, and `workers` beside them that see none.
 
-    On Linux, workers without GPUs beside them are forked from one process that has imported
-    what they need; CUDA does not allow it, nor do other systems' libraries.
-
     They speak TLS, with a certificate made for them alone and never written to a disk, so
     that no other user of the machine can run code in them.
     """
     import logging
-    from unittest.mock import patch
+    from multiprocessing import resource_tracker
 
     import dask
     from distributed import Client, LocalCluster, Nanny
 
     # Dask's own setting makes glibc return memory after every batch: a quarter of the time.
-    one_thread = {"OMP_NUM_THREADS": "1"}
-    with patch.dict(os.environ, one_thread):
-        forked = _start_servers(fork=not gpus)
     settings: dict[str, Any] = {
-        "distributed.nanny.pre-spawn-environ": one_thread,
-        "distributed.worker.multiprocessing-method": "forkserver" if forked else "spawn",
+        "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1},
         # Nobody looks at the pages that schedulers and workers serve to any user.
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
@@ -213,6 +200,8 @@ def local_client(workers: int, gpus: Sequence[str] = ()) -> Iterator[Any]:
         "distributed.admin.tick.interval": "1s",
         "distributed.admin.system-monitor.interval": "10s",
     }
+    with stopping.unheard():
+        resource_tracker.ensure_running()  # signals to all processes of a job are ours alone
     with (
         tempfile.TemporaryDirectory(prefix="hyp-dask-") as scratch,
         stopping.removed_at_the_latest(Path(scratch)),
@@ -236,31 +225,9 @@ def local_client(workers: int, gpus: Sequence[str] = ()) -> Iterator[Any]:
             security=run_security(),
             silence_logs=logging.CRITICAL,
             preload=[__name__],
-            env={**os.environ, **one_thread},
         )
         with cluster, Client(cluster, security=cluster.security) as client:
             yield client
-
-
-def _start_servers(*, fork: bool) -> bool:
-    """Start, once in this process, what keeps track of workers' locks, and what forks them.
-
-    Signals to all processes of a job are left to this one. Returns whether workers can be
-    forked: not where the temporary folder's path is too long for a socket.
-    """
-    from multiprocessing import forkserver, resource_tracker
-
-    with stopping.unheard():
-        resource_tracker.ensure_running()  # which lets this process hear two signals again
-    if not fork or sys.platform != "linux":
-        return False
-    forkserver.set_forkserver_preload(list(_IMPORTED_ONCE))
-    try:
-        with stopping.unheard():
-            forkserver.ensure_running()
-    except OSError:
-        return False
-    return True
 
 
 def dask_setup(worker: Any) -> None:

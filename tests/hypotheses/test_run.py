@@ -4,7 +4,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -29,7 +28,7 @@ from tiny_runs import (
 from warm import Warm
 
 import hyp as package
-from hyp import clusters, stopping
+from hyp import clusters
 from hyp.errors import HypError
 from hyp.hypotheses import run_record
 from hyp.hypotheses.plan import make_plan
@@ -188,8 +187,8 @@ def test_signal_ends_a_run_which_says_how_to_go_on(
 ):
     """All processes get the signal, as from a terminal or a scheduler of jobs.
 
-    Nothing is trained yet when the first artifact is there, and something is after five. Workers
-    are not forked where the path of temporary files is too long for a socket's.
+    Nothing is trained yet when the first artifact is there, and something is after five. The
+    path of temporary files may be too long for a socket's.
     """
     store = tmp_path / "interrupted"
     temporary = Path(tempfile.mkdtemp()) if n_artifacts > 1 else tmp_path / ("long" * 30)
@@ -286,20 +285,6 @@ def test_local_workers_answer_nobody_without_the_certificate_of_the_run(monkeypa
                 clusters._require_answer(address)
             with pytest.raises(HypError, match="no Dask scheduler answers"):
                 clusters._require_answer(address.replace("tls://", "tcp://"))
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
-def test_local_workers_are_forked_from_a_process_of_one_thread_that_ignores_signals():
-    def parent():
-        status = Path(f"/proc/{os.getppid()}/status").read_text()
-        lines = dict(line.split(":", 1) for line in status.splitlines())
-        blocked = int(lines["SigBlk"], 16) | int(lines["SigIgn"], 16)
-        heard = [signum for signum in stopping.SIGNALS if not blocked >> (signum - 1) & 1]
-        return os.getppid(), int(lines["Threads"]), heard, "torchvision" in sys.modules
-
-    with clusters.local_client(2) as client:
-        first, second = client.run(parent).values()
-    assert first == second == (first[0], 1, [], True)
 
 
 def test_a_store_that_vanishes_in_the_middle_is_said_and_not_made_again(tiny_plan, tmp_path):
